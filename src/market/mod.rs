@@ -1,0 +1,17 @@
+//! Values of the market: symbols, contracts, quotes, bars, snapshots and price changes.
+//!
+//! Nothing here does I/O or reads a clock. Prices are in index points for futures and US dollars for ETFs.
+
+mod bar;
+mod change;
+mod contract;
+mod quote;
+mod snapshot;
+mod symbol;
+
+pub use bar::{Bar, BarSize};
+pub use change::{ChangeReferences, Changes, MAX_PRICE_AGE_MINUTES, PriceHistory, PricePoint};
+pub use contract::{EtfContract, FutureContract, Instrument, Lead, LeadError, lead_contract};
+pub use quote::{MarketData, Quote};
+pub use snapshot::{FuturesSnapshot, GatewayKind, Source, SpotSnapshot};
+pub use symbol::{EtfSpec, FutureSpec, MarketConfig, Symbol, SymbolError};

@@ -1,6 +1,6 @@
 //! Quarterly contract months and when they stop trading.
 //!
-//! Source: `shared/reference/calendar.md` sections 4 and 4.1.
+//! Source: CME rulebook chapter 358: the third Friday, or the session before it where that Friday is a holiday.
 
 use std::fmt;
 use std::str::FromStr;

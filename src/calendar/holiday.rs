@@ -1,6 +1,6 @@
 //! The US holidays on which the exchanges close or shorten the day.
 //!
-//! Source: `shared/reference/calendar.md` sections 1.2 and 2.
+//! Source: NYSE rule 7.2 and the holiday schedules of CME Group.
 
 use chrono::{Datelike, NaiveDate, Weekday};
 

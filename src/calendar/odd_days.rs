@@ -1,6 +1,6 @@
 //! The days on which calendars go wrong, and the yearly counts: facts the whole module must give, without the golden files.
 //!
-//! Source: `shared/reference/calendar.md` sections 1.3, 2, 3 and 5.
+//! Source: the holiday schedules and notices of CME Group and NYSE.
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 

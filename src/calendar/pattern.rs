@@ -1,6 +1,6 @@
 //! The weekly pattern: the hours of a day on which nothing happens, by exchange and by the time they were in force.
 //!
-//! Source: `shared/reference/calendar.md` sections 1.1 and 2.
+//! Source: trading hours as CME Group and NYSE published them; the changes of 2012, 2015 and 2021 by CME notice.
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, Weekday};
 

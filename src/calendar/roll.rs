@@ -1,7 +1,7 @@
 //! The roll: when the next quarterly contract becomes the lead contract.
 //!
 //! Both habits count back from the third Friday, not from the last trade date. The lead changes at the open of the roll
-//! date's session, which is the evening before. Source: `shared/reference/calendar.md` section 4.2.
+//! date's session, which is the evening before.
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,7 +4,7 @@
 //! closed here: whether a US jobs report falls on it, which keeps CME open until 08:15, is known only once the report's
 //! date is published.
 //!
-//! Source: `shared/reference/calendar.md` sections 1.2 and 2.
+//! Source: the holiday schedules of CME Group and NYSE since 2000.
 
 use chrono::NaiveDate;
 

@@ -2,7 +2,7 @@
 //!
 //! A line is `date,kind,open,close,reason` with the times in the exchange's zone; a time left out is that of the weekly
 //! pattern, and an open later in the day than the close is on the evening before. The tables are authoritative: a day of
-//! [`coverage`] without a line follows the pattern. Provenance and trust: `shared/reference/calendar.md` section 5.
+//! [`coverage`] without a line follows the pattern.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;

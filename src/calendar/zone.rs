@@ -1,7 +1,7 @@
 //! Local time to UTC and back, by the project's own rule for the two nights a year that need one.
 //!
 //! A local time that does not exist (spring) is the first instant after the gap; one that happens twice (autumn) is the
-//! first of the two (`shared/reference/calendar.md` section 3).
+//! first of the two.
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};

@@ -80,6 +80,12 @@ impl JobError {
         Self { failure, disposition: Disposition::Fail, cause: cause.into() }
     }
 
+    /// The same failure in other words.
+    #[must_use]
+    pub fn with_message(self, message: String) -> Self {
+        Self { cause: message.into(), ..self }
+    }
+
     /// What kind of failure.
     #[must_use]
     pub fn failure(&self) -> Failure {

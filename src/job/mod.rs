@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use context::{Calendars, Context};
-pub use environment::Environment;
+pub use environment::{Environment, calendars};
 pub use error::{Disposition, Failure, JobError, chain};
 pub use lock::{JobLock, LockHolder};
 pub use outcome::{Captured, Counts, Outcome, RunResult};

@@ -1,0 +1,61 @@
+//! What every commit of rows has in common: the shared token, and what to make of an error.
+
+use std::time::Duration;
+
+use deltalake::DeltaTableError;
+use deltalake::kernel::Transaction;
+use deltalake::kernel::transaction::{CommitConflictError, CommitProperties, TransactionError};
+use uuid::Uuid;
+
+use super::LakeError;
+use super::view::TableView;
+
+/// Application id of the token that all writers of rows share: of two racers from one snapshot the second is refused.
+pub(super) const TOKEN: &str = "capture";
+
+/// Rounds before a writer gives up; each lost one means that another writer wrote.
+pub(super) const MAX_ROUNDS: u32 = 20;
+
+/// Longest pause after a lost round, in milliseconds.
+const MAX_PAUSE_MS: u128 = 25;
+
+/// The properties of a commit decided on this snapshot.
+pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, LakeError> {
+    let table = view.table();
+    let snapshot = table.snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
+    let last = snapshot.transaction_version(table.log_store().as_ref(), TOKEN).await;
+    let last = last.map_err(|error| LakeError::storage("read", view.path(), error))?.unwrap_or(0);
+    let properties = CommitProperties::default()
+        .with_application_transaction(Transaction::new(TOKEN, last.saturating_add(1)))
+        // Else each commit lists the whole log to look for expired entries; maintenance cleans it.
+        .with_cleanup_expired_logs(Some(false));
+    Ok(properties)
+}
+
+/// Whether the error only says that another writer was first.
+pub(super) fn is_lost_race(error: &DeltaTableError) -> bool {
+    use CommitConflictError::{
+        ConcurrentAppend, ConcurrentDeleteDelete, ConcurrentDeleteRead, ConcurrentTransaction, MetadataChanged,
+        ProtocolChanged,
+    };
+    match error {
+        DeltaTableError::VersionAlreadyExists(_)
+        | DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) } => true,
+        DeltaTableError::Transaction { source: TransactionError::CommitConflict(conflict) } => matches!(
+            conflict,
+            ConcurrentAppend
+                | ConcurrentDeleteDelete
+                | ConcurrentDeleteRead
+                | ConcurrentTransaction
+                | MetadataChanged
+                | ProtocolChanged(_)
+        ),
+        _ => false,
+    }
+}
+
+/// Waits a short random time, so that two racers do not stay in step.
+pub(super) async fn pause() {
+    let millis = Uuid::new_v4().as_u128() % MAX_PAUSE_MS;
+    tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(1))).await;
+}

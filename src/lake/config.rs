@@ -1,0 +1,105 @@
+//! The configuration section `lake`: where the tables are.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::LakeError;
+
+/// The configuration section `lake`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LakeConfig {
+    /// Folder of the tables: a path, relative ones from the working directory, or a `file://` address.
+    pub uri: String,
+}
+
+impl Default for LakeConfig {
+    fn default() -> Self {
+        Self { uri: "data/lake".to_owned() }
+    }
+}
+
+impl LakeConfig {
+    /// Every fault of the section.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        self.root().err().into_iter().map(|fault| fault.to_string()).collect()
+    }
+
+    /// The folder as an absolute path, symbolic links of its existing part resolved.
+    ///
+    /// # Errors
+    /// [`LakeError::UnsupportedScheme`] or [`LakeError::MalformedUri`].
+    pub(super) fn root(&self) -> Result<PathBuf, LakeError> {
+        let malformed = |reason: &str| LakeError::MalformedUri { uri: self.uri.clone(), reason: reason.to_owned() };
+        let uri = self.uri.trim();
+        if uri.is_empty() {
+            return Err(malformed("it is empty"));
+        }
+        let Some((scheme, _)) = uri.split_once("://") else {
+            return resolved(Path::new(uri)).map_err(|error| malformed(&error.to_string()));
+        };
+        if scheme != "file" {
+            return Err(LakeError::UnsupportedScheme { uri: self.uri.clone(), scheme: scheme.to_owned() });
+        }
+        let path = Url::parse(uri).ok().and_then(|url| url.to_file_path().ok());
+        let path = path.ok_or_else(|| malformed("a file address has three slashes, such as file:///var/lib/jobs/lake"))?;
+        resolved(&path).map_err(|error| malformed(&error.to_string()))
+    }
+}
+
+/// One name for one folder, whether or not it exists yet: two names would be two lakes to the caches of the readers.
+fn resolved(path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    for ancestor in absolute.ancestors() {
+        let Ok(mut existing) = ancestor.canonicalize() else { continue };
+        for part in absolute.strip_prefix(ancestor).into_iter().flat_map(Path::components) {
+            match part {
+                Component::ParentDir => drop(existing.pop()),
+                other => existing.push(other),
+            }
+        }
+        return Ok(existing);
+    }
+    Ok(absolute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(uri: &str) -> LakeConfig {
+        LakeConfig { uri: uri.to_owned() }
+    }
+
+    #[test]
+    fn a_relative_path_starts_at_the_working_directory() {
+        let here = std::env::current_dir().and_then(|path| path.canonicalize()).expect("a working directory");
+        assert_eq!(LakeConfig::default().root().expect("a path"), here.join("data/lake"));
+        assert_eq!(config("no/such/../lake").root().expect("a path"), here.join("no/lake"));
+    }
+
+    #[test]
+    fn a_file_address_is_its_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("it exists").join("lake");
+        assert_eq!(config(&format!("file://{}", root.display())).root().expect("a path"), root);
+    }
+
+    #[test]
+    fn another_scheme_is_refused_with_the_remedy() {
+        let fault = config("s3://bucket/lake").faults().join("\n");
+        assert!(fault.contains("s3") && fault.contains("local"), "{fault}");
+        assert_eq!(config("").faults().len(), 1);
+        assert_eq!(config("file://data/lake").faults().len(), 1);
+        assert!(LakeConfig::default().faults().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        let error = serde_json::from_str::<LakeConfig>(r#"{"url": "x"}"#).expect_err("unknown key").to_string();
+        assert!(error.contains("unknown field `url`"), "{error}");
+    }
+}

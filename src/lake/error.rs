@@ -1,0 +1,263 @@
+//! What can go wrong with the lake, and what a person can do about it.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::market::GatewayKind;
+
+use super::TableName;
+
+/// The number by which Unix systems name a full disk, for layers that hand on an error's text only.
+const ENOSPC: &str = "os error 28";
+
+/// An error of the layers below, kept as the cause only.
+pub(super) type Cause = Box<dyn Error + Send + Sync + 'static>;
+
+/// A class of errors that is handled alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LakeErrorClass {
+    /// Wrong until a person changes the configuration or the folder.
+    Configuration,
+    /// The disk or a table failed.
+    Storage,
+    /// Other writers won every round; the same call may succeed at once.
+    Conflict,
+    /// What was asked for is not there, or no longer.
+    Missing,
+}
+
+/// A failure of the lake.
+#[derive(Debug, Error)]
+pub enum LakeError {
+    /// The lake's address is of a kind that is not supported.
+    #[error("lake.uri '{uri}': scheme '{scheme}' is not supported, only local folders are: give a path or a file:/// address")]
+    UnsupportedScheme {
+        /// The address.
+        uri: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// The lake's address names no folder.
+    #[error("lake.uri '{uri}' names no folder ({reason}): give a path such as data/lake")]
+    MalformedUri {
+        /// The address.
+        uri: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No table has this name.
+    #[error("unknown table '{name}': known are {known}{suggestion}")]
+    UnknownTable {
+        /// The name asked for.
+        name: String,
+        /// The known ones, comma separated.
+        known: String,
+        /// Empty, or a question that names the most alike.
+        suggestion: String,
+    },
+    /// The lake holds rows of the other kind of gateway.
+    #[error(
+        "the table {} holds {holds} rows and this run would write {wanted} ones: give lake.uri another folder, or set gateway.kind to {holds}",
+        path.display()
+    )]
+    KindMismatch {
+        /// Folder of the table.
+        path: PathBuf,
+        /// What the table is bound to.
+        holds: GatewayKind,
+        /// What was to be written.
+        wanted: GatewayKind,
+    },
+    /// A row's own gateway is not the one this lake was opened for.
+    #[error("a row of {table} says it comes from the {row} gateway, but the lake was opened for {opened}: nothing was written")]
+    ForeignRow {
+        /// The table.
+        table: TableName,
+        /// What the row says.
+        row: GatewayKind,
+        /// What the lake was opened for.
+        opened: GatewayKind,
+    },
+    /// A table carries no mark of the gateway it is bound to.
+    #[error("the table {} was not made by this program (no property {property}): give lake.uri another folder", path.display())]
+    Unbound {
+        /// Folder of the table.
+        path: PathBuf,
+        /// The property looked for.
+        property: &'static str,
+    },
+    /// The folder holds something else.
+    #[error("{} is no Delta table: it holds files but no _delta_log; give lake.uri another folder or move them away", path.display())]
+    NotATable {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The table has other columns than this program writes.
+    #[error("the table {} has other columns: {difference}; give lake.uri another folder", path.display())]
+    OtherColumns {
+        /// Folder of the table.
+        path: PathBuf,
+        /// The first column that differs.
+        difference: String,
+    },
+    /// The folder cannot be written.
+    #[error("cannot write to {}: check its owner and permissions, or give lake.uri another folder", path.display())]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// A lake opened for reading was asked to write.
+    #[error("cannot write to {table}: the lake was opened for reading only")]
+    ReadOnly {
+        /// The table.
+        table: TableName,
+    },
+    /// The disk is full.
+    #[error("no space left for {}: free some; nothing was written; rerun the same command", path.display())]
+    NoSpace {
+        /// Folder of the table.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// Other writers won every round.
+    #[error("could not write to {table}: other writers were first {rounds} times in a row; nothing was written; try again")]
+    Conflict {
+        /// The table.
+        table: TableName,
+        /// Rounds tried.
+        rounds: u32,
+    },
+    /// The table never had this version.
+    #[error("{table} has no version {version}: the newest is {newest}")]
+    NoSuchVersion {
+        /// The table.
+        table: TableName,
+        /// The version asked for.
+        version: u64,
+        /// The newest there is.
+        newest: u64,
+    },
+    /// The version's files are gone.
+    #[error("version {version} of {table} is no longer kept (log 7 days, replaced files 1 day): ask for a time instead, such as --as-of '2026-11-20 16:00'")]
+    VersionGone {
+        /// The table.
+        table: TableName,
+        /// The version asked for.
+        version: u64,
+        /// What was missing.
+        #[source]
+        source: Cause,
+    },
+    /// A stored value is none that this program writes.
+    #[error("{table} holds a row that cannot be read, column {column}: {reason}; move the table away or repair the row")]
+    Corrupt {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: &'static str,
+        /// What is wrong with the value.
+        reason: String,
+    },
+    /// A table could not be read or written.
+    #[error("cannot {operation} the table {}: check the disk, then rerun", path.display())]
+    Storage {
+        /// What was being done: `open`, `read`, `create`, `append to`, `replace rows of`.
+        operation: &'static str,
+        /// Folder of the table.
+        path: PathBuf,
+        /// What the layers below said.
+        #[source]
+        source: Cause,
+    },
+}
+
+impl LakeError {
+    /// How to handle it.
+    #[must_use]
+    pub const fn class(&self) -> LakeErrorClass {
+        match self {
+            Self::UnsupportedScheme { .. }
+            | Self::MalformedUri { .. }
+            | Self::KindMismatch { .. }
+            | Self::ForeignRow { .. }
+            | Self::Unbound { .. }
+            | Self::NotATable { .. }
+            | Self::OtherColumns { .. }
+            | Self::Unwritable { .. }
+            | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
+            Self::NoSpace { .. } | Self::Corrupt { .. } | Self::Storage { .. } => LakeErrorClass::Storage,
+            Self::Conflict { .. } => LakeErrorClass::Conflict,
+            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => LakeErrorClass::Missing,
+        }
+    }
+
+    /// The error of an operation on a table's folder, told apart by its innermost cause.
+    pub(super) fn storage(operation: &'static str, path: &Path, source: impl Into<Cause>) -> Self {
+        let (source, path) = (source.into(), path.to_path_buf());
+        match io_kind(source.as_ref()) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::NoSpace { path, source },
+            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) if operation != "read" => {
+                Self::Unwritable { path, source }
+            }
+            _ => Self::Storage { operation, path, source },
+        }
+    }
+}
+
+/// The kind of the input or output error at the root of a chain.
+pub(super) fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            // An io::Error skips what it wraps in its own chain, so look inside by hand.
+            let inner = io.get_ref().and_then(|inner| io_kind(inner));
+            return Some(inner.unwrap_or_else(|| io.kind()));
+        }
+        if error.source().is_none() && error.to_string().contains(ENOSPC) {
+            return Some(io::ErrorKind::StorageFull);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classified(error: impl Into<Cause>) -> LakeError {
+        LakeError::storage("append to", Path::new("/lake/futures_snapshots"), error)
+    }
+
+    #[test]
+    fn a_full_disk_is_found_through_the_chain() {
+        let full = io::Error::new(io::ErrorKind::Other, io::Error::from(io::ErrorKind::StorageFull));
+        let error = classified(full);
+        assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
+        assert!(error.to_string().starts_with("no space left for /lake/futures_snapshots"), "{error}");
+        assert_eq!(error.class(), LakeErrorClass::Storage);
+        assert!(matches!(classified("writing: No space left on device (os error 28)"), LakeError::NoSpace { .. }));
+    }
+
+    #[test]
+    fn a_forbidden_folder_is_a_matter_of_configuration() {
+        let error = classified(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert!(matches!(error, LakeError::Unwritable { .. }), "{error:?}");
+        assert_eq!(error.class(), LakeErrorClass::Configuration);
+    }
+
+    #[test]
+    fn anything_else_keeps_its_cause_out_of_the_message() {
+        let error = classified("the dog ate it");
+        assert_eq!(error.to_string(), "cannot append to the table /lake/futures_snapshots: check the disk, then rerun");
+        assert_eq!(error.source().map(ToString::to_string), Some("the dog ate it".to_owned()));
+    }
+}

@@ -1,0 +1,153 @@
+//! The folder of a table or a lake before anything is opened: what is in it, and to which gateway it is bound.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deltalake::logstore::ObjectStoreRef;
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use url::Url;
+
+use crate::market::GatewayKind;
+
+use super::LakeError;
+use super::schema::GATEWAY_PROPERTY;
+
+/// What a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// Nothing, or it does not exist.
+    Absent,
+    /// A Delta table with at least one commit.
+    Table,
+    /// Files of another sort.
+    Other,
+}
+
+/// Looks into a folder. A log without a commit, as a crash before the first one leaves it, counts as nothing.
+pub(super) fn presence(path: &Path) -> io::Result<Presence> {
+    let committed = |name: &Path| name.extension().is_some_and(|extension| extension == "json" || extension == "parquet");
+    match entries(&path.join("_delta_log"))? {
+        Some(log) if log.iter().any(|entry| committed(entry)) => Ok(Presence::Table),
+        Some(_) => Ok(Presence::Absent),
+        None if entries(path)?.is_none_or(|found| found.is_empty()) => Ok(Presence::Absent),
+        None => Ok(Presence::Other),
+    }
+}
+
+fn entries(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+    match std::fs::read_dir(path) {
+        Ok(found) => found.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>().map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Loads the table in a folder, at its newest version or at an older one.
+pub(super) async fn load(path: &Path, store: ObjectStoreRef, version: Option<u64>) -> Result<DeltaTable, LakeError> {
+    let failed = |source| LakeError::storage("open", path, source);
+    let builder = builder(path, store).map_err(failed)?;
+    let builder = match version {
+        Some(version) => builder.with_version(version),
+        None => builder,
+    };
+    builder.load().await.map_err(|error| failed(error.into()))
+}
+
+/// A table in a folder, not loaded yet.
+pub(super) fn unloaded(path: &Path, store: ObjectStoreRef) -> Result<DeltaTable, LakeError> {
+    let failed = |source| LakeError::storage("open", path, source);
+    builder(path, store).map_err(failed)?.build().map_err(|error| failed(error.into()))
+}
+
+fn builder(path: &Path, store: ObjectStoreRef) -> Result<DeltaTableBuilder, super::error::Cause> {
+    let url = Url::from_directory_path(path).map_err(|()| "it has no absolute path")?;
+    Ok(DeltaTableBuilder::from_url(url.clone())?.with_storage_backend(store, url))
+}
+
+/// The kind of gateway a table is bound to.
+pub(super) fn bound_to(path: &Path, table: &DeltaTable) -> Result<GatewayKind, LakeError> {
+    let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", path, error))?;
+    let value = snapshot.metadata().configuration().get(GATEWAY_PROPERTY).and_then(|kind| kind.parse().ok());
+    value.ok_or_else(|| LakeError::Unbound { path: path.to_path_buf(), property: GATEWAY_PROPERTY })
+}
+
+/// Refuses a table that is bound to another kind.
+pub(super) fn check_kind(path: &Path, table: &DeltaTable, wanted: GatewayKind) -> Result<(), LakeError> {
+    let holds = bound_to(path, table)?;
+    if holds == wanted { Ok(()) } else { Err(LakeError::KindMismatch { path: path.to_path_buf(), holds, wanted }) }
+}
+
+/// Refuses a lake in which any table, this program's or a later one's, is bound to another kind.
+pub(super) async fn check_lake(root: &Path, store: &ObjectStoreRef, wanted: GatewayKind) -> Result<(), LakeError> {
+    let failed = |error: io::Error| LakeError::storage("open", root, error);
+    for path in entries(root).map_err(failed)?.unwrap_or_default() {
+        if path.is_dir() && presence(&path).map_err(failed)? == Presence::Table {
+            check_kind(&path, &load(&path, Arc::clone(store), None).await?, wanted)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::lake::fixtures::{config, futures_of, futures_row, lake, slot, spot_row};
+    use crate::lake::{Lake, LakeErrorClass};
+    use crate::market::{FuturesSnapshot, SpotSnapshot};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lake_of_one_kind_refuses_every_row_of_the_other() {
+        let folder = tempdir().expect("a folder");
+        lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("written");
+        let real = Lake::open(&config(folder.path()), GatewayKind::Ib).expect("a local folder");
+        let future = FuturesSnapshot { gateway: GatewayKind::Ib, ..futures_row("ES", slot(2)) };
+        let etf = SpotSnapshot { gateway: GatewayKind::Ib, ..spot_row("SPY", slot(2)) };
+        let error = real.append_futures(&[future]).await.expect_err("bound");
+        assert!(matches!(error, LakeError::KindMismatch { holds: GatewayKind::Simulated, .. }), "{error:?}");
+        assert_eq!(error.class(), LakeErrorClass::Configuration);
+        assert!(error.to_string().contains("holds simulated rows"), "{error}");
+        let error = real.append_spot(&[etf]).await.expect_err("bound through the other table");
+        assert!(matches!(error, LakeError::KindMismatch { .. }), "{error:?}");
+        assert!(!real.root().join("spot_snapshots").exists(), "nothing was made");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_row_of_another_gateway_than_the_lakes_is_refused() {
+        let folder = tempdir().expect("a folder");
+        let row = FuturesSnapshot { gateway: GatewayKind::Ib, ..futures_row("ES", slot(1)) };
+        let error = lake(folder.path()).append_futures(&[row]).await.expect_err("foreign");
+        assert!(matches!(error, LakeError::ForeignRow { row: GatewayKind::Ib, .. }), "{error:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_folder_with_other_files_is_no_table() {
+        let folder = tempdir().expect("a folder");
+        let table = folder.path().join("lake/futures_snapshots");
+        std::fs::create_dir_all(&table).expect("made");
+        std::fs::write(table.join("notes.txt"), "mine").expect("written");
+        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("no table");
+        assert!(error.to_string().contains("is no Delta table"), "{error}");
+        assert_eq!(error.class(), LakeErrorClass::Configuration);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_without_a_commit_counts_as_nothing() {
+        let folder = tempdir().expect("a folder");
+        let log = folder.path().join("lake/futures_snapshots/_delta_log");
+        std::fs::create_dir_all(&log).expect("made");
+        std::fs::write(log.join("00000000000000000000.json.1.tmp"), "").expect("written");
+        let written = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("made anew");
+        assert_eq!(written.added, 3);
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_table_is_an_error_and_not_an_empty_table() {
+        let folder = tempdir().expect("a folder");
+        let path = folder.path().join("futures_snapshots");
+        std::fs::write(&path, "a file").expect("written");
+        assert!(presence(&path).is_err());
+    }
+}

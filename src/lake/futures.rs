@@ -1,0 +1,132 @@
+//! Rows of `futures_snapshots` as batches and back.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use crate::calendar::TradingDay;
+use crate::market::{Changes, FuturesSnapshot, GatewayKind};
+
+use super::columns::{Columns, days_of, instant_array};
+use super::row::{Key, Row};
+use super::schema::arrow_schema;
+use super::{LakeError, TableName};
+
+impl Row for FuturesSnapshot {
+    const TABLE: TableName = TableName::FuturesSnapshots;
+
+    fn key(&self) -> Key {
+        (self.symbol.clone(), self.timestamp)
+    }
+
+    fn gateway(&self) -> GatewayKind {
+        self.gateway
+    }
+
+    fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError> {
+        let floats = |value: fn(&Self) -> Option<f64>| -> ArrayRef {
+            Arc::new(rows.iter().map(|row| value(row)).collect::<Float64Array>())
+        };
+        let integers = |value: fn(&Self) -> Option<i64>| -> ArrayRef {
+            Arc::new(rows.iter().map(|row| value(row)).collect::<Int64Array>())
+        };
+        let texts = |value: fn(&Self) -> &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| value(row))))
+        };
+        let dates = |value: fn(&Self) -> chrono::NaiveDate| -> ArrayRef {
+            Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_of(value(row)))))
+        };
+        let columns = vec![
+            texts(|row| row.symbol.as_str()),
+            Arc::new(instant_array(rows.iter().map(|row| row.timestamp.instant()))),
+            floats(|row| row.bid),
+            floats(|row| row.ask),
+            floats(|row| row.last),
+            integers(|row| row.volume),
+            integers(|row| row.open_interest),
+            floats(|row| row.implied_vol),
+            floats(|row| row.changes.one_hour),
+            floats(|row| row.changes.four_hours),
+            floats(|row| row.changes.overnight),
+            floats(|row| row.changes.daily),
+            dates(|row| row.date.date()),
+            floats(|row| row.changes.since_close),
+            texts(|row| &row.contract),
+            dates(|row| row.expiry),
+            integers(|row| Some(i64::from(row.con_id))),
+            texts(|row| row.source.as_str()),
+            texts(|row| row.gateway.as_str()),
+            Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),
+        ];
+        RecordBatch::try_new(arrow_schema(Self::TABLE), columns)
+    }
+
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, LakeError> {
+        let columns = Columns::new(Self::TABLE, batch);
+        let (symbol, timestamp) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+        let (bid, ask, last) = (columns.floats("bid")?, columns.floats("ask")?, columns.floats("last")?);
+        let (volume, open_interest) = (columns.integers("volume")?, columns.integers("open_interest")?);
+        let implied_vol = columns.floats("implied_vol")?;
+        let (one_hour, four_hours) = (columns.floats("change_1h")?, columns.floats("change_4h")?);
+        let (overnight, daily) = (columns.floats("change_overnight")?, columns.floats("change_daily")?);
+        let since_close = columns.floats("change_since_close")?;
+        let (date, expiry) = (columns.dates("date")?, columns.dates("expiry")?);
+        let (contract, con_id) = (columns.texts("contract")?, columns.integers("con_id")?);
+        let (source, gateway) = (columns.texts("source")?, columns.texts("gateway")?);
+        let captured_at = columns.instants("captured_at")?;
+        let row = |row| {
+            Ok(Self {
+                symbol: symbol.symbol(row)?,
+                timestamp: timestamp.slot(row)?,
+                bid: bid.float(row),
+                ask: ask.float(row),
+                last: last.float(row),
+                volume: volume.integer(row),
+                open_interest: open_interest.integer(row),
+                implied_vol: implied_vol.float(row),
+                changes: Changes {
+                    one_hour: one_hour.float(row),
+                    four_hours: four_hours.float(row),
+                    overnight: overnight.float(row),
+                    daily: daily.float(row),
+                    since_close: since_close.float(row),
+                },
+                date: TradingDay::new(date.date(row)?),
+                contract: contract.text(row)?.to_owned(),
+                expiry: expiry.date(row)?,
+                con_id: con_id.narrow(row)?,
+                source: source.source(row)?,
+                gateway: gateway.gateway(row)?,
+                captured_at: captured_at.instant(row)?,
+            })
+        };
+        (0..batch.num_rows()).map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::fixtures::{futures_row, slot};
+
+    #[test]
+    fn a_row_comes_back_as_it_went() {
+        let full = FuturesSnapshot {
+            open_interest: Some(7),
+            implied_vol: Some(0.2),
+            changes: Changes {
+                one_hour: Some(1.0),
+                four_hours: Some(2.0),
+                overnight: Some(3.0),
+                daily: Some(4.0),
+                since_close: Some(5.0),
+            },
+            ..futures_row("ES", slot(1))
+        };
+        let rows = vec![full, futures_row("NQ", slot(2))];
+        let batch = FuturesSnapshot::encode(&rows.iter().collect::<Vec<_>>()).expect("a batch");
+        assert_eq!(FuturesSnapshot::decode(&batch).expect("rows"), rows);
+    }
+}

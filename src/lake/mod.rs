@@ -1,0 +1,273 @@
+//! The lake: the tables of snapshots, written once per key whoever writes, and read back.
+//!
+//! Delta tables in one folder, one folder each, readable by any Delta reader as they are. A lake is bound to one kind of
+//! gateway, so that simulated rows never stand beside real ones. Writers, in this process or another, follow one
+//! protocol: look on one snapshot which keys are absent, append just those on that snapshot under a token all writers
+//! share, and begin again where another was first (`append.rs`). What a call reported as written survives a power cut
+//! (`store.rs`). Delta, DataFusion and arrow are used here and nowhere else, and none of their types leave.
+
+mod append;
+mod columns;
+mod commit;
+mod config;
+mod disk;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod folder;
+mod futures;
+mod read;
+mod replace;
+mod row;
+mod schema;
+mod session;
+mod show;
+mod spot;
+mod statistics;
+mod store;
+mod table;
+mod table_name;
+mod view;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use deltalake::logstore::ObjectStoreRef;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::calendar::Slot;
+use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
+
+pub use config::LakeConfig;
+pub use error::{LakeError, LakeErrorClass};
+pub use read::{AsOf, ContractPrice, KeyRange};
+pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
+pub use store::Durability;
+pub use table_name::TableName;
+
+use row::{Row, first_of_each_key};
+use session::Sessions;
+use table::TableHandle;
+
+/// The tables of one folder. A clone is cheap and shares the warm handles.
+#[derive(Clone)]
+pub struct Lake {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    root: PathBuf,
+    /// The gateway this process writes from; none for readers.
+    kind: Option<GatewayKind>,
+    store: ObjectStoreRef,
+    futures: Mutex<TableHandle>,
+    spot: Mutex<TableHandle>,
+    /// Done once it is known that every table of the lake is bound to `kind`.
+    checked: OnceCell<()>,
+}
+
+/// What became of rows that were to be added.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Rows added.
+    pub added: usize,
+    /// Rows left out because their key was there.
+    pub present: usize,
+    /// The version the rows are in; none where nothing was written.
+    pub version: Option<u64>,
+    /// Keys of the rows added, in order.
+    pub added_keys: Vec<(Symbol, Slot)>,
+}
+
+/// What became of rows that were to replace others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replaced<R> {
+    /// Rows written; 0 where they were all there just so.
+    pub written: usize,
+    /// The rows that gave way, by symbol and instant.
+    pub old: Vec<R>,
+    /// The version the rows are in; none where nothing was written.
+    pub version: Option<u64>,
+}
+
+impl Lake {
+    /// A lake to write to from one kind of gateway. Nothing is opened or made before it is needed.
+    ///
+    /// # Errors
+    /// [`LakeError::UnsupportedScheme`] and [`LakeError::MalformedUri`].
+    pub fn open(config: &LakeConfig, kind: GatewayKind) -> Result<Self, LakeError> {
+        Self::with_durability(config, kind, Durability::Flushed)
+    }
+
+    /// As [`Lake::open`], with the choice to leave out flushing.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub fn with_durability(config: &LakeConfig, kind: GatewayKind, durability: Durability) -> Result<Self, LakeError> {
+        Ok(Self::new(config.root()?, Some(kind), store::store(durability)))
+    }
+
+    /// A lake to read only: it makes nothing, and a missing table reads as empty.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub fn reader(config: &LakeConfig) -> Result<Self, LakeError> {
+        Ok(Self::new(config.root()?, None, store::store(Durability::Unflushed)))
+    }
+
+    fn new(root: PathBuf, kind: Option<GatewayKind>, store: ObjectStoreRef) -> Self {
+        let sessions = Arc::new(Sessions::new());
+        let handle = |table| Mutex::new(TableHandle::new(table, &root, Arc::clone(&store), Arc::clone(&sessions)));
+        let (futures, spot) = (handle(TableName::FuturesSnapshots), handle(TableName::SpotSnapshots));
+        Self { shared: Arc::new(Shared { root, kind, store, futures, spot, checked: OnceCell::new() }) }
+    }
+
+    /// The folder of the tables.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.shared.root
+    }
+
+    /// Adds the rows whose keys are absent, all in one commit; of rows with one key in the batch the first counts.
+    ///
+    /// # Errors
+    /// Where the lake is bound to another kind, the table is not one of ours, or the disk fails; nothing was written then.
+    pub async fn append_futures(&self, rows: &[FuturesSnapshot]) -> Result<Written, LakeError> {
+        self.append(rows).await
+    }
+
+    /// As [`Lake::append_futures`], for ETFs.
+    ///
+    /// # Errors
+    /// As [`Lake::append_futures`].
+    pub async fn append_spot(&self, rows: &[SpotSnapshot]) -> Result<Written, LakeError> {
+        self.append(rows).await
+    }
+
+    /// Writes the rows in place of those with their keys and hands those back, all in one commit.
+    ///
+    /// # Errors
+    /// As [`Lake::append_futures`].
+    pub async fn replace_futures(&self, rows: &[FuturesSnapshot]) -> Result<Replaced<FuturesSnapshot>, LakeError> {
+        self.replace(rows).await
+    }
+
+    /// As [`Lake::replace_futures`], for ETFs.
+    ///
+    /// # Errors
+    /// As [`Lake::append_futures`].
+    pub async fn replace_spot(&self, rows: &[SpotSnapshot]) -> Result<Replaced<SpotSnapshot>, LakeError> {
+        self.replace(rows).await
+    }
+
+    /// The keys of the futures table in a range.
+    ///
+    /// # Errors
+    /// Where the table is not one of ours or cannot be read.
+    pub async fn futures_keys(&self, range: &KeyRange) -> Result<BTreeSet<(Symbol, Slot)>, LakeError> {
+        read::keys(&self.shared.futures, range).await
+    }
+
+    /// The keys of the ETF table in a range.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn spot_keys(&self, range: &KeyRange) -> Result<BTreeSet<(Symbol, Slot)>, LakeError> {
+        read::keys(&self.shared.spot, range).await
+    }
+
+    /// The newest row of a future.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn latest_futures(&self, symbol: &Symbol) -> Result<Option<FuturesSnapshot>, LakeError> {
+        read::latest(&self.shared.futures, symbol).await
+    }
+
+    /// The newest row of an ETF.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn latest_spot(&self, symbol: &Symbol) -> Result<Option<SpotSnapshot>, LakeError> {
+        read::latest(&self.shared.spot, symbol).await
+    }
+
+    /// The rows of futures in a range, by symbol and instant.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`]; [`LakeError::NoSuchVersion`] and [`LakeError::VersionGone`] for a version.
+    pub async fn futures(&self, range: &KeyRange, as_of: &AsOf) -> Result<Vec<FuturesSnapshot>, LakeError> {
+        read::rows(&self.shared.futures, range, as_of).await
+    }
+
+    /// The rows of ETFs in a range, by symbol and instant.
+    ///
+    /// # Errors
+    /// As [`Lake::futures`].
+    pub async fn spot(&self, range: &KeyRange, as_of: &AsOf) -> Result<Vec<SpotSnapshot>, LakeError> {
+        read::rows(&self.shared.spot, range, as_of).await
+    }
+
+    /// The last prices of all futures between two instants, both included, by symbol and instant; one scan.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn prices(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<ContractPrice>, LakeError> {
+        read::prices(&self.shared.futures, from, to).await
+    }
+
+    /// Rows of any table as plain values.
+    ///
+    /// # Errors
+    /// As [`Lake::futures`].
+    pub async fn rows(&self, table: TableName, query: &RowQuery) -> Result<Rows, LakeError> {
+        show::rows(self.handle(table), table, query).await
+    }
+
+    async fn append<R: Row>(&self, rows: &[R]) -> Result<Written, LakeError> {
+        let kind = self.writable(rows).await?;
+        if rows.is_empty() {
+            return Ok(Written::default());
+        }
+        let mut handle = self.handle(R::TABLE).lock().await;
+        let first = first_of_each_key(rows);
+        let written = append::append(&mut handle, kind, &first).await?;
+        Ok(Written { present: rows.len() - written.added, ..written })
+    }
+
+    async fn replace<R: Row>(&self, rows: &[R]) -> Result<Replaced<R>, LakeError> {
+        let kind = self.writable(rows).await?;
+        if rows.is_empty() {
+            return Ok(Replaced { written: 0, old: Vec::new(), version: None });
+        }
+        let mut handle = self.handle(R::TABLE).lock().await;
+        replace::replace(&mut handle, kind, &first_of_each_key(rows)).await
+    }
+
+    /// The kind of gateway to write from, once it is known that the rows and every table of the lake agree on it.
+    async fn writable<R: Row>(&self, rows: &[R]) -> Result<GatewayKind, LakeError> {
+        let Shared { root, kind, store, checked, .. } = self.shared.as_ref();
+        let kind = kind.ok_or(LakeError::ReadOnly { table: R::TABLE })?;
+        if let Some(row) = rows.iter().map(Row::gateway).find(|row| *row != kind) {
+            return Err(LakeError::ForeignRow { table: R::TABLE, row, opened: kind });
+        }
+        checked.get_or_try_init(|| folder::check_lake(root, store, kind)).await?;
+        Ok(kind)
+    }
+
+    fn handle(&self, table: TableName) -> &Mutex<TableHandle> {
+        match table {
+            TableName::FuturesSnapshots => &self.shared.futures,
+            TableName::SpotSnapshots => &self.shared.spot,
+        }
+    }
+}
+
+impl fmt::Debug for Lake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lake").field("root", &self.shared.root).field("kind", &self.shared.kind).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! Replacing rows by hand (`--force`): the same protocol and the same token as an append, so that neither can slip
+//! between the other's look and write.
+
+use std::collections::BTreeMap;
+
+use datafusion::prelude::{Expr, col};
+use deltalake::protocol::SaveMode;
+use deltalake::{DeltaTable, DeltaTableError};
+
+use crate::calendar::Slot;
+use crate::market::{GatewayKind, Symbol};
+
+use super::commit::{self, MAX_ROUNDS};
+use super::error::Cause;
+use super::row::{Row, sorted};
+use super::session::{of_symbols, utc};
+use super::table::TableHandle;
+use super::view::TableView;
+use super::{LakeError, Replaced};
+
+/// Writes the rows, in place of those with their keys. Rows already there just so are not written again.
+pub(super) async fn replace<R: Row>(
+    handle: &mut TableHandle,
+    kind: GatewayKind,
+    rows: &[&R],
+) -> Result<Replaced<R>, LakeError> {
+    for _ in 0..MAX_ROUNDS {
+        let view = handle.newest_or_new(kind).await?;
+        let old = sorted(view.present(rows).await?);
+        if is_same(&view, &old, rows)? {
+            return Ok(Replaced { written: 0, old: Vec::new(), version: None });
+        }
+        match write(&view, rows).await? {
+            Ok(table) => {
+                let version = table.version();
+                handle.keep_written(table);
+                return Ok(Replaced { written: rows.len(), old, version });
+            }
+            Err(error) if commit::is_lost_race(&error) => commit::pause().await,
+            Err(error) => {
+                let failed = LakeError::storage("replace rows of", view.path(), error);
+                let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
+                let Ok(now) = view.present(rows).await else { return Err(failed) };
+                if !is_same(&view, &sorted(now), rows)? {
+                    return Err(failed);
+                }
+                tracing::warn!(table = %R::TABLE, error = %failed, "the rows were replaced, but work after the commit failed");
+                return Ok(Replaced { written: rows.len(), old, version: Some(view.version()) });
+            }
+        }
+    }
+    Err(LakeError::Conflict { table: R::TABLE, rounds: MAX_ROUNDS })
+}
+
+/// Whether two lists of rows, both in order of their keys, would be stored as the same.
+fn is_same<R: Row>(view: &TableView, stored: &[R], rows: &[&R]) -> Result<bool, LakeError> {
+    if stored.len() != rows.len() {
+        return Ok(false);
+    }
+    let encoded = |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
+    Ok(encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
+}
+
+/// One overwrite of exactly these keys on the snapshot; the inner error is the commit's.
+async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
+    let failed = |error: Cause| LakeError::storage("replace rows of", view.path(), error);
+    let batch = R::encode(rows).map_err(|error| failed(error.into()))?;
+    let keys = exact_keys(rows).ok_or_else(|| failed("there are no rows".into()))?;
+    let properties = commit::properties(view).await?;
+    let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Overwrite).with_replace_where(keys);
+    Ok(write.with_commit_properties(properties).await)
+}
+
+/// The keys of these rows and no others, grouped by symbol.
+fn exact_keys<R: Row>(rows: &[&R]) -> Option<Expr> {
+    let mut by_symbol: BTreeMap<Symbol, Vec<Slot>> = BTreeMap::new();
+    for (symbol, slot) in rows.iter().map(|row| row.key()) {
+        by_symbol.entry(symbol).or_default().push(slot);
+    }
+    let of_symbol = |(symbol, slots): (Symbol, Vec<Slot>)| {
+        let instants = slots.into_iter().map(|slot| utc(slot.instant())).collect();
+        of_symbols([&symbol]).and(col("timestamp").in_list(instants, false))
+    };
+    by_symbol.into_iter().map(of_symbol).reduce(Expr::or)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::lake::fixtures::{futures_of, futures_row, lake, slot, symbol};
+    use crate::lake::{AsOf, KeyRange};
+    use crate::market::FuturesSnapshot;
+
+    fn everything() -> KeyRange {
+        let symbols = ["ES", "NQ", "RTY"].map(symbol).to_vec();
+        KeyRange { symbols, from: slot(0).instant(), to: slot(1000).instant() }
+    }
+
+    fn other(row: FuturesSnapshot) -> FuturesSnapshot {
+        FuturesSnapshot { last: Some(1.0), ..row }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_old_rows_come_back_and_the_neighbours_stay() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        let batch = [futures_of(slot(1)), futures_of(slot(2)), futures_of(slot(3))].concat();
+        lake.append_futures(&batch).await.expect("written");
+        let new = [other(futures_row("NQ", slot(2))), other(futures_row("ES", slot(2))), futures_row("ES", slot(9))];
+        let replaced = lake.replace_futures(&new).await.expect("replaced");
+        assert_eq!(replaced.old, [futures_row("ES", slot(2)), futures_row("NQ", slot(2))]);
+        assert_eq!(replaced.written, 3);
+        let rows = lake.futures(&everything(), &AsOf::Latest).await.expect("rows");
+        assert_eq!(rows.len(), 10);
+        assert_eq!(rows.iter().filter(|row| row.last == Some(1.0)).count(), 2);
+        assert!(rows.contains(&futures_row("RTY", slot(2))) && rows.contains(&futures_row("ES", slot(3))));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn replacing_twice_writes_once() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        let new = [other(futures_row("ES", slot(1)))];
+        assert_eq!(lake.replace_futures(&new).await.expect("replaced").version, Some(2));
+        let again = lake.replace_futures(&new).await.expect("nothing to do");
+        assert_eq!((again.written, again.old.len(), again.version), (0, 0, None));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_replacement_decided_before_an_append_is_refused() {
+        let folder = tempdir().expect("a folder");
+        let (one, late) = (lake(folder.path()), lake(folder.path()));
+        one.append_futures(&futures_of(slot(1))).await.expect("written");
+        let view = late.shared.futures.lock().await.newest().await.expect("readable").expect("a table");
+        one.append_futures(&futures_of(slot(2))).await.expect("written");
+        let row = other(futures_row("ES", slot(2)));
+        let lost = write(&view, &[&row]).await.expect("encoded").expect_err("too late");
+        assert!(commit::is_lost_race(&lost), "{lost:?}");
+        let replaced = late.replace_futures(&[row]).await.expect("looks again");
+        assert_eq!(replaced.old, [futures_row("ES", slot(2))]);
+        assert_eq!(one.futures(&everything(), &AsOf::Latest).await.expect("rows").len(), 6);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn appends_and_replacements_race_without_a_double_row() {
+        let folder = tempdir().expect("a folder");
+        let (appender, replacer) = (lake(folder.path()), lake(folder.path()));
+        appender.append_futures(&futures_of(slot(0))).await.expect("written");
+        let appending = tokio::spawn(async move {
+            for number in 0..10 {
+                appender.append_futures(&futures_of(slot(number))).await.expect("written");
+            }
+        });
+        let replacing = tokio::spawn(async move {
+            for number in 0..10 {
+                let rows: Vec<_> = futures_of(slot(number)).into_iter().map(other).collect();
+                replacer.replace_futures(&rows).await.expect("replaced");
+            }
+        });
+        appending.await.expect("no panic");
+        replacing.await.expect("no panic");
+        let rows = lake(folder.path()).futures(&everything(), &AsOf::Latest).await.expect("rows");
+        assert_eq!(rows.len(), 30);
+        assert!(rows.iter().all(|row| row.last == Some(1.0)), "a replacement is never undone by an append");
+    }
+}

@@ -1,0 +1,46 @@
+//! What a row must be able to do to live in a table: the one seam between the generic code and the row types.
+
+use std::collections::BTreeSet;
+
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use crate::calendar::Slot;
+use crate::market::{GatewayKind, Symbol};
+
+use super::{LakeError, TableName};
+
+/// What makes a row unique.
+pub(super) type Key = (Symbol, Slot);
+
+/// A row of one of the tables.
+pub(super) trait Row: Clone + Send + Sync + Sized + 'static {
+    /// The table it lives in.
+    const TABLE: TableName;
+
+    /// Its key.
+    fn key(&self) -> Key;
+
+    /// The gateway it says it comes from.
+    fn gateway(&self) -> GatewayKind;
+
+    /// Rows as one batch of the table's schema.
+    fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError>;
+
+    /// The rows of a batch with all columns of the table.
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, LakeError>;
+}
+
+/// The rows in order of their keys, the first of each key only: within a batch, as between batches, the first wins.
+pub(super) fn first_of_each_key<R: Row>(rows: &[R]) -> Vec<&R> {
+    let mut seen = BTreeSet::new();
+    let mut first: Vec<&R> = rows.iter().filter(|row| seen.insert(row.key())).collect();
+    first.sort_by_key(|row| row.key());
+    first
+}
+
+/// Rows in order of their keys.
+pub(super) fn sorted<R: Row>(mut rows: Vec<R>) -> Vec<R> {
+    rows.sort_by_key(Row::key);
+    rows
+}

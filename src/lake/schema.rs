@@ -1,0 +1,161 @@
+//! The columns of the tables, in order, and the properties a table is made with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake::TableProperty;
+use deltalake::kernel::{DataType as DeltaType, StructField, StructType};
+
+use crate::market::GatewayKind;
+
+use super::TableName;
+use super::show::ColumnKind;
+
+/// Table property that binds a table, and with it its lake, to one kind of gateway.
+pub(super) const GATEWAY_PROPERTY: &str = "frontmonth.gateway";
+
+/// Commits between two checkpoints: at most 12 ms of replay when a table is opened.
+pub(super) const CHECKPOINT_INTERVAL: u64 = 50;
+
+/// The partition column of every table here.
+pub(super) const PARTITION: &str = "symbol";
+
+/// A column as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnSpec {
+    pub(super) name: &'static str,
+    pub(super) kind: ColumnKind,
+    pub(super) nullable: bool,
+}
+
+const fn required(name: &'static str, kind: ColumnKind) -> ColumnSpec {
+    ColumnSpec { name, kind, nullable: false }
+}
+
+const fn optional(name: &'static str, kind: ColumnKind) -> ColumnSpec {
+    ColumnSpec { name, kind, nullable: true }
+}
+
+/// Whole numbers are 64 bits wide throughout, `con_id` too: every reader knows that type as its ordinary integer, and
+/// a wider identifier of a later gateway needs no other column.
+const FUTURES_SNAPSHOTS: [ColumnSpec; 20] = [
+    required("symbol", ColumnKind::Text),
+    required("timestamp", ColumnKind::Timestamp),
+    optional("bid", ColumnKind::Float),
+    optional("ask", ColumnKind::Float),
+    optional("last", ColumnKind::Float),
+    optional("volume", ColumnKind::Integer),
+    optional("open_interest", ColumnKind::Integer),
+    optional("implied_vol", ColumnKind::Float),
+    optional("change_1h", ColumnKind::Float),
+    optional("change_4h", ColumnKind::Float),
+    optional("change_overnight", ColumnKind::Float),
+    optional("change_daily", ColumnKind::Float),
+    required("date", ColumnKind::Date),
+    optional("change_since_close", ColumnKind::Float),
+    required("contract", ColumnKind::Text),
+    required("expiry", ColumnKind::Date),
+    required("con_id", ColumnKind::Integer),
+    required("source", ColumnKind::Text),
+    required("gateway", ColumnKind::Text),
+    required("captured_at", ColumnKind::Timestamp),
+];
+
+const SPOT_SNAPSHOTS: [ColumnSpec; 10] = [
+    required("symbol", ColumnKind::Text),
+    required("timestamp", ColumnKind::Timestamp),
+    optional("bid", ColumnKind::Float),
+    optional("ask", ColumnKind::Float),
+    optional("last", ColumnKind::Float),
+    optional("volume", ColumnKind::Integer),
+    required("date", ColumnKind::Date),
+    required("source", ColumnKind::Text),
+    required("gateway", ColumnKind::Text),
+    required("captured_at", ColumnKind::Timestamp),
+];
+
+/// The columns of a table, in order.
+pub(super) fn columns(table: TableName) -> &'static [ColumnSpec] {
+    match table {
+        TableName::FuturesSnapshots => &FUTURES_SNAPSHOTS,
+        TableName::SpotSnapshots => &SPOT_SNAPSHOTS,
+    }
+}
+
+/// The arrow schema in which rows of a table are written.
+pub(super) fn arrow_schema(table: TableName) -> SchemaRef {
+    static FUTURES: LazyLock<SchemaRef> = LazyLock::new(|| build(&FUTURES_SNAPSHOTS));
+    static SPOT: LazyLock<SchemaRef> = LazyLock::new(|| build(&SPOT_SNAPSHOTS));
+    match table {
+        TableName::FuturesSnapshots => Arc::clone(&FUTURES),
+        TableName::SpotSnapshots => Arc::clone(&SPOT),
+    }
+}
+
+fn build(columns: &[ColumnSpec]) -> SchemaRef {
+    let field = |spec: &ColumnSpec| Field::new(spec.name, arrow_type(spec.kind), spec.nullable);
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The arrow type of a kind of column.
+pub(super) fn arrow_type(kind: ColumnKind) -> DataType {
+    match kind {
+        ColumnKind::Text => DataType::Utf8,
+        ColumnKind::Float => DataType::Float64,
+        ColumnKind::Integer => DataType::Int64,
+        ColumnKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ColumnKind::Date => DataType::Date32,
+    }
+}
+
+fn delta_type(kind: ColumnKind) -> DeltaType {
+    match kind {
+        ColumnKind::Text => DeltaType::STRING,
+        ColumnKind::Float => DeltaType::DOUBLE,
+        ColumnKind::Integer => DeltaType::LONG,
+        ColumnKind::Timestamp => DeltaType::TIMESTAMP,
+        ColumnKind::Date => DeltaType::DATE,
+    }
+}
+
+/// The Delta columns of a new table.
+pub(super) fn delta_columns(table: TableName) -> impl Iterator<Item = StructField> {
+    columns(table).iter().map(|spec| StructField::new(spec.name, delta_type(spec.kind), spec.nullable))
+}
+
+/// The first column in which a table is not what this program writes. Further columns at the end are left alone.
+pub(super) fn difference(table: TableName, found: &StructType) -> Option<String> {
+    let mut fields = found.fields();
+    columns(table).iter().enumerate().find_map(|(index, spec)| {
+        let (number, wanted) = (index + 1, delta_type(spec.kind));
+        match fields.next() {
+            None => Some(format!("column {number}, {}, is missing", spec.name)),
+            Some(field) if field.name() != spec.name => {
+                Some(format!("column {number} is {}, not {}", field.name(), spec.name))
+            }
+            Some(field) if *field.data_type() != wanted => {
+                Some(format!("column {number}, {}, is of type {}, not {wanted}", spec.name, field.data_type()))
+            }
+            Some(_) => None,
+        }
+    })
+}
+
+/// The properties of a new table. They cannot be changed while anyone writes, so they are given once, here.
+pub(super) fn properties(kind: GatewayKind) -> HashMap<String, Option<String>> {
+    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), Some(value.to_owned()));
+    HashMap::from([
+        own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
+        // Entries of the log's folder cost each commit and each open; this is also the reach of time travel.
+        own(TableProperty::LogRetentionDuration, "interval 7 days"),
+        // Tombstones sit in every checkpoint.
+        own(TableProperty::DeletedFileRetentionDuration, "interval 1 days"),
+        // Besides the partition only the instant skips files; smaller commits for it.
+        own(TableProperty::DataSkippingStatsColumns, "timestamp"),
+        own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
+        // A year of a symbol is a few MB, far below the default of 100 MiB.
+        own(TableProperty::TargetFileSize, "8388608"),
+        (GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned())),
+    ])
+}

@@ -1,0 +1,87 @@
+//! The query sessions a lake keeps alive, so that footers of files stay cached, and the expressions it asks with.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use datafusion::prelude::{Expr, SessionContext, col, lit};
+use datafusion::scalar::ScalarValue;
+use deltalake::delta_datafusion::{DeltaSessionContext, create_session};
+
+use crate::market::Symbol;
+
+use super::schema::PARTITION;
+
+/// How much of a table a scan is about to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// A few rows of few files: one partition, no statistics, filters pushed into the files; half the time for these.
+    Tight,
+    /// Many files: the library's defaults.
+    Wide,
+}
+
+/// One session for each reach.
+pub(super) struct Sessions {
+    tight: SessionContext,
+    wide: SessionContext,
+}
+
+impl Sessions {
+    pub(super) fn new() -> Self {
+        let tight = HashMap::from(
+            [
+                ("datafusion.execution.target_partitions", "1"),
+                ("datafusion.execution.collect_statistics", "false"),
+                ("datafusion.optimizer.repartition_file_scans", "false"),
+                ("datafusion.execution.parquet.pushdown_filters", "true"),
+                ("datafusion.execution.parquet.schema_force_view_types", "false"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        let tight = DeltaSessionContext::new_with_session_overrides(&tight).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the query engine does not know a setting, so reads use its defaults and are slower");
+            create_session()
+        });
+        Self { tight: tight.into_inner(), wide: create_session().into_inner() }
+    }
+
+    pub(super) fn of(&self, reach: Reach) -> &SessionContext {
+        match reach {
+            Reach::Tight => &self.tight,
+            Reach::Wide => &self.wide,
+        }
+    }
+}
+
+/// Rows of any of the symbols.
+pub(super) fn of_symbols<'a>(symbols: impl IntoIterator<Item = &'a Symbol>) -> Expr {
+    col(PARTITION).in_list(symbols.into_iter().map(|symbol| lit(symbol.as_str())).collect(), false)
+}
+
+/// Rows between two instants, both included.
+pub(super) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Expr {
+    if from == to {
+        return col("timestamp").eq(utc(from));
+    }
+    from_instant(from).and(to_instant(to))
+}
+
+/// Rows at or after an instant.
+pub(super) fn from_instant(from: DateTime<Utc>) -> Expr {
+    col("timestamp").gt_eq(utc(from))
+}
+
+/// Rows at or before an instant.
+pub(super) fn to_instant(to: DateTime<Utc>) -> Expr {
+    col("timestamp").lt_eq(utc(to))
+}
+
+/// Rows that had been captured by an instant.
+pub(super) fn captured_by(at: DateTime<Utc>) -> Expr {
+    col("captured_at").lt_eq(utc(at))
+}
+
+/// An instant in the type of the columns: a literal of another precision would compare, but not prune everywhere.
+pub(super) fn utc(at: DateTime<Utc>) -> Expr {
+    lit(ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), Some("UTC".into())))
+}

@@ -1,0 +1,86 @@
+//! Rows of `spot_snapshots` as batches and back.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use crate::calendar::TradingDay;
+use crate::market::{GatewayKind, SpotSnapshot};
+
+use super::columns::{Columns, days_of, instant_array};
+use super::row::{Key, Row};
+use super::schema::arrow_schema;
+use super::{LakeError, TableName};
+
+impl Row for SpotSnapshot {
+    const TABLE: TableName = TableName::SpotSnapshots;
+
+    fn key(&self) -> Key {
+        (self.symbol.clone(), self.timestamp)
+    }
+
+    fn gateway(&self) -> GatewayKind {
+        self.gateway
+    }
+
+    fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError> {
+        let floats = |value: fn(&Self) -> Option<f64>| -> ArrayRef {
+            Arc::new(rows.iter().map(|row| value(row)).collect::<Float64Array>())
+        };
+        let texts = |value: fn(&Self) -> &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| value(row))))
+        };
+        let columns: Vec<ArrayRef> = vec![
+            texts(|row| row.symbol.as_str()),
+            Arc::new(instant_array(rows.iter().map(|row| row.timestamp.instant()))),
+            floats(|row| row.bid),
+            floats(|row| row.ask),
+            floats(|row| row.last),
+            Arc::new(rows.iter().map(|row| row.volume).collect::<Int64Array>()),
+            Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_of(row.date.date())))),
+            texts(|row| row.source.as_str()),
+            texts(|row| row.gateway.as_str()),
+            Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),
+        ];
+        RecordBatch::try_new(arrow_schema(Self::TABLE), columns)
+    }
+
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, LakeError> {
+        let columns = Columns::new(Self::TABLE, batch);
+        let (symbol, timestamp) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+        let (bid, ask, last) = (columns.floats("bid")?, columns.floats("ask")?, columns.floats("last")?);
+        let (volume, date) = (columns.integers("volume")?, columns.dates("date")?);
+        let (source, gateway) = (columns.texts("source")?, columns.texts("gateway")?);
+        let captured_at = columns.instants("captured_at")?;
+        let row = |row| {
+            Ok(Self {
+                symbol: symbol.symbol(row)?,
+                timestamp: timestamp.slot(row)?,
+                bid: bid.float(row),
+                ask: ask.float(row),
+                last: last.float(row),
+                volume: volume.integer(row),
+                date: TradingDay::new(date.date(row)?),
+                source: source.source(row)?,
+                gateway: gateway.gateway(row)?,
+                captured_at: captured_at.instant(row)?,
+            })
+        };
+        (0..batch.num_rows()).map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::fixtures::{slot, spot_row};
+
+    #[test]
+    fn a_row_comes_back_as_it_went() {
+        let rows = vec![spot_row("SPY", slot(1)), SpotSnapshot { last: None, volume: None, ..spot_row("QQQ", slot(1)) }];
+        let batch = SpotSnapshot::encode(&rows.iter().collect::<Vec<_>>()).expect("a batch");
+        assert_eq!(SpotSnapshot::decode(&batch).expect("rows"), rows);
+    }
+}

@@ -1,0 +1,75 @@
+//! What the log knows about the files of a table without opening one.
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use chrono::{DateTime, Utc};
+use deltalake::DeltaTable;
+
+use crate::market::Symbol;
+
+use super::error::Cause;
+use super::schema::arrow_type;
+use super::show::ColumnKind;
+
+/// The newest instant of each symbol.
+#[derive(Debug, Default)]
+pub(super) struct Newest(BTreeMap<String, Option<DateTime<Utc>>>);
+
+/// What the statistics say about the newest row of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NewestRow {
+    /// No file holds this symbol.
+    Absent,
+    /// The newest row's instant.
+    At(DateTime<Utc>),
+    /// A file tells no maximum: only a scan can say.
+    Unknown,
+}
+
+impl Newest {
+    /// Reads the statistics of a snapshot. They are kept in milliseconds, exact for slots.
+    pub(super) fn of(table: &DeltaTable) -> Result<Self, Cause> {
+        let files = table.snapshot()?.add_actions_table(true)?;
+        let column = |name: &str, kind: &DataType| match files.column_by_name(name) {
+            Some(array) => cast(array, kind).map(Some),
+            None => Ok(None),
+        };
+        let (symbols, newest) = (
+            column("partition.symbol", &DataType::Utf8)?,
+            column("max.timestamp", &arrow_type(ColumnKind::Timestamp))?,
+        );
+        let Some(symbols) = &symbols else { return Ok(Self::default()) };
+        let newest = newest.map(|array| cast(&array, &DataType::Int64)).transpose()?;
+        let newest: Vec<Option<i64>> = match &newest {
+            Some(array) => array.as_primitive::<Int64Type>().iter().collect(),
+            None => vec![None; symbols.len()],
+        };
+        let mut by_symbol = BTreeMap::new();
+        for (symbol, micros) in symbols.as_string::<i32>().iter().zip(newest) {
+            let at = micros.and_then(DateTime::from_timestamp_micros);
+            let entry = by_symbol.entry(symbol.unwrap_or_default().to_owned()).or_insert(at);
+            *entry = (*entry).zip(at).map(|(one, other)| one.max(other));
+        }
+        Ok(Self(by_symbol))
+    }
+
+    pub(super) fn row(&self, symbol: &Symbol) -> NewestRow {
+        match self.0.get(symbol.as_str()) {
+            None => NewestRow::Absent,
+            Some(None) => NewestRow::Unknown,
+            Some(Some(at)) => NewestRow::At(*at),
+        }
+    }
+
+    /// Whether the table surely holds no row of this symbol at or after this instant.
+    pub(super) fn is_newer(&self, symbol: &Symbol, at: DateTime<Utc>) -> bool {
+        match self.row(symbol) {
+            NewestRow::Absent => true,
+            NewestRow::At(newest) => at > newest,
+            NewestRow::Unknown => false,
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The store under the tables: the local file system, with every file on the disk before anything refers to it.
+//!
+//! The library's own local store never flushes, so after a power cut a commit that was reported can be gone, or be an
+//! empty file that hides its rows. Here data files, named by a uuid and invisible until a commit names them, are flushed
+//! as they are written; an entry of the log is written and flushed under a staging name and only then linked to its own.
+//! A link fails where the name is taken, which is what makes a commit atomic between processes.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deltalake::logstore::object_store::local::LocalFileSystem;
+use deltalake::logstore::object_store::path::Path;
+use deltalake::logstore::object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+};
+use futures::stream::BoxStream;
+use uuid::Uuid;
+
+use super::disk::{Disk, LocalDisk};
+
+/// Whether what is written survives a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Files and folders are flushed before a commit names them.
+    #[default]
+    Flushed,
+    /// The system writes when it likes: for simulations, whose tables can be made again.
+    Unflushed,
+}
+
+/// The store of a lake; its root is the root of the file system.
+pub(super) fn store(durability: Durability) -> Arc<dyn ObjectStore> {
+    let local = Arc::new(LocalFileSystem::new());
+    match durability {
+        Durability::Flushed => Arc::new(DurableStore::new(local, Arc::new(LocalDisk::default()))),
+        Durability::Unflushed => local,
+    }
+}
+
+/// A local store that flushes.
+#[derive(Debug, Clone)]
+pub(super) struct DurableStore {
+    inner: Arc<dyn ObjectStore>,
+    flusher: Flusher,
+}
+
+impl DurableStore {
+    pub(super) fn new(inner: Arc<dyn ObjectStore>, disk: Arc<dyn Disk>) -> Self {
+        Self { inner, flusher: Flusher { disk, paths: Arc::new(LocalFileSystem::new()) } }
+    }
+
+    async fn put_log_entry(&self, at: &Path, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
+        let staged = Path::from(format!("{at}.{}.tmp", Uuid::new_v4()));
+        let placed = async {
+            let done = self.inner.put(&staged, payload).await?;
+            self.flusher.flush_file(&staged).await?;
+            match mode {
+                PutMode::Create => self.inner.copy_if_not_exists(&staged, at).await?,
+                _ => self.inner.rename(&staged, at).await?,
+            }
+            Ok(done)
+        };
+        let placed: Result<PutResult> = placed.await;
+        if mode == PutMode::Create || placed.is_err() {
+            // A staging file left behind harms nobody and is swept later.
+            let _ = self.inner.delete(&staged).await;
+        }
+        let done = placed?;
+        self.flusher.flush_folder_of(at).await?;
+        Ok(done)
+    }
+}
+
+impl fmt::Display for DurableStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DurableStore({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DurableStore {
+    async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if at.parts().any(|part| part.as_ref() == "_delta_log") {
+            return self.put_log_entry(at, payload, options.mode).await;
+        }
+        let done = self.inner.put_opts(at, payload, options).await?;
+        self.flusher.flush(at).await?;
+        Ok(done)
+    }
+
+    async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let inner = self.inner.put_multipart_opts(at, options).await?;
+        Ok(Box::new(DurableUpload { inner, at: at.clone(), flusher: self.flusher.clone() }))
+    }
+
+    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(at, options).await
+    }
+
+    async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.inner.get_ranges(at, ranges).await
+    }
+
+    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(at)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.inner.rename_opts(from, to, options).await
+    }
+}
+
+/// A large file on its way: flushed when it is complete.
+#[derive(Debug)]
+struct DurableUpload {
+    inner: Box<dyn MultipartUpload>,
+    at: Path,
+    flusher: Flusher,
+}
+
+#[async_trait]
+impl MultipartUpload for DurableUpload {
+    fn put_part(&mut self, part: PutPayload) -> UploadPart {
+        self.inner.put_part(part)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let done = self.inner.complete().await?;
+        self.flusher.flush(&self.at).await?;
+        Ok(done)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
+    }
+}
+
+/// Flushes what stands at a location of the store, off the threads that must not block.
+#[derive(Debug, Clone)]
+struct Flusher {
+    disk: Arc<dyn Disk>,
+    paths: Arc<LocalFileSystem>,
+}
+
+impl Flusher {
+    async fn flush(&self, at: &Path) -> Result<()> {
+        self.run(at, |disk, path| {
+            disk.flush_file(path)?;
+            path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))
+        })
+        .await
+    }
+
+    async fn flush_file(&self, at: &Path) -> Result<()> {
+        self.run(at, |disk, path| disk.flush_file(path)).await
+    }
+
+    async fn flush_folder_of(&self, at: &Path) -> Result<()> {
+        self.run(at, |disk, path| path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))).await
+    }
+
+    async fn run(
+        &self,
+        at: &Path,
+        work: impl FnOnce(&dyn Disk, &std::path::Path) -> io::Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let (disk, path) = (Arc::clone(&self.disk), self.paths.path_to_filesystem(at)?);
+        let flushed = tokio::task::spawn_blocking(move || work(disk.as_ref(), &path)).await;
+        flushed.map_err(io::Error::from).flatten().map_err(|source| Error::Generic { store: "disk", source: source.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::lake::fixtures::{config, futures_of, slot};
+    use crate::lake::{Lake, LakeError};
+    use crate::market::GatewayKind;
+
+    /// What reached the store and the disk, in order, with the names of files shortened.
+    #[derive(Debug, Default)]
+    struct Journal(Mutex<Vec<String>>);
+
+    impl Journal {
+        fn note(&self, what: &str, path: &str) {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let name = if name.starts_with("part-") { "DATA".to_owned() } else { name.trim_start_matches('0').to_owned() };
+            let name = if name.ends_with(".tmp") { "STAGED".to_owned() } else { name };
+            self.0.lock().expect("no panic").push(format!("{what} {name}"));
+        }
+
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut *self.0.lock().expect("no panic"))
+        }
+    }
+
+    #[derive(Debug)]
+    struct RecordingDisk {
+        journal: Arc<Journal>,
+        fails: bool,
+    }
+
+    impl Disk for RecordingDisk {
+        fn flush_file(&self, path: &std::path::Path) -> io::Result<()> {
+            assert!(path.is_file(), "{path:?} is flushed before it is there");
+            self.journal.note("flush", &path.display().to_string());
+            if self.fails { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+
+        fn flush_folder(&self, path: &std::path::Path) -> io::Result<()> {
+            self.journal.note("folder", &path.display().to_string());
+            LocalDisk::default().flush_folder(path)
+        }
+    }
+
+    #[derive(Debug)]
+    struct RecordingStore {
+        inner: LocalFileSystem,
+        journal: Arc<Journal>,
+    }
+
+    impl fmt::Display for RecordingStore {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "RecordingStore")
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for RecordingStore {
+        async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+            self.journal.note("put", at.as_ref());
+            self.inner.put_opts(at, payload, options).await
+        }
+
+        async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+            self.journal.note("upload", at.as_ref());
+            self.inner.put_multipart_opts(at, options).await
+        }
+
+        async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+            self.inner.get_opts(at, options).await
+        }
+
+        fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+            self.inner.delete_stream(at)
+        }
+
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+            self.journal.note("list", prefix.map_or("", |prefix| prefix.as_ref()));
+            self.inner.list(prefix)
+        }
+
+        fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+            self.inner.list_with_offset(prefix, offset)
+        }
+
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+            self.inner.list_with_delimiter(prefix).await
+        }
+
+        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+            self.journal.note("link", to.as_ref());
+            self.inner.copy_opts(from, to, options).await
+        }
+
+        async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+            self.journal.note("rename", to.as_ref());
+            self.inner.rename_opts(from, to, options).await
+        }
+    }
+
+    fn recorded(fails: bool) -> (DurableStore, Arc<Journal>) {
+        let journal = Arc::new(Journal::default());
+        let inner = RecordingStore { inner: LocalFileSystem::new(), journal: Arc::clone(&journal) };
+        let disk = RecordingDisk { journal: Arc::clone(&journal), fails };
+        (DurableStore::new(Arc::new(inner), Arc::new(disk)), journal)
+    }
+
+    fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
+        Lake::new(config(folder).root().expect("a path"), Some(GatewayKind::Simulated), Arc::new(store))
+    }
+
+    fn leftovers(folder: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).count()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_data_file_is_on_the_disk_before_the_commit_gets_its_name() {
+        let folder = tempdir().expect("a folder");
+        let (store, journal) = recorded(false);
+        let lake = lake_on(folder.path(), store);
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        journal.take();
+        lake.append_futures(&futures_of(slot(2))).await.expect("written");
+        let events = journal.take();
+        let count = |event: &str| events.iter().filter(|found| *found == event).count();
+        assert_eq!((count("put DATA"), count("flush DATA")), (3, 3), "{events:?}");
+        let link = events.iter().position(|event| event == "link 2.json").expect("a commit");
+        let last_data = events.iter().rposition(|event| event.contains("DATA") || event.contains("symbol=")).expect("data");
+        assert!(last_data < link, "{events:?}");
+        assert_eq!(events[link - 2..=link + 1], ["put STAGED", "flush STAGED", "link 2.json", "folder _delta_log"]);
+        assert_eq!(count("list _delta_log"), 0, "an append must not read the whole log: {events:?}");
+        assert_eq!(leftovers(&lake.root().join("futures_snapshots/_delta_log")), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_taken_name_is_refused_and_leaves_nothing() {
+        let folder = tempdir().expect("a folder");
+        let (store, _) = recorded(false);
+        let at = Path::from_absolute_path(folder.path().join("_delta_log/0.json")).expect("a location");
+        let create = || PutOptions::from(PutMode::Create);
+        store.put_opts(&at, "one".into(), create()).await.expect("free");
+        let error = store.put_opts(&at, "two".into(), create()).await.expect_err("taken");
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
+        store.put_opts(&at, "three".into(), PutOptions::default()).await.expect("overwritten");
+        assert_eq!(store.get(&at).await.expect("there").bytes().await.expect("read"), "three");
+        assert_eq!(leftovers(&folder.path().join("_delta_log")), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_disk_is_told_and_nothing_is_written() {
+        let folder = tempdir().expect("a folder");
+        let (store, _) = recorded(false);
+        lake_on(folder.path(), store).append_futures(&futures_of(slot(1))).await.expect("written");
+        let (store, _) = recorded(true);
+        let full = lake_on(folder.path(), store);
+        let error = full.append_futures(&futures_of(slot(2))).await.expect_err("full");
+        assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
+        let latest = full.latest_futures(&"ES".parse().expect("a symbol")).await.expect("readable").expect("a row");
+        assert_eq!(latest.timestamp, slot(1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn large_files_are_flushed_when_they_are_complete() {
+        let folder = tempdir().expect("a folder");
+        let (store, journal) = recorded(false);
+        let at = Path::from_absolute_path(folder.path().join("part-1.parquet")).expect("a location");
+        let mut upload = store.put_multipart(&at).await.expect("begun");
+        upload.put_part("content".into()).await.expect("written");
+        upload.complete().await.expect("complete");
+        assert_eq!(journal.take()[..2], ["upload DATA", "flush DATA"]);
+    }
+}

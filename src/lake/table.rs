@@ -1,0 +1,203 @@
+//! The warm handle of one table: opened once, refreshed before each use, made where it is missing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deltalake::DeltaTable;
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::logstore::ObjectStoreRef;
+use deltalake::protocol::SaveMode;
+
+use crate::market::GatewayKind;
+
+use super::folder::{self, Presence};
+use super::schema::{CHECKPOINT_INTERVAL, PARTITION, delta_columns, difference, properties};
+use super::session::Sessions;
+use super::view::TableView;
+use super::{LakeError, TableName};
+
+/// The handle of one table. A clone of the loaded [`DeltaTable`] is a cheap, fixed snapshot.
+pub(super) struct TableHandle {
+    name: TableName,
+    path: PathBuf,
+    store: ObjectStoreRef,
+    sessions: Arc<Sessions>,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    table: DeltaTable,
+    /// The version at which the handle was loaded.
+    since: u64,
+}
+
+impl TableHandle {
+    pub(super) fn new(name: TableName, root: &Path, store: ObjectStoreRef, sessions: Arc<Sessions>) -> Self {
+        Self { name, path: root.join(name.as_str()), store, sessions, loaded: None }
+    }
+
+    /// The newest snapshot, or none where the table does not exist.
+    pub(super) async fn newest(&mut self) -> Result<Option<TableView>, LakeError> {
+        if let Some(loaded) = &mut self.loaded {
+            let updated = loaded.table.update_state().await;
+            updated.map_err(|error| LakeError::storage("read", &self.path, error))?;
+            if !has_passed_checkpoint(loaded) {
+                let table = loaded.table.clone();
+                return Ok(Some(self.view(table)));
+            }
+        }
+        self.loaded = None;
+        match folder::presence(&self.path).map_err(|error| LakeError::storage("open", &self.path, error))? {
+            Presence::Absent => return Ok(None),
+            Presence::Other => return Err(LakeError::NotATable { path: self.path.clone() }),
+            Presence::Table => {}
+        }
+        let table = folder::load(&self.path, Arc::clone(&self.store), None).await?;
+        self.check_columns(&table)?;
+        self.keep(&table);
+        Ok(Some(self.view(table)))
+    }
+
+    /// The newest snapshot of a table bound to this kind of gateway; a missing table is made.
+    pub(super) async fn newest_or_new(&mut self, kind: GatewayKind) -> Result<TableView, LakeError> {
+        let view = match self.newest().await? {
+            Some(view) => view,
+            None => self.create(kind).await?,
+        };
+        folder::check_kind(&self.path, view.table(), kind)?;
+        Ok(view)
+    }
+
+    /// An older version.
+    pub(super) async fn at_version(&mut self, version: u64) -> Result<Option<TableView>, LakeError> {
+        let Some(newest) = self.newest().await? else { return Ok(None) };
+        let newest = newest.version();
+        if version > newest {
+            return Err(LakeError::NoSuchVersion { table: self.name, version, newest });
+        }
+        match folder::load(&self.path, Arc::clone(&self.store), Some(version)).await {
+            Ok(table) => Ok(Some(self.view(table))),
+            // The version was there once, so whatever the library lacks now has been cleaned away.
+            Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone { table: self.name, version, source }),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Keeps the table a write returned, which saves a refresh.
+    pub(super) fn keep_written(&mut self, table: DeltaTable) {
+        match &mut self.loaded {
+            Some(loaded) => loaded.table = table,
+            None => self.keep(&table),
+        }
+    }
+
+    fn view(&self, table: DeltaTable) -> TableView {
+        TableView::new(self.name, self.path.clone(), Arc::clone(&self.sessions), table)
+    }
+
+    fn keep(&mut self, table: &DeltaTable) {
+        self.loaded = Some(Loaded { table: table.clone(), since: table.version().unwrap_or(0) });
+    }
+
+    /// Of several processes that make the table at once one wins, and the others take what it made.
+    async fn create(&mut self, kind: GatewayKind) -> Result<TableView, LakeError> {
+        let created = folder::unloaded(&self.path, Arc::clone(&self.store))?
+            .create()
+            .with_table_name(self.name.as_str())
+            .with_columns(delta_columns(self.name))
+            .with_partition_columns([PARTITION])
+            .with_save_mode(SaveMode::Ignore)
+            .with_configuration(properties(kind))
+            // Else the library refuses the property of our own.
+            .with_raise_if_key_not_exists(false)
+            // Else a loser of the race would commit its own properties over the winner's.
+            .with_commit_properties(CommitProperties::default().with_max_retries(0))
+            .await;
+        if let Err(error) = created
+            && folder::presence(&self.path).ok() != Some(Presence::Table)
+        {
+            return Err(LakeError::storage("create", &self.path, error));
+        }
+        let view = self.newest().await?;
+        view.ok_or_else(|| LakeError::storage("create", &self.path, "the table is gone again"))
+    }
+
+    fn check_columns(&self, table: &DeltaTable) -> Result<(), LakeError> {
+        let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", &self.path, error))?;
+        match difference(self.name, &snapshot.schema()) {
+            Some(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A handle grows slower with each commit made on it, about 0.1 ms a commit; loaded afresh from a checkpoint it is as new.
+fn has_passed_checkpoint(loaded: &Loaded) -> bool {
+    let checkpoints_before = |version: u64| version.saturating_add(1) / CHECKPOINT_INTERVAL;
+    checkpoints_before(loaded.table.version().unwrap_or(0)) > checkpoints_before(loaded.since)
+}
+
+#[cfg(test)]
+mod tests {
+    use deltalake::kernel::{DataType, StructField};
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::lake::Lake;
+    use crate::lake::fixtures::{config, futures_of, lake, slot};
+    use crate::lake::schema::{GATEWAY_PROPERTY, columns};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_new_table_has_the_columns_in_order_and_the_oldest_protocol() {
+        let folder = tempdir().expect("a folder");
+        lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("written");
+        // A plain handle, without our store, as any other program opens it.
+        let url = url::Url::from_directory_path(folder.path().join("lake/futures_snapshots")).expect("absolute");
+        let plain = deltalake::open_table(url).await.expect("opens");
+        let state = plain.snapshot().expect("loaded");
+        let names: Vec<String> = state.schema().fields().map(|field| field.name().clone()).collect();
+        let thirteen = "symbol timestamp bid ask last volume open_interest implied_vol change_1h change_4h \
+                        change_overnight change_daily date";
+        assert_eq!(names[..13].join(" "), thirteen.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(names.len(), columns(TableName::FuturesSnapshots).len());
+        let required: Vec<&str> =
+            columns(TableName::FuturesSnapshots).iter().filter(|spec| !spec.nullable).map(|spec| spec.name).collect();
+        let found: Vec<String> =
+            state.schema().fields().filter(|field| !field.is_nullable()).map(|field| field.name().clone()).collect();
+        assert_eq!(found, required);
+        assert_eq!((state.protocol().min_reader_version(), state.protocol().min_writer_version()), (1, 2));
+        assert_eq!(state.metadata().configuration().get(GATEWAY_PROPERTY).map(String::as_str), Some("simulated"));
+        assert_eq!(state.metadata().partition_columns(), ["symbol"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_table_with_other_columns_is_refused_by_name() {
+        let folder = tempdir().expect("a folder");
+        let path = folder.path().join("lake/futures_snapshots");
+        std::fs::create_dir_all(&path).expect("made");
+        let url = url::Url::from_directory_path(&path).expect("absolute");
+        let fields = [
+            StructField::new("symbol", DataType::STRING, true),
+            StructField::new("timestamp", DataType::TIMESTAMP_NTZ, true),
+        ];
+        let table = deltalake::DeltaTable::try_from_url(url).await.expect("a folder");
+        table.create().with_columns(fields).await.expect("made");
+        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("not ours");
+        assert!(matches!(error, LakeError::Unbound { .. }), "{error:?}");
+        let reader = Lake::reader(&config(folder.path())).expect("a local folder");
+        let error = reader.prices(slot(0).instant(), slot(1).instant()).await.expect_err("not ours").to_string();
+        assert!(error.contains("has other columns: column 2, timestamp, is of type"), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_loser_of_a_race_to_make_the_table_takes_the_winners() {
+        let folder = tempdir().expect("a folder");
+        let lakes = [lake(folder.path()), lake(folder.path()), lake(folder.path()), lake(folder.path())];
+        let create = |lake: Lake| async move {
+            let created = lake.shared.futures.lock().await.create(GatewayKind::Simulated).await;
+            created.expect("made or found").version()
+        };
+        let versions = futures::future::join_all(lakes.map(create)).await;
+        assert_eq!(versions, [0, 0, 0, 0], "one commit, and nobody's properties over another's");
+    }
+}

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use frontmonth::calendar::{
-    Calendar, CalendarId, ContractMonth, DayKind, RollRule, SLOT_MINUTES, Segment, Session, Slot,
-    TradingDay, chicago, lead_month, new_york, roll_at, roll_date, to_new_york,
+    Calendar, CalendarId, ContractMonth, DayKind, RollRule, SLOT_MINUTES, Segment, Session, Slot, TradingDay, chicago,
+    lead_month, new_york, roll_at, roll_date, to_new_york,
 };
 
 /// The sessions of a golden table by date: the segments and the kind.
@@ -99,10 +99,7 @@ fn differing_days(calendar: &Calendar, golden: &Golden, regular: &Golden) -> Vec
 
 /// Every five-minute instant of the coverage: open as `[open, close)`, slot as `(open, close]`, and the list of slots.
 fn differing_instants(calendar: &Calendar, golden: &Golden) -> (usize, usize) {
-    let segments: Vec<Segment> = golden
-        .values()
-        .flat_map(|(segments, _)| segments.clone())
-        .collect();
+    let segments: Vec<Segment> = golden.values().flat_map(|(segments, _)| segments.clone()).collect();
     // The first is 00:05 in Chicago: the slot of midnight itself would be of the day before coverage.
     let midnight = |day: NaiveDate| new_york(day.and_time(NaiveTime::MIN));
     let from = midnight(*calendar.coverage().start()) + TimeDelta::minutes(65);
@@ -112,19 +109,12 @@ fn differing_instants(calendar: &Calendar, golden: &Golden) -> (usize, usize) {
     let mut slot = Slot::at(from).unwrap();
     while slot.instant() < to {
         let at = slot.instant();
-        while segments
-            .get(not_over)
-            .is_some_and(|segment| segment.close < at)
-        {
+        while segments.get(not_over).is_some_and(|segment| segment.close < at) {
             not_over += 1;
         }
         let near = segments.iter().skip(not_over).take(2);
-        let is_open = near
-            .clone()
-            .any(|segment| segment.open <= at && at < segment.close);
-        let slot_of = near
-            .copied()
-            .find(|segment| segment.open < at && at <= segment.close);
+        let is_open = near.clone().any(|segment| segment.open <= at && at < segment.close);
+        let slot_of = near.copied().find(|segment| segment.open < at && at <= segment.close);
         let is_same = calendar.is_open(at).unwrap() == is_open
             && calendar.segment_of(at).unwrap() == slot_of
             && listed.next_if_eq(&slot).is_some() == slot_of.is_some();
@@ -226,10 +216,7 @@ fn the_lead_changes_at_the_open_of_the_roll_session() {
         .map(|row| row["contract_month"].parse::<ContractMonth>().unwrap());
     for month in months.filter(|month| month.year() >= 2010) {
         let at = roll_at(month, RollRule::ByDate);
-        let session = cme
-            .session(roll_date(month, RollRule::ByDate))
-            .unwrap()
-            .unwrap();
+        let session = cme.session(roll_date(month, RollRule::ByDate)).unwrap().unwrap();
         assert_eq!(at, session.open());
         let before = at - TimeDelta::minutes(SLOT_MINUTES);
         assert_eq!(lead_month(before, RollRule::ByDate), Ok(month));
@@ -244,11 +231,7 @@ fn the_clocks_change_when_the_table_says_and_never_else() {
     };
     for row in &rows {
         let transition = instant(&row["transition_utc"]);
-        let local = |hour, minute| {
-            date(&row["local_date"])
-                .and_hms_opt(hour, minute, 0)
-                .unwrap()
-        };
+        let local = |hour, minute| date(&row["local_date"]).and_hms_opt(hour, minute, 0).unwrap();
         if row["kind"] == "spring" {
             assert_eq!(new_york(local(2, 0)), transition);
             assert_eq!(new_york(local(2, 59)), transition);

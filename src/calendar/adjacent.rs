@@ -12,11 +12,7 @@ impl Calendar {
     ///
     /// As [`Calendar::is_open`].
     pub fn next_open(&self, at: DateTime<Utc>) -> Result<DateTime<Utc>, CalendarError> {
-        let opens = |day| {
-            self.segments_dated(day)
-                .into_iter()
-                .map(|segment| segment.open)
-        };
+        let opens = |day| self.segments_dated(day).into_iter().map(|segment| segment.open);
         self.first_from(at, |day| opens(day).find(|open| *open > at))
     }
 
@@ -26,12 +22,7 @@ impl Calendar {
     ///
     /// As [`Calendar::is_open`]; [`CalendarError::BeforeCoverage`] also if the table has no close that early.
     pub fn last_close(&self, at: DateTime<Utc>) -> Result<DateTime<Utc>, CalendarError> {
-        let closes = |day| {
-            self.segments_dated(day)
-                .into_iter()
-                .rev()
-                .map(|segment| segment.close)
-        };
+        let closes = |day| self.segments_dated(day).into_iter().rev().map(|segment| segment.close);
         self.last_until(at, |day| closes(day).find(|close| *close <= at))
     }
 
@@ -54,20 +45,12 @@ impl Calendar {
     ///
     /// As [`Calendar::is_open`].
     pub fn trading_day(&self, at: DateTime<Utc>) -> Result<TradingDay, CalendarError> {
-        let closes_later = |day: NaiveDate| {
-            self.segments_dated(day)
-                .last()
-                .is_some_and(|last| last.close > at)
-        };
+        let closes_later = |day: NaiveDate| self.segments_dated(day).last().is_some_and(|last| last.close > at);
         self.first_from(at, |day| closes_later(day).then_some(TradingDay::new(day)))
     }
 
     /// The first answer from the day of `at` on.
-    fn first_from<T>(
-        &self,
-        at: DateTime<Utc>,
-        answer: impl Fn(NaiveDate) -> Option<T>,
-    ) -> Result<T, CalendarError> {
+    fn first_from<T>(&self, at: DateTime<Utc>, answer: impl Fn(NaiveDate) -> Option<T>) -> Result<T, CalendarError> {
         let mut day = self.local_day(at)?;
         loop {
             if let Some(found) = answer(day) {
@@ -79,11 +62,7 @@ impl Calendar {
     }
 
     /// The first answer from the day after that of `at` back into the past.
-    fn last_until<T>(
-        &self,
-        at: DateTime<Utc>,
-        answer: impl Fn(NaiveDate) -> Option<T>,
-    ) -> Result<T, CalendarError> {
+    fn last_until<T>(&self, at: DateTime<Utc>, answer: impl Fn(NaiveDate) -> Option<T>) -> Result<T, CalendarError> {
         let mut day = day_after(self.local_day(at)?);
         loop {
             if let Some(found) = answer(day) {
@@ -117,8 +96,7 @@ mod tests {
 
     /// Inside both tables and past them: 2010-02-01 to 2040, by the second.
     fn instants() -> impl Strategy<Value = DateTime<Utc>> {
-        (1_264_982_400_i64..2_208_988_800)
-            .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
+        (1_264_982_400_i64..2_208_988_800).prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
     }
 
     proptest! {
@@ -146,16 +124,8 @@ mod tests {
 
     #[test]
     fn the_trading_day_of_a_weekend_is_monday() {
-        for at in [
-            "2026-11-20T22:00:00Z",
-            "2026-11-21T12:00:00Z",
-            "2026-11-22T23:00:00Z",
-        ] {
-            assert_eq!(
-                cme().trading_day(utc(at)).unwrap().date(),
-                ymd(2026, 11, 23),
-                "{at}"
-            );
+        for at in ["2026-11-20T22:00:00Z", "2026-11-21T12:00:00Z", "2026-11-22T23:00:00Z"] {
+            assert_eq!(cme().trading_day(utc(at)).unwrap().date(), ymd(2026, 11, 23), "{at}");
         }
     }
 

@@ -34,10 +34,7 @@ pub(super) fn days_before(day: NaiveDate, num_days: u64) -> NaiveDate {
 /// All dates of an inclusive range, in order.
 pub(super) fn days_in(range: RangeInclusive<NaiveDate>) -> impl Iterator<Item = NaiveDate> {
     let last = *range.end();
-    range
-        .start()
-        .iter_days()
-        .take_while(move |day| *day <= last)
+    range.start().iter_days().take_while(move |day| *day <= last)
 }
 
 /// True on Saturday and Sunday.

@@ -81,19 +81,15 @@ impl DayOverride {
         let first = *table::coverage(self.calendar).start();
         let num_times = usize::from(self.open.is_some()) + usize::from(self.close.is_some());
         match (self.closed, num_times) {
-            _ if self.date < first || self.date > LAST_RULE_DAY => {
-                Err(OverrideProblem::OutsideCalendar {
-                    first,
-                    last: LAST_RULE_DAY,
-                })
-            }
+            _ if self.date < first || self.date > LAST_RULE_DAY => Err(OverrideProblem::OutsideCalendar {
+                first,
+                last: LAST_RULE_DAY,
+            }),
             (false, 0) => Err(OverrideProblem::NothingChanged),
             (true, 0) => Ok(()),
             (true, _) => Err(OverrideProblem::ClosedWithHours),
             (false, 1) if is_weekend(self.date) => Err(OverrideProblem::WeekendNeedsBoth),
-            (false, _) if self.day_hours().is_none() => {
-                Err(OverrideProblem::NoTradingTime(self.calendar.zone()))
-            }
+            (false, _) if self.day_hours().is_none() => Err(OverrideProblem::NoTradingTime(self.calendar.zone())),
             (false, _) => Ok(()),
         }
     }
@@ -102,14 +98,13 @@ impl DayOverride {
     pub(super) fn day_hours(&self) -> Option<DayHours> {
         let pattern = weekly_pattern(self.calendar, self.date);
         let close = self.close.map(wall_minute);
-        let open = self.open.map(wall_minute).map(|open| {
-            match close.or(pattern.last().map(|last| last.close)) {
-                Some(close) if self.calendar == CalendarId::CmeEquity && open > close => {
-                    open - hm(24, 0)
-                }
+        let open = self
+            .open
+            .map(wall_minute)
+            .map(|open| match close.or(pattern.last().map(|last| last.close)) {
+                Some(close) if self.calendar == CalendarId::CmeEquity && open > close => open - hm(24, 0),
                 _ => open,
-            }
-        });
+            });
         let hours = if self.closed {
             SpecialHours::Closed
         } else {
@@ -124,9 +119,7 @@ pub(super) fn wall_minute(time: NaiveTime) -> i32 {
     i32::try_from(time.num_seconds_from_midnight() / 60).unwrap_or_default()
 }
 
-fn hours_and_minutes<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<NaiveTime>, D::Error> {
+fn hours_and_minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveTime>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(None);
     };
@@ -152,9 +145,7 @@ mod tests {
 
     #[test]
     fn an_entry_reads_as_it_is_written() {
-        let noon = entry(
-            r#"{"calendar": "cme_equity", "date": "2026-12-07", "close": "12:00", "reason": "mourning"}"#,
-        );
+        let noon = entry(r#"{"calendar": "cme_equity", "date": "2026-12-07", "close": "12:00", "reason": "mourning"}"#);
         assert_eq!(noon.validate(), Ok(()));
         assert_eq!(
             (noon.closed, noon.open, noon.close),
@@ -165,18 +156,11 @@ mod tests {
 
     #[test]
     fn an_unknown_key_or_a_bad_time_is_refused_with_a_reason() {
-        let message = |json| {
-            serde_json::from_str::<DayOverride>(json)
-                .unwrap_err()
-                .to_string()
-        };
+        let message = |json| serde_json::from_str::<DayOverride>(json).unwrap_err().to_string();
         let unknown = message(r#"{"calendar": "nyse", "date": "2026-12-07", "shut": true}"#);
         assert!(unknown.starts_with("unknown field `shut`"), "{unknown}");
         let bad = message(r#"{"calendar": "nyse", "date": "2026-12-07", "open": "25:00"}"#);
-        assert!(
-            bad.starts_with("\"25:00\" is no time of day: write HH:MM"),
-            "{bad}"
-        );
+        assert!(bad.starts_with("\"25:00\" is no time of day: write HH:MM"), "{bad}");
         let calendar = message(r#"{"calendar": "nysee", "date": "2026-12-07", "closed": true}"#);
         assert!(calendar.contains("did you mean nyse?"), "{calendar}");
     }
@@ -184,10 +168,7 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_be_followed_says_what_to_do() {
         for (json, says) in [
-            (
-                r#"{"calendar": "nyse", "date": "2026-12-07"}"#,
-                "it changes nothing",
-            ),
+            (r#"{"calendar": "nyse", "date": "2026-12-07"}"#, "it changes nothing"),
             (
                 r#"{"calendar": "nyse", "date": "2026-12-07", "closed": true, "close": "13:00"}"#,
                 "it is closed and has hours",

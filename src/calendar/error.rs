@@ -10,9 +10,7 @@ use super::{CalendarId, OverrideProblem};
 #[non_exhaustive]
 pub enum CalendarError {
     /// A day or instant before the embedded table, where nothing is known.
-    #[error(
-        "{day} is before the table of {calendar}, which starts on {first}: ask for {first} or later"
-    )]
+    #[error("{day} is before the table of {calendar}, which starts on {first}: ask for {first} or later")]
     BeforeCoverage {
         /// The calendar that was asked.
         calendar: CalendarId,
@@ -22,9 +20,7 @@ pub enum CalendarError {
         first: NaiveDate,
     },
     /// A day or instant after the last year of the rules.
-    #[error(
-        "{day} is after the last day the rules of {calendar} speak about, {last}: ask for {last} or earlier"
-    )]
+    #[error("{day} is after the last day the rules of {calendar} speak about, {last}: ask for {last} or earlier")]
     AfterRules {
         /// The calendar that was asked.
         calendar: CalendarId,
@@ -97,9 +93,7 @@ pub enum CalendarError {
 }
 
 fn did_you_mean(suggestion: Option<CalendarId>) -> String {
-    suggestion
-        .map(|id| format!("; did you mean {id}?"))
-        .unwrap_or_default()
+    suggestion.map(|id| format!("; did you mean {id}?")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -119,9 +113,7 @@ mod tests {
             "2100-01-04 is after the last day the rules of nyse speak about, 2099-12-31: ask for 2099-12-31 or earlier"
         );
         assert_eq!(
-            nyse.sessions(ymd(2026, 2, 1), ymd(2026, 1, 1))
-                .unwrap_err()
-                .to_string(),
+            nyse.sessions(ymd(2026, 2, 1), ymd(2026, 1, 1)).unwrap_err().to_string(),
             "the range 2026-02-01 to 2026-01-01 is reversed: give the earlier end first"
         );
         assert_eq!(

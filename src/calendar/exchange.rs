@@ -40,11 +40,7 @@ impl Calendar {
     pub(super) fn new(id: CalendarId, overrides: Overrides) -> Calendar {
         let index = MonthIndex::new(&table::coverage(id));
         Calendar {
-            inner: Arc::new(Inner {
-                id,
-                overrides,
-                index,
-            }),
+            inner: Arc::new(Inner { id, overrides, index }),
         }
     }
 
@@ -89,9 +85,7 @@ impl Calendar {
         }
         self.check_day(from)?;
         self.check_day(to)?;
-        Ok(days_in(from..=to)
-            .filter_map(|day| self.session_dated(day))
-            .collect())
+        Ok(days_in(from..=to).filter_map(|day| self.session_dated(day)).collect())
     }
 
     /// Why `day` differs from the weekly pattern: the holiday or event, or the operator's reason; none if it does not.
@@ -103,10 +97,7 @@ impl Calendar {
         self.check_day(day)?;
         if let Some(given) = self.overrides().get(&(self.id(), day)) {
             return Ok(Some(
-                given
-                    .reason
-                    .clone()
-                    .unwrap_or_else(|| "operator's override".to_owned()),
+                given.reason.clone().unwrap_or_else(|| "operator's override".to_owned()),
             ));
         }
         Ok(table::known_special_day(self.id(), day).map(|special| special.reason.to_owned()))
@@ -116,11 +107,7 @@ impl Calendar {
     pub(super) fn check_day(&self, day: NaiveDate) -> Result<(), CalendarError> {
         let (calendar, first) = (self.id(), *self.coverage().start());
         if day < first {
-            return Err(CalendarError::BeforeCoverage {
-                calendar,
-                day,
-                first,
-            });
+            return Err(CalendarError::BeforeCoverage { calendar, day, first });
         }
         if day > LAST_RULE_DAY {
             return Err(CalendarError::AfterRules {
@@ -138,11 +125,7 @@ impl Calendar {
         let overridden = self.overrides().contains_key(&(self.id(), day));
         Some(Session {
             day: TradingDay::new(day),
-            segments: hours
-                .segments
-                .iter()
-                .map(|wall| wall.on(self.id(), day))
-                .collect(),
+            segments: hours.segments.iter().map(|wall| wall.on(self.id(), day)).collect(),
             regular: self.regular_segment(day),
             kind: hours.kind,
             provisional: day > *self.coverage().end() && !overridden,
@@ -170,11 +153,7 @@ impl Calendar {
 
     /// The segments of the month of `day`, kept once worked out; none past the table.
     pub(super) fn indexed_month(&self, day: NaiveDate) -> Option<&[Segment]> {
-        let build = |month| {
-            days_in(month)
-                .flat_map(|day| self.segments_dated(day))
-                .collect()
-        };
+        let build = |month| days_in(month).flat_map(|day| self.segments_dated(day)).collect();
         self.inner.index.month_of(day, build)
     }
 
@@ -211,13 +190,10 @@ impl fmt::Debug for Calendar {
 
 /// From the first open to the last close.
 pub(super) fn whole(segments: &[Segment]) -> Option<Segment> {
-    segments
-        .first()
-        .zip(segments.last())
-        .map(|(first, last)| Segment {
-            open: first.open,
-            close: last.close,
-        })
+    segments.first().zip(segments.last()).map(|(first, last)| Segment {
+        open: first.open,
+        close: last.close,
+    })
 }
 
 #[cfg(test)]

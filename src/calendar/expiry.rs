@@ -32,12 +32,7 @@ enum Quarter {
 }
 
 impl Quarter {
-    const ALL: [Quarter; 4] = [
-        Quarter::March,
-        Quarter::June,
-        Quarter::September,
-        Quarter::December,
-    ];
+    const ALL: [Quarter; 4] = [Quarter::March, Quarter::June, Quarter::September, Quarter::December];
 
     const fn month(self) -> u32 {
         match self {
@@ -56,9 +51,7 @@ impl ContractMonth {
     ///
     /// [`CalendarError::BadContractMonth`].
     pub fn new(year: i32, month: u32) -> Result<Self, CalendarError> {
-        let quarter = Quarter::ALL
-            .into_iter()
-            .find(|quarter| quarter.month() == month);
+        let quarter = Quarter::ALL.into_iter().find(|quarter| quarter.month() == month);
         match quarter {
             Some(quarter) if YEARS.contains(&year) => Ok(ContractMonth { year, quarter }),
             _ => Err(CalendarError::BadContractMonth {
@@ -165,17 +158,12 @@ impl FromStr for ContractMonth {
     type Err = CalendarError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || CalendarError::BadContractMonth {
-            text: text.to_owned(),
-        };
+        let bad = || CalendarError::BadContractMonth { text: text.to_owned() };
         if text.len() != 6 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(bad());
         }
         let (year, month) = text.split_at(4);
-        ContractMonth::new(
-            year.parse().map_err(|_| bad())?,
-            month.parse().map_err(|_| bad())?,
-        )
+        ContractMonth::new(year.parse().map_err(|_| bad())?, month.parse().map_err(|_| bad())?)
     }
 }
 
@@ -209,10 +197,7 @@ mod tests {
         let december = contract("202612");
         assert_eq!(december.local_symbol("ES"), "ESZ6");
         assert_eq!(december.last_trade_date(), ymd(2026, 12, 18));
-        assert_eq!(
-            december.last_trade_at().to_rfc3339(),
-            "2026-12-18T14:30:00+00:00"
-        );
+        assert_eq!(december.last_trade_at().to_rfc3339(), "2026-12-18T14:30:00+00:00");
         assert_eq!(serde_json::to_string(&december).unwrap(), "\"202612\"");
     }
 
@@ -232,8 +217,7 @@ mod tests {
 
     #[test]
     fn only_those_of_2000_to_2040_move() {
-        let months = (2000..=2040)
-            .flat_map(|year| [3, 6, 9, 12].map(|month| ContractMonth::new(year, month).unwrap()));
+        let months = (2000..=2040).flat_map(|year| [3, 6, 9, 12].map(|month| ContractMonth::new(year, month).unwrap()));
         let moved: Vec<_> = months
             .filter(|month| month.last_trade_date() != month.third_friday())
             .collect();

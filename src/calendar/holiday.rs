@@ -49,16 +49,12 @@ impl Holiday {
     fn observed(self, year: i32) -> Option<NaiveDate> {
         match self {
             // A New Year on a Saturday is not moved into the old year.
-            Holiday::NewYear => {
-                Some(moved_to_weekday(ymd(year, 1, 1))).filter(|day| day.year() == year)
-            }
+            Holiday::NewYear => Some(moved_to_weekday(ymd(year, 1, 1))).filter(|day| day.year() == year),
             Holiday::MartinLutherKing => Some(nth_weekday(year, 1, (3, Weekday::Mon))),
             Holiday::Presidents => Some(nth_weekday(year, 2, (3, Weekday::Mon))),
             Holiday::GoodFriday => Some(days_before(easter_sunday(year), 2)),
             Holiday::Memorial => Some(last_monday_of_may(year)),
-            Holiday::Juneteenth => {
-                (year >= JUNETEENTH_FROM).then(|| moved_to_weekday(ymd(year, 6, 19)))
-            }
+            Holiday::Juneteenth => (year >= JUNETEENTH_FROM).then(|| moved_to_weekday(ymd(year, 6, 19))),
             Holiday::Independence => Some(moved_to_weekday(ymd(year, 7, 4))),
             Holiday::Labor => Some(nth_weekday(year, 9, (1, Weekday::Mon))),
             Holiday::Thanksgiving => Some(nth_weekday(year, 11, (4, Weekday::Thu))),
@@ -87,9 +83,7 @@ impl Holiday {
 pub(super) fn half_day_on(day: NaiveDate) -> Option<&'static str> {
     let fourth_of_july = || ymd(day.year(), 7, 4).weekday();
     match (day.month(), day.day()) {
-        (11, _) if day_before(day) == nth_weekday(day.year(), 11, (4, Weekday::Thu)) => {
-            Some("day after Thanksgiving")
-        }
+        (11, _) if day_before(day) == nth_weekday(day.year(), 11, (4, Weekday::Thu)) => Some("day after Thanksgiving"),
         (12, 24) if day.weekday() != Weekday::Fri => Some("Christmas Eve"),
         (7, 3) if !matches!(fourth_of_july(), Weekday::Sat | Weekday::Sun | Weekday::Mon) => {
             Some("day before Independence Day")
@@ -137,19 +131,13 @@ mod tests {
         let years: Vec<_> = (2010..=2027)
             .filter(|year| half_day_on(ymd(*year, 7, 3)).is_some())
             .collect();
-        assert_eq!(
-            years,
-            [2012, 2013, 2014, 2017, 2018, 2019, 2023, 2024, 2025]
-        );
+        assert_eq!(years, [2012, 2013, 2014, 2017, 2018, 2019, 2023, 2024, 2025]);
     }
 
     #[test]
     fn christmas_eve_on_a_friday_is_the_observed_holiday() {
         for year in [2010, 2021, 2027] {
-            assert_eq!(
-                Holiday::observed_on(ymd(year, 12, 24)),
-                Some(Holiday::Christmas)
-            );
+            assert_eq!(Holiday::observed_on(ymd(year, 12, 24)), Some(Holiday::Christmas));
             assert_eq!(half_day_on(ymd(year, 12, 24)), None);
         }
     }

@@ -42,9 +42,7 @@ impl CalendarId {
     /// The calendar that was probably meant by a name nobody knows: the one with the same first letter.
     fn closest(name: &str) -> Option<CalendarId> {
         let first = name.trim_start().chars().next()?.to_ascii_lowercase();
-        CalendarId::ALL
-            .into_iter()
-            .find(|id| id.as_str().starts_with(first))
+        CalendarId::ALL.into_iter().find(|id| id.as_str().starts_with(first))
     }
 }
 
@@ -107,9 +105,6 @@ mod tests {
             message("lse"),
             "unknown calendar \"lse\": known are cme_equity and nyse"
         );
-        assert_eq!(
-            message(""),
-            "unknown calendar \"\": known are cme_equity and nyse"
-        );
+        assert_eq!(message(""), "unknown calendar \"\": known are cme_equity and nyse");
     }
 }

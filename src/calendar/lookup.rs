@@ -55,11 +55,7 @@ impl Calendar {
     /// # Errors
     ///
     /// [`CalendarError::ReversedRange`], else as [`Calendar::is_open`].
-    pub fn slots(
-        &self,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-    ) -> Result<Vec<Slot>, CalendarError> {
+    pub fn slots(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<Slot>, CalendarError> {
         if to < from {
             return Err(CalendarError::ReversedRange {
                 from: rfc3339(from),
@@ -78,22 +74,21 @@ impl Calendar {
     fn segment_at(&self, at: DateTime<Utc>) -> Result<Option<Segment>, CalendarError> {
         let day = self.local_day(at)?;
         // A session is dated on the day it closes, so an evening may belong to the next date, and to the next month.
-        let found =
-            [day, day_after(day)]
-                .into_iter()
-                .find_map(|day| match self.indexed_month(day) {
-                    Some(segments) => {
-                        let not_over = segments.partition_point(|segment| segment.close <= at);
-                        segments
-                            .get(not_over)
-                            .copied()
-                            .filter(|segment| segment.contains_instant(at))
-                    }
-                    None => self
-                        .segments_dated(day)
-                        .into_iter()
-                        .find(|segment| segment.contains_instant(at)),
-                });
+        let found = [day, day_after(day)]
+            .into_iter()
+            .find_map(|day| match self.indexed_month(day) {
+                Some(segments) => {
+                    let not_over = segments.partition_point(|segment| segment.close <= at);
+                    segments
+                        .get(not_over)
+                        .copied()
+                        .filter(|segment| segment.contains_instant(at))
+                }
+                None => self
+                    .segments_dated(day)
+                    .into_iter()
+                    .find(|segment| segment.contains_instant(at)),
+            });
         Ok(found)
     }
 
@@ -112,9 +107,7 @@ impl Calendar {
 
 /// The instant a nanosecond earlier: `(open, close]` is `[open, close)` moved by the finest step there is.
 fn just_before(instant: DateTime<Utc>) -> DateTime<Utc> {
-    instant
-        .checked_sub_signed(TimeDelta::nanoseconds(1))
-        .unwrap_or(instant)
+    instant.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(instant)
 }
 
 #[cfg(test)]
@@ -139,8 +132,7 @@ mod tests {
 
     /// Inside both tables and past them: 2010-02-01 to 2040, by the second.
     fn instants() -> impl Strategy<Value = DateTime<Utc>> {
-        (1_264_982_400_i64..2_208_988_800)
-            .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
+        (1_264_982_400_i64..2_208_988_800).prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
     }
 
     proptest! {
@@ -175,10 +167,7 @@ mod tests {
             session.slots().next().map(Slot::instant),
             Some(session.open() + TimeDelta::minutes(SLOT_MINUTES))
         );
-        assert_eq!(
-            session.slots().last().map(Slot::instant),
-            Some(session.close())
-        );
+        assert_eq!(session.slots().last().map(Slot::instant), Some(session.close()));
     }
 
     #[test]
@@ -210,10 +199,7 @@ mod tests {
             "2026-11-22T23:05:00Z",
             "2026-11-22T23:10:00Z",
         ];
-        assert_eq!(
-            slots.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(slots.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
         let reversed = cme().slots(utc("2026-11-22T23:10:00Z"), utc("2026-11-20T21:55:00Z"));
         assert!(matches!(reversed, Err(CalendarError::ReversedRange { .. })));
     }
@@ -221,10 +207,7 @@ mod tests {
     #[test]
     fn outside_the_calendar_every_question_is_an_error() {
         for at in [DateTime::<Utc>::MIN_UTC, utc("2010-01-01T05:59:59Z")] {
-            assert!(matches!(
-                cme().is_open(at),
-                Err(CalendarError::BeforeCoverage { .. })
-            ));
+            assert!(matches!(cme().is_open(at), Err(CalendarError::BeforeCoverage { .. })));
         }
         assert_eq!(cme().is_open(utc("2010-01-01T06:00:00Z")), Ok(false));
         assert!(matches!(
@@ -232,10 +215,7 @@ mod tests {
             Err(CalendarError::BeforeCoverage { .. })
         ));
         for at in [DateTime::<Utc>::MAX_UTC, utc("2100-01-01T06:00:00Z")] {
-            assert!(matches!(
-                cme().is_open(at),
-                Err(CalendarError::AfterRules { .. })
-            ));
+            assert!(matches!(cme().is_open(at), Err(CalendarError::AfterRules { .. })));
         }
         assert!(matches!(
             cme().next_open(utc("2099-12-31T22:00:00Z")),

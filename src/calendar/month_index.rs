@@ -71,14 +71,7 @@ mod tests {
                 .month_of(ymd(2026, 2, 28), |_| unreachable!("it is built already"))
                 .is_some()
         );
-        assert_eq!(
-            index
-                .months
-                .iter()
-                .filter(|month| month.get().is_some())
-                .count(),
-            1
-        );
+        assert_eq!(index.months.iter().filter(|month| month.get().is_some()).count(), 1);
     }
 
     #[test]

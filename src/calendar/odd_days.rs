@@ -8,9 +8,7 @@ use super::civil::{days_in, is_weekend, ymd};
 use super::{Calendar, CalendarId, DayKind, Session, chicago, new_york, to_new_york};
 
 fn cme(day: NaiveDate) -> Option<Session> {
-    Calendar::embedded(CalendarId::CmeEquity)
-        .session(day)
-        .unwrap()
+    Calendar::embedded(CalendarId::CmeEquity).session(day).unwrap()
 }
 
 fn nyse(day: NaiveDate) -> Option<Session> {
@@ -20,9 +18,7 @@ fn nyse(day: NaiveDate) -> Option<Session> {
 /// `HH:MM` in Chicago at which the last trade of a CME session is made.
 fn last_trade(day: NaiveDate) -> String {
     let close = cme(day).unwrap().close();
-    (to_new_york(close) - TimeDelta::hours(1))
-        .format("%H:%M")
-        .to_string()
+    (to_new_york(close) - TimeDelta::hours(1)).format("%H:%M").to_string()
 }
 
 /// The first open after the close of a CME session, in New York.
@@ -112,12 +108,7 @@ fn a_noon_monday_reopens_the_same_evening() {
 
 #[test]
 fn a_half_day_of_new_york_ends_a_quarter_of_an_hour_earlier_than_the_futures() {
-    for day in [
-        ymd(2023, 7, 3),
-        ymd(2024, 11, 29),
-        ymd(2026, 11, 27),
-        ymd(2026, 12, 24),
-    ] {
+    for day in [ymd(2023, 7, 3), ymd(2024, 11, 29), ymd(2026, 11, 27), ymd(2026, 12, 24)] {
         assert_eq!(last_trade(day), "12:15");
         let (futures, stocks) = (cme(day).unwrap(), nyse(day).unwrap());
         assert_eq!(futures.close() - stocks.close(), TimeDelta::minutes(15));
@@ -157,11 +148,7 @@ fn the_saturdays_one_library_shows_are_closed() {
 #[test]
 fn the_outage_of_2025_is_not_in_the_calendar() {
     let at: DateTime<Utc> = "2025-11-28T04:00:00Z".parse().unwrap();
-    assert!(
-        Calendar::embedded(CalendarId::CmeEquity)
-            .is_open(at)
-            .unwrap()
-    );
+    assert!(Calendar::embedded(CalendarId::CmeEquity).is_open(at).unwrap());
 }
 
 #[test]
@@ -179,10 +166,7 @@ fn the_odd_minutes_of_new_york_are_kept() {
     assert_eq!(hours(2002, 7, 3), "09:30-16:00");
     assert_eq!(hours(2002, 7, 5), "09:30-13:00");
     assert_eq!(hours(2003, 12, 26), "09:30-13:00");
-    assert_eq!(
-        (11..=14).filter_map(|day| nyse(ymd(2001, 9, day))).count(),
-        0
-    );
+    assert_eq!((11..=14).filter_map(|day| nyse(ymd(2001, 9, day))).count(), 0);
 }
 
 #[test]
@@ -195,10 +179,7 @@ fn the_nights_the_clocks_change_lie_in_the_weekend_and_move_the_open() {
         (ymd(2027, 11, 7), "2027-11-07T23:00:00Z"),
     ] {
         let night = new_york(sunday.and_hms_opt(0, 0, 0).unwrap());
-        assert_eq!(
-            calendar.slots(night, night + TimeDelta::hours(12)),
-            Ok(Vec::new())
-        );
+        assert_eq!(calendar.slots(night, night + TimeDelta::hours(12)), Ok(Vec::new()));
         let monday = cme(sunday.succ_opt().unwrap()).unwrap();
         assert_eq!(monday.open(), open.parse::<DateTime<Utc>>().unwrap());
         assert_eq!(calendar.next_open(night), Ok(monday.open()));
@@ -232,15 +213,8 @@ fn counts(year: i32) -> [usize; 10] {
     let (first, last) = (ymd(year, 1, 1), ymd(year, 12, 31));
     let sessions = |id| Calendar::embedded(id).sessions(first, last).unwrap();
     let (futures, stocks) = (sessions(CalendarId::CmeEquity), sessions(CalendarId::Nyse));
-    let num_of = |sessions: &[Session], kind| {
-        sessions
-            .iter()
-            .filter(|session| session.kind == kind)
-            .count()
-    };
-    let num_weekdays = days_in(first..=last)
-        .filter(|day| !is_weekend(*day))
-        .count();
+    let num_of = |sessions: &[Session], kind| sessions.iter().filter(|session| session.kind == kind).count();
+    let num_weekdays = days_in(first..=last).filter(|day| !is_weekend(*day)).count();
     [
         usize::try_from(first.year()).unwrap(),
         num_weekdays,
@@ -268,15 +242,9 @@ fn the_sessions_of_2026_have_70_965_slots() {
     let (from, to) = (ymd(2026, 1, 1), ymd(2026, 12, 31));
     let sessions = calendar.sessions(from, to).unwrap();
     let (first, last) = (sessions.first().unwrap(), sessions.last().unwrap());
+    assert_eq!(calendar.slots(first.open(), last.close()).unwrap().len(), 70_965);
     assert_eq!(
-        calendar.slots(first.open(), last.close()).unwrap().len(),
-        70_965
-    );
-    assert_eq!(
-        sessions
-            .iter()
-            .map(|session| session.slots().count())
-            .sum::<usize>(),
+        sessions.iter().map(|session| session.slots().count()).sum::<usize>(),
         70_965
     );
 }
@@ -289,7 +257,7 @@ fn from_2015_on_ninety_weekdays_have_futures_and_no_stocks_and_none_the_reverse(
         .filter(|session| session.regular.is_none())
         .count();
     assert_eq!(futures_alone, 90);
-    let stocks_alone = days_in(ymd(2010, 1, 1)..=ymd(2027, 12, 31))
-        .filter(|day| cme(*day).is_none() && nyse(*day).is_some());
+    let stocks_alone =
+        days_in(ymd(2010, 1, 1)..=ymd(2027, 12, 31)).filter(|day| cme(*day).is_none() && nyse(*day).is_some());
     assert_eq!(stocks_alone.count(), 0);
 }

@@ -17,22 +17,13 @@ impl Calendar {
     pub fn with_overrides(&self, overrides: &[DayOverride]) -> Result<Calendar, CalendarError> {
         let mut entries = BTreeMap::new();
         for (entry, day) in (1..).zip(overrides) {
-            day.validate()
-                .map_err(|problem| bad_override(entry, day, problem))?;
+            day.validate().map_err(|problem| bad_override(entry, day, problem))?;
             if let Some(first) = entries.insert((day.calendar, day.date), entry) {
-                return Err(bad_override(
-                    entry,
-                    day,
-                    OverrideProblem::Repeated { first },
-                ));
+                return Err(bad_override(entry, day, OverrideProblem::Repeated { first }));
             }
         }
         let mut all = self.overrides().clone();
-        all.extend(
-            overrides
-                .iter()
-                .map(|day| ((day.calendar, day.date), day.clone())),
-        );
+        all.extend(overrides.iter().map(|day| ((day.calendar, day.date), day.clone())));
         let calendar = Calendar::new(self.id(), all);
         for (entry, day) in (1..).zip(overrides) {
             calendar
@@ -79,9 +70,7 @@ mod tests {
     }
 
     fn overridden(id: CalendarId, json: &str) -> Calendar {
-        Calendar::embedded(id)
-            .with_overrides(&entries(json))
-            .unwrap()
+        Calendar::embedded(id).with_overrides(&entries(json)).unwrap()
     }
 
     fn refused(json: &str) -> String {
@@ -95,20 +84,14 @@ mod tests {
     fn a_closed_day_has_no_session_and_the_original_keeps_its_own() {
         let embedded = Calendar::embedded(CalendarId::CmeEquity);
         let monday = ymd(2026, 12, 7);
-        assert!(
-            embedded
-                .is_open("2026-12-07T15:00:00Z".parse().unwrap())
-                .unwrap()
-        );
+        assert!(embedded.is_open("2026-12-07T15:00:00Z".parse().unwrap()).unwrap());
         let closed = embedded
-            .with_overrides(&entries(r#"[{"calendar": "cme_equity", "date": "2026-12-07", "closed": true, "reason": "mourning"}]"#))
+            .with_overrides(&entries(
+                r#"[{"calendar": "cme_equity", "date": "2026-12-07", "closed": true, "reason": "mourning"}]"#,
+            ))
             .unwrap();
         assert_eq!(closed.session(monday), Ok(None));
-        assert!(
-            !closed
-                .is_open("2026-12-07T15:00:00Z".parse().unwrap())
-                .unwrap()
-        );
+        assert!(!closed.is_open("2026-12-07T15:00:00Z".parse().unwrap()).unwrap());
         assert_eq!(closed.reason(monday).unwrap().as_deref(), Some("mourning"));
         assert_eq!(embedded.session(monday).unwrap().unwrap().num_slots(), 276);
         assert_eq!(embedded.reason(monday), Ok(None));
@@ -121,10 +104,7 @@ mod tests {
             .session(ymd(2034, 4, 7))
             .unwrap()
             .unwrap();
-        assert_eq!(
-            good_friday.close().to_rfc3339(),
-            "2034-04-07T13:15:00+00:00"
-        );
+        assert_eq!(good_friday.close().to_rfc3339(), "2034-04-07T13:15:00+00:00");
         assert_eq!(
             (good_friday.kind, good_friday.provisional),
             (DayKind::EarlyClose, false)
@@ -145,12 +125,9 @@ mod tests {
             regular(r#"[{"calendar": "nyse", "date": "2026-12-07", "closed": true}]"#),
             None
         );
-        let half =
-            regular(r#"[{"calendar": "nyse", "date": "2026-12-07", "close": "13:00"}]"#).unwrap();
+        let half = regular(r#"[{"calendar": "nyse", "date": "2026-12-07", "close": "13:00"}]"#).unwrap();
         assert_eq!(half.close.to_rfc3339(), "2026-12-07T18:00:00+00:00");
-        let clipped =
-            regular(r#"[{"calendar": "cme_equity", "date": "2026-12-07", "close": "11:00"}]"#)
-                .unwrap();
+        let clipped = regular(r#"[{"calendar": "cme_equity", "date": "2026-12-07", "close": "11:00"}]"#).unwrap();
         assert_eq!(clipped.close.to_rfc3339(), "2026-12-07T17:00:00+00:00");
         let gone = r#"[{"calendar": "cme_equity", "date": "2026-12-07", "close": "08:30"}]"#;
         assert_eq!(regular(gone), None);
@@ -191,13 +168,8 @@ mod tests {
     fn a_later_list_replaces_an_earlier_one_day_by_day() {
         let first = r#"[{"calendar": "nyse", "date": "2026-12-07", "closed": true}, {"calendar": "nyse", "date": "2026-12-08", "closed": true}]"#;
         let second = entries(r#"[{"calendar": "nyse", "date": "2026-12-07", "close": "13:00"}]"#);
-        let both = overridden(CalendarId::Nyse, first)
-            .with_overrides(&second)
-            .unwrap();
-        assert_eq!(
-            both.session(ymd(2026, 12, 7)).unwrap().unwrap().num_slots(),
-            42
-        );
+        let both = overridden(CalendarId::Nyse, first).with_overrides(&second).unwrap();
+        assert_eq!(both.session(ymd(2026, 12, 7)).unwrap().unwrap().num_slots(), 42);
         assert_eq!(both.session(ymd(2026, 12, 8)), Ok(None));
     }
 }

@@ -102,12 +102,7 @@ mod tests {
 
     #[test]
     fn a_monday_opens_on_sunday_evening_also_in_the_week_the_clocks_change() {
-        let open = |day| {
-            CME_NO_HALT[0]
-                .on(CalendarId::CmeEquity, day)
-                .open
-                .to_rfc3339()
-        };
+        let open = |day| CME_NO_HALT[0].on(CalendarId::CmeEquity, day).open.to_rfc3339();
         assert_eq!(open(ymd(2026, 3, 2)), "2026-03-01T23:00:00+00:00");
         assert_eq!(open(ymd(2026, 3, 9)), "2026-03-08T22:00:00+00:00");
         assert_eq!(open(ymd(2026, 11, 2)), "2026-11-01T23:00:00+00:00");

@@ -63,9 +63,7 @@ impl FromStr for RollRule {
     type Err = CalendarError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let unknown = || CalendarError::UnknownRollRule {
-            name: name.to_owned(),
-        };
+        let unknown = || CalendarError::UnknownRollRule { name: name.to_owned() };
         RollRule::ALL
             .into_iter()
             .find(|rule| rule.as_str() == name)
@@ -101,24 +99,12 @@ pub fn lead_month(at: DateTime<Utc>, rule: RollRule) -> Result<ContractMonth, Ca
     let utc_day = at.date_naive();
     // At the ends of time there may be no New York date to represent; the UTC date is as good for the message.
     let is_near = first <= utc_day && utc_day <= day_after(last);
-    let day = if is_near {
-        to_new_york(at).date_naive()
-    } else {
-        utc_day
-    };
+    let day = if is_near { to_new_york(at).date_naive() } else { utc_day };
     if day < first {
-        return Err(CalendarError::BeforeCoverage {
-            calendar,
-            day,
-            first,
-        });
+        return Err(CalendarError::BeforeCoverage { calendar, day, first });
     }
     if day > last {
-        return Err(CalendarError::AfterRules {
-            calendar,
-            day,
-            last,
-        });
+        return Err(CalendarError::AfterRules { calendar, day, last });
     }
     // The contract of the running quarter leads until its roll, and then the next.
     let running = ContractMonth::new(day.year(), day.month().div_ceil(3) * 3)?;
@@ -160,26 +146,14 @@ mod tests {
 
     #[test]
     fn the_roll_moved_from_thursday_to_monday_with_june_2022() {
-        assert_eq!(
-            roll_date(contract("202203"), RollRule::ByDate),
-            ymd(2022, 3, 10)
-        );
-        assert_eq!(
-            roll_date(contract("202206"), RollRule::ByDate),
-            ymd(2022, 6, 13)
-        );
+        assert_eq!(roll_date(contract("202203"), RollRule::ByDate), ymd(2022, 3, 10));
+        assert_eq!(roll_date(contract("202206"), RollRule::ByDate), ymd(2022, 6, 13));
     }
 
     #[test]
     fn the_roll_counts_from_the_third_friday_also_when_trading_ends_before() {
-        assert_eq!(
-            roll_date(contract("202606"), RollRule::ByDate),
-            ymd(2026, 6, 15)
-        );
-        assert_eq!(
-            roll_date(contract("202706"), RollRule::ByDate),
-            ymd(2027, 6, 14)
-        );
+        assert_eq!(roll_date(contract("202606"), RollRule::ByDate), ymd(2026, 6, 15));
+        assert_eq!(roll_date(contract("202706"), RollRule::ByDate), ymd(2027, 6, 14));
     }
 
     #[test]

@@ -31,16 +31,14 @@ impl Segment {
     pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
         let close = self.close;
         let first = Slot::at_or_before(self.open).next();
-        std::iter::successors(Some(first), |slot| Some(slot.next()))
-            .take_while(move |slot| slot.instant() <= close)
+        std::iter::successors(Some(first), |slot| Some(slot.next())).take_while(move |slot| slot.instant() <= close)
     }
 
     /// How many slots the segment has.
     #[must_use]
     pub fn num_slots(&self) -> usize {
-        let minutes = (Slot::at_or_before(self.close).instant()
-            - Slot::at_or_before(self.open).instant())
-        .num_minutes();
+        let minutes =
+            (Slot::at_or_before(self.close).instant() - Slot::at_or_before(self.open).instant()).num_minutes();
         usize::try_from(minutes / SLOT_MINUTES).unwrap_or(0)
     }
 }
@@ -61,12 +59,8 @@ mod tests {
     fn the_open_is_an_instant_and_the_close_is_a_slot() {
         let morning = segment("14:30", "18:00");
         let slot = |at| Slot::at(at).unwrap();
-        assert!(
-            morning.contains_instant(morning.open) && !morning.contains_slot(slot(morning.open))
-        );
-        assert!(
-            !morning.contains_instant(morning.close) && morning.contains_slot(slot(morning.close))
-        );
+        assert!(morning.contains_instant(morning.open) && !morning.contains_slot(slot(morning.open)));
+        assert!(!morning.contains_instant(morning.close) && morning.contains_slot(slot(morning.close)));
     }
 
     #[test]

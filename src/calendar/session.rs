@@ -87,10 +87,7 @@ impl Session {
     ///
     /// On a session without a segment, which no calendar builds.
     #[must_use]
-    #[expect(
-        clippy::expect_used,
-        reason = "a calendar builds no session without a segment"
-    )]
+    #[expect(clippy::expect_used, reason = "a calendar builds no session without a segment")]
     pub fn open(&self) -> DateTime<Utc> {
         self.segments.first().expect("a session has a segment").open
     }
@@ -101,10 +98,7 @@ impl Session {
     ///
     /// On a session without a segment, which no calendar builds.
     #[must_use]
-    #[expect(
-        clippy::expect_used,
-        reason = "a calendar builds no session without a segment"
-    )]
+    #[expect(clippy::expect_used, reason = "a calendar builds no session without a segment")]
     pub fn close(&self) -> DateTime<Utc> {
         self.segments.last().expect("a session has a segment").close
     }

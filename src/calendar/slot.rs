@@ -46,10 +46,7 @@ impl Slot {
     )]
     pub fn at_or_before(at: DateTime<Utc>) -> Slot {
         let seconds = at.timestamp().div_euclid(SLOT_SECONDS) * SLOT_SECONDS;
-        Slot(
-            DateTime::from_timestamp(seconds, 0)
-                .expect("an instant rounded down on the grid stays representable"),
-        )
+        Slot(DateTime::from_timestamp(seconds, 0).expect("an instant rounded down on the grid stays representable"))
     }
 
     /// The instant of the slot.

@@ -16,10 +16,7 @@ pub(super) enum SpecialHours {
     /// No session.
     Closed,
     /// A session with another open, another close, or both.
-    Open {
-        open: Option<i32>,
-        close: Option<i32>,
-    },
+    Open { open: Option<i32>, close: Option<i32> },
 }
 
 impl SpecialHours {
@@ -55,13 +52,10 @@ impl DayHours {
         let SpecialHours::Open { open, close } = hours else {
             return None;
         };
-        let usual = pattern
-            .first()
-            .zip(pattern.last())
-            .map(|(first, last)| WallSegment {
-                open: first.open,
-                close: last.close,
-            });
+        let usual = pattern.first().zip(pattern.last()).map(|(first, last)| WallSegment {
+            open: first.open,
+            close: last.close,
+        });
         let open = open.or_else(|| usual.map(|usual| usual.open))?;
         let close = close.or_else(|| usual.map(|usual| usual.close))?;
         let kind = match usual {
@@ -78,8 +72,7 @@ impl DayHours {
 
 /// The segments of the pattern that lie in `window`, stretched or cut to fill it from end to end.
 fn between(pattern: &[WallSegment], window: WallSegment) -> Vec<WallSegment> {
-    let overlaps =
-        |segment: &&WallSegment| segment.open < window.close && segment.close > window.open;
+    let overlaps = |segment: &&WallSegment| segment.open < window.close && segment.close > window.open;
     let mut segments: Vec<_> = pattern.iter().filter(overlaps).copied().collect();
     if segments.is_empty() {
         segments.push(window);
@@ -141,10 +134,7 @@ mod tests {
     fn longer_hours_stretch_the_ends() {
         let long = hours(Some(-hm(8, 0)), Some(hm(16, 30)));
         assert_eq!(
-            long.segments
-                .iter()
-                .map(|s| (s.open, s.close))
-                .collect::<Vec<_>>(),
+            long.segments.iter().map(|s| (s.open, s.close)).collect::<Vec<_>>(),
             [(-480, 915), (930, 990)]
         );
         assert_eq!(long.kind, DayKind::Normal);

@@ -17,8 +17,7 @@ use super::special::{SpecialDay, SpecialHours};
 
 type Table = Vec<(NaiveDate, SpecialDay)>;
 
-static CME_EQUITY: LazyLock<Table> =
-    LazyLock::new(|| embedded(include_str!("tables/cme_equity.csv")));
+static CME_EQUITY: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("tables/cme_equity.csv")));
 static NYSE: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("tables/nyse.csv")));
 
 /// The civil dates the table of a calendar answers for.
@@ -48,10 +47,7 @@ pub(super) fn known_special_day(id: CalendarId, day: NaiveDate) -> Option<Specia
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the text is part of the crate, and a test reads it"
-)]
+#[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads it")]
 fn embedded(text: &'static str) -> Table {
     text.lines()
         .skip(1)
@@ -76,9 +72,7 @@ fn parse(line: &'static str) -> Option<(NaiveDate, SpecialDay)> {
 }
 
 fn minute(text: &str) -> Option<i32> {
-    NaiveTime::parse_from_str(text, "%H:%M")
-        .ok()
-        .map(wall_minute)
+    NaiveTime::parse_from_str(text, "%H:%M").ok().map(wall_minute)
 }
 
 #[cfg(test)]
@@ -91,13 +85,8 @@ mod tests {
     use super::*;
 
     fn num_of(id: CalendarId, kind: Option<DayKind>) -> usize {
-        let table: &Table = if id == CalendarId::Nyse {
-            &NYSE
-        } else {
-            &CME_EQUITY
-        };
-        let kind_of =
-            |day, hours| DayHours::special(weekly_pattern(id, day), hours).map(|hours| hours.kind);
+        let table: &Table = if id == CalendarId::Nyse { &NYSE } else { &CME_EQUITY };
+        let kind_of = |day, hours| DayHours::special(weekly_pattern(id, day), hours).map(|hours| hours.kind);
         table
             .iter()
             .filter(|(day, special)| kind_of(*day, special.hours) == kind)
@@ -121,14 +110,12 @@ mod tests {
 
     #[test]
     fn the_lines_are_in_order_and_inside_their_coverage() {
-        for (id, table) in [
-            (CalendarId::CmeEquity, &CME_EQUITY),
-            (CalendarId::Nyse, &NYSE),
-        ] {
+        for (id, table) in [(CalendarId::CmeEquity, &CME_EQUITY), (CalendarId::Nyse, &NYSE)] {
             assert!(table.is_sorted_by(|one, next| one.0 < next.0));
             assert!(
-                table.iter().all(|(day, _)| coverage(id).contains(day)
-                    && day.weekday().num_days_from_monday() < 5)
+                table
+                    .iter()
+                    .all(|(day, _)| coverage(id).contains(day) && day.weekday().num_days_from_monday() < 5)
             );
             assert!(table.iter().all(|(_, special)| !special.reason.is_empty()));
         }

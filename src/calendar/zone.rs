@@ -45,10 +45,7 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, CalendarError> {
             .iter()
             .find_map(|form| DateTime::parse_from_str(trimmed, form).ok())
     };
-    if let Some(at) = DateTime::parse_from_rfc3339(trimmed)
-        .ok()
-        .or_else(with_offset)
-    {
+    if let Some(at) = DateTime::parse_from_rfc3339(trimmed).ok().or_else(with_offset) {
         return Ok(at.to_utc());
     }
     let local = NEW_YORK
@@ -56,9 +53,7 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, CalendarError> {
         .find_map(|form| NaiveDateTime::parse_from_str(trimmed, form).ok());
     local
         .map(new_york)
-        .ok_or_else(|| CalendarError::BadInstant {
-            text: text.to_owned(),
-        })
+        .ok_or_else(|| CalendarError::BadInstant { text: text.to_owned() })
 }
 
 /// The instant of a wall-clock time in `zone`, with the project's rule for gap and overlap.
@@ -129,14 +124,8 @@ mod tests {
 
     #[test]
     fn daylight_saving_goes_on_to_the_end_of_the_rules() {
-        assert_eq!(
-            new_york(local("2099-07-01T09:30:00")),
-            utc("2099-07-01T13:30:00Z")
-        );
-        assert_eq!(
-            new_york(local("2099-12-31T09:30:00")),
-            utc("2099-12-31T14:30:00Z")
-        );
+        assert_eq!(new_york(local("2099-07-01T09:30:00")), utc("2099-07-01T13:30:00Z"));
+        assert_eq!(new_york(local("2099-12-31T09:30:00")), utc("2099-12-31T14:30:00Z"));
     }
 
     #[test]
@@ -160,11 +149,7 @@ mod tests {
             "2026-11-20 10:05",
             " 2026-11-20 10:05:00 ",
         ] {
-            assert_eq!(
-                parse_instant(text),
-                Ok(utc("2026-11-20T15:05:00Z")),
-                "{text}"
-            );
+            assert_eq!(parse_instant(text), Ok(utc("2026-11-20T15:05:00Z")), "{text}");
         }
     }
 
@@ -180,9 +165,7 @@ mod tests {
         ] {
             let message = parse_instant(text).unwrap_err().to_string();
             assert!(
-                message.starts_with(&format!(
-                    "cannot read the time {text:?}: write it with an offset ("
-                )),
+                message.starts_with(&format!("cannot read the time {text:?}: write it with an offset (")),
                 "{message}"
             );
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
 use serde_json::{Map, Value as Json};
 
 use crate::calendar::to_new_york;
@@ -23,7 +23,10 @@ pub(super) fn print_rows(rows: &Rows, format: Format) -> Result<(), JobError> {
     match format {
         Format::Text => print_text(&text_table(rows)),
         Format::Json => print_json(&Json::Array(rows.rows.iter().map(|row| object(rows, row)).collect())),
-        Format::Jsonl => rows.rows.iter().try_for_each(|row| print_line(&object(rows, row).to_string())),
+        Format::Jsonl => rows
+            .rows
+            .iter()
+            .try_for_each(|row| print_line(&object(rows, row).to_string())),
     }
 }
 
@@ -52,7 +55,11 @@ pub(super) fn objects(rows: &Rows) -> Vec<Json> {
 }
 
 fn object(rows: &Rows, row: &[Value]) -> Json {
-    let fields = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), json(value)));
+    let fields = rows
+        .columns
+        .iter()
+        .zip(row)
+        .map(|(column, value)| (column.name.clone(), json(value)));
     Json::Object(fields.collect::<Map<_, _>>())
 }
 
@@ -91,7 +98,7 @@ fn text_table(rows: &Rows) -> Table {
 /// A table without frames, as wide as its content.
 pub(super) fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')));
     table
 }
 
@@ -137,6 +144,9 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, -1_234_567].map(grouped),
+            ["0", "999", "1,000", "-1,234,567"]
+        );
     }
 }

@@ -10,17 +10,18 @@ use crate::calendar::{Calendar, Slot, parse_instant};
 use crate::clock::SystemClock;
 use crate::config::Loaded;
 use crate::job::{
-    Captured, Environment, Failure, Job, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
+    Captured, Environment, Failure, Job, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain,
+    execute,
 };
 use crate::jobs::{Backfill, Snapshot};
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
 use crate::market::Symbol;
 use crate::telemetry::{self, LogTarget};
 
+use super::block_on;
 use super::output::{eastern, objects, print_json, print_line, print_rows, utc};
 use super::progress::Bar;
 use super::settings::{Format, GatewayFlag, Globals};
-use super::block_on;
 
 /// The jobs that can be run.
 #[derive(Debug, Subcommand)]
@@ -88,10 +89,16 @@ pub(super) fn run(globals: &Globals, command: RunCommand) -> Result<u8, JobError
         RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
     }
     let paths = &loaded.config.paths;
-    let target = LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
+    let target = LogTarget {
+        folder: &paths.logs,
+        job: job.name(),
+        config: &loaded.config.log,
+        verbosity: globals.verbosity(),
+    };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
-        let environment = Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
+        let environment =
+            Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
         let report = execute(&environment, job.clone(), request).await;
         print_report(&environment, job.name(), &report, globals.format).await
     })
@@ -103,7 +110,10 @@ impl RunFlags {
         let configured: Vec<&Symbol> = market.futures.iter().chain(&market.spot).collect();
         if let Some(unknown) = self.symbols.iter().find(|s| !configured.contains(s)) {
             let known: Vec<&str> = configured.iter().map(|s| s.as_str()).collect();
-            let told = format!("{unknown} is not captured: give one of {}, or add it under market", known.join(", "));
+            let told = format!(
+                "{unknown} is not captured: give one of {}, or add it under market",
+                known.join(", ")
+            );
             return Err(JobError::fail(Failure::Usage, told));
         }
         let mode = match (self.dry_run, self.force) {
@@ -111,7 +121,11 @@ impl RunFlags {
             (false, true) => WriteMode::Replace,
             (false, false) => WriteMode::Add,
         };
-        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..RunRequest::manual() })
+        Ok(RunRequest {
+            symbols: self.symbols.clone(),
+            mode,
+            ..RunRequest::manual()
+        })
     }
 }
 
@@ -124,10 +138,18 @@ fn range(args: &BackfillArgs, loaded: &Loaded) -> Result<Option<SlotRange>, JobE
     let Some(from) = &args.from else { return Ok(None) };
     let futures = crate::job::calendars(&loaded.config)?.futures;
     let from = bound(from, &futures, Bound::First)?;
-    let to = args.to.as_deref().map(|to| bound(to, &futures, Bound::Last)).transpose()?;
+    let to = args
+        .to
+        .as_deref()
+        .map(|to| bound(to, &futures, Bound::Last))
+        .transpose()?;
     let to = to.unwrap_or(DateTime::<Utc>::MAX_UTC);
     if from > to {
-        let told = format!("the range is reversed: --from {} lies after --to {}: exchange them", utc(from), utc(to));
+        let told = format!(
+            "the range is reversed: --from {} lies after --to {}: exchange them",
+            utc(from),
+            utc(to)
+        );
         return Err(JobError::fail(Failure::Usage, told));
     }
     Ok(Some(SlotRange { from, to }))
@@ -140,17 +162,29 @@ enum Bound {
 }
 
 fn bound(text: &str, futures: &Calendar, bound: Bound) -> Result<DateTime<Utc>, JobError> {
-    let Ok(day) = text.parse::<NaiveDate>() else { return Ok(parse_instant(text)?) };
+    let Ok(day) = text.parse::<NaiveDate>() else {
+        return Ok(parse_instant(text)?);
+    };
     let session = futures.session(day)?;
-    let edge = session.and_then(|session| match bound {
+    let edge = session.map(|session| match bound {
         Bound::First => session.open(),
         Bound::Last => session.close(),
     });
-    let closed = || JobError::fail(Failure::Usage, format!("{day} is no trading day of cme_equity: give a day on which it trades"));
+    let closed = || {
+        JobError::fail(
+            Failure::Usage,
+            format!("{day} is no trading day of cme_equity: give a day on which it trades"),
+        )
+    };
     edge.ok_or_else(closed)
 }
 
-async fn print_report(environment: &Environment, job: &str, report: &RunReport, format: Format) -> Result<u8, JobError> {
+async fn print_report(
+    environment: &Environment,
+    job: &str,
+    report: &RunReport,
+    format: Format,
+) -> Result<u8, JobError> {
     let rows = match &report.result {
         Ok(outcome) if outcome.unwritten == Captured::default() => stored(environment, job, report).await?,
         Ok(outcome) => Tables {
@@ -191,9 +225,16 @@ struct Tables {
 /// What the lake now holds for the slot, read back from it.
 async fn stored(environment: &Environment, job: &str, report: &RunReport) -> Result<Tables, JobError> {
     let done = matches!(&report.result, Ok(outcome) if matches!(outcome.result, RunResult::Done(_)));
-    let Some(slot) = report.slot.filter(|_| done && job == "snapshot") else { return Ok(Tables::default()) };
+    let Some(slot) = report.slot.filter(|_| done && job == "snapshot") else {
+        return Ok(Tables::default());
+    };
     let at = Some(slot.instant());
-    let query = RowQuery { from: at, to: at, as_of: AsOf::Latest, ..RowQuery::default() };
+    let query = RowQuery {
+        from: at,
+        to: at,
+        as_of: AsOf::Latest,
+        ..RowQuery::default()
+    };
     let lake = environment.lake();
     Ok(Tables {
         futures: lake.rows(TableName::FuturesSnapshots, &query).await?,
@@ -203,16 +244,31 @@ async fn stored(environment: &Environment, job: &str, report: &RunReport) -> Res
 
 fn print_text_report(environment: &Environment, job: &str, report: &RunReport, rows: &Tables) -> Result<(), JobError> {
     let Ok(outcome) = &report.result else { return Ok(()) };
-    let slot = report.slot.map_or_else(String::new, |slot| format!(" {} ({slot})", eastern(slot.instant())));
+    let slot = report
+        .slot
+        .map_or_else(String::new, |slot| format!(" {} ({slot})", eastern(slot.instant())));
     let lake = environment.lake().root().display();
     let kind = environment.config().gateway.kind;
     match &outcome.result {
         RunResult::Skipped(reason) => print_line(&format!("{job}{slot}: {reason}; nothing written"))?,
         RunResult::Done(counts) => {
             let mut parts = vec![format!("{} of {} rows added to {lake}", counts.added, counts.planned)];
-            let others = [("already there", counts.present), ("replaced", counts.replaced), ("without a bar", counts.without_data)];
-            parts.extend(others.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}")));
-            print_line(&format!("{job}{slot}: {}, gateway {kind}, {:.1} s", parts.join(", "), report.took.as_secs_f64()))?;
+            let others = [
+                ("already there", counts.present),
+                ("replaced", counts.replaced),
+                ("without a bar", counts.without_data),
+            ];
+            parts.extend(
+                others
+                    .iter()
+                    .filter(|(_, n)| *n > 0)
+                    .map(|(what, n)| format!("{n} {what}")),
+            );
+            print_line(&format!(
+                "{job}{slot}: {}, gateway {kind}, {:.1} s",
+                parts.join(", "),
+                report.took.as_secs_f64()
+            ))?;
         }
     }
     for rows in [&rows.futures, &rows.spot] {

@@ -52,8 +52,16 @@ pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
     let unlimited = args.from.is_some() || args.to.is_some() || args.last.is_some();
     let query = RowQuery {
         symbol: args.symbol.clone(),
-        from: args.from.as_deref().map(|text| instant(text, &futures, Edge::Open)).transpose()?,
-        to: args.to.as_deref().map(|text| instant(text, &futures, Edge::Close)).transpose()?,
+        from: args
+            .from
+            .as_deref()
+            .map(|text| instant(text, &futures, Edge::Open))
+            .transpose()?,
+        to: args
+            .to
+            .as_deref()
+            .map(|text| instant(text, &futures, Edge::Close))
+            .transpose()?,
         last: args.last.or_else(|| (!unlimited).then_some(DEFAULT_ROWS)),
         as_of: args.as_of.as_deref().map(as_of).transpose()?.unwrap_or_default(),
     };
@@ -80,16 +88,17 @@ enum Edge {
 
 /// A time, or the edge of a trading day's session.
 fn instant(text: &str, futures: &Calendar, edge: Edge) -> Result<DateTime<Utc>, JobError> {
-    let Ok(day) = text.parse() else { return Ok(parse_instant(text)?) };
+    let Ok(day) = text.parse() else {
+        return Ok(parse_instant(text)?);
+    };
     let Some(session) = futures.session(day)? else {
         let told = format!("{day} is no trading day of cme_equity: give a day on which it trades, or a time");
         return Err(JobError::fail(Failure::Usage, told));
     };
-    let at = match edge {
+    Ok(match edge {
         Edge::Open => session.open(),
         Edge::Close => session.close(),
-    };
-    at.ok_or_else(|| JobError::fail(Failure::Usage, format!("{day} has no open hours")))
+    })
 }
 
 /// A bare number is a version; anything else is a time.

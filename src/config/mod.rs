@@ -42,7 +42,12 @@ impl Config {
     /// Every fault of every section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let sections = [self.gateway.faults(), self.market.faults(), self.lake.faults(), self.log.faults()];
+        let sections = [
+            self.gateway.faults(),
+            self.market.faults(),
+            self.lake.faults(),
+            self.log.faults(),
+        ];
         sections.concat()
     }
 }
@@ -67,7 +72,10 @@ pub struct PathsConfig {
 
 impl Default for PathsConfig {
     fn default() -> Self {
-        Self { state: PathBuf::from("state"), logs: PathBuf::from("logs") }
+        Self {
+            state: PathBuf::from("state"),
+            logs: PathBuf::from("logs"),
+        }
     }
 }
 
@@ -98,7 +106,11 @@ mod tests {
     fn the_sample_uncommented_is_the_default_and_names_every_key() {
         let uncommented: String = SAMPLE
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|l| l.trim_start().contains(": ") && !l.starts_with(char::is_uppercase)).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|l| l.trim_start().contains(": ") && !l.starts_with(char::is_uppercase))
+                    .unwrap_or(line)
+            })
             .map(|line| format!("{line}\n"))
             .collect();
         let read: Config = serde_yaml::from_str(&uncommented).unwrap_or_else(|e| panic!("{e}\n{uncommented}"));
@@ -107,9 +119,15 @@ mod tests {
             panic!("sections");
         };
         for (section, keys) in sections {
-            assert!(SAMPLE.contains(&format!("\n{}:", section.as_str().expect("text"))), "{section:?}");
+            assert!(
+                SAMPLE.contains(&format!("\n{}:", section.as_str().expect("text"))),
+                "{section:?}"
+            );
             for key in keys.as_mapping().expect("keys").keys() {
-                assert!(SAMPLE.contains(&format!("  {}:", key.as_str().expect("text"))), "{key:?}");
+                assert!(
+                    SAMPLE.contains(&format!("  {}:", key.as_str().expect("text"))),
+                    "{key:?}"
+                );
             }
         }
     }

@@ -120,7 +120,13 @@ async fn welcome(
     let (ready, mut is_ready) = watch::channel(FarmsSeen::default());
     let listener = tokio::spawn(listen(notices, upstream.clone(), ready));
     let kind = kind_of(client.handshake_managed_accounts());
-    let connection = Connection { client, upstream, kind, listener, lease };
+    let connection = Connection {
+        client,
+        upstream,
+        kind,
+        listener,
+        lease,
+    };
     let checked = async {
         check_kind(endpoint, kind)?;
         let _ = timeout(FARM_NOTICES, is_ready.wait_for(FarmsSeen::all)).await;
@@ -169,7 +175,11 @@ async fn listen(mut notices: NoticeStream, upstream: UpstreamState, ready: watch
 /// The simulated gateway announces itself by an account that starts with `SIM`.
 fn kind_of(accounts: &[String]) -> GatewayKind {
     let simulated = accounts.iter().any(|account| account.starts_with("SIM"));
-    if simulated { GatewayKind::Simulated } else { GatewayKind::Ib }
+    if simulated {
+        GatewayKind::Simulated
+    } else {
+        GatewayKind::Ib
+    }
 }
 
 fn check_kind(endpoint: &Endpoint, found: GatewayKind) -> Result<(), GatewayError> {
@@ -181,7 +191,12 @@ fn check_kind(endpoint: &Endpoint, found: GatewayKind) -> Result<(), GatewayErro
         GatewayKind::Ib => "set gateway.kind: ib and give lake.uri a folder for real data",
         GatewayKind::Simulated => "correct gateway.address, or set gateway.kind: simulated and another lake.uri",
     };
-    Err(GatewayError::WrongKind { address: endpoint.address.clone(), found: found.as_str(), wanted: wanted.as_str(), remedy })
+    Err(GatewayError::WrongKind {
+        address: endpoint.address.clone(),
+        found: found.as_str(),
+        wanted: wanted.as_str(),
+        remedy,
+    })
 }
 
 /// Asks for the time: it proves that the gateway answers, and on this machine's clock that both agree.
@@ -189,7 +204,12 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     let waited = endpoint.config.connect_timeout();
     let told = match timeout(waited, server_time(client)).await {
         Ok(answer) => answer?,
-        Err(_) => return Err(GatewayError::Silent { address: endpoint.address.clone(), waited }),
+        Err(_) => {
+            return Err(GatewayError::Silent {
+                address: endpoint.address.clone(),
+                waited,
+            });
+        }
     };
     if endpoint.config.clock_source() == ClockSource::Gateway {
         return Ok(());
@@ -208,8 +228,14 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
 /// The gateway's time.
 pub(super) async fn server_time(client: &Client) -> Result<DateTime<Utc>, GatewayError> {
     let operation = || "asking the gateway for the time".to_owned();
-    let told = client.server_time_millis().await.map_err(|source| super::ib::failed(operation(), source))?;
-    let unreadable = || GatewayError::Unreadable { operation: operation(), source: ibapi::Error::Simple(told.to_string()) };
+    let told = client
+        .server_time_millis()
+        .await
+        .map_err(|source| super::ib::failed(operation(), source))?;
+    let unreadable = || GatewayError::Unreadable {
+        operation: operation(),
+        source: ibapi::Error::Simple(told.to_string()),
+    };
     to_utc(told).ok_or_else(unreadable)
 }
 
@@ -218,18 +244,18 @@ pub(super) fn to_utc(at: time::OffsetDateTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(at.unix_timestamp(), at.nanosecond())
 }
 
-/// One line of what a probe found.
-pub type ProbeStep = (&'static str, String);
-
 /// Connects, asks the time and the chain of one future, and tells what each step found, for `jobs gateway probe`.
 ///
 /// # Errors
 /// The first step that fails.
-pub async fn probe(endpoint: &Endpoint) -> Result<Vec<ProbeStep>, GatewayError> {
+pub async fn probe(endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, GatewayError> {
     use super::{ChainScope, Gateway};
     let gateway = IbGateway::connect(endpoint).await?;
     let mut steps = vec![
-        ("handshake", format!("server version {}, {}", gateway.server_version(), gateway.kind())),
+        (
+            "handshake",
+            format!("server version {}, {}", gateway.server_version(), gateway.kind()),
+        ),
         ("clock", gateway.server_now().await?.to_rfc3339()),
     ];
     for symbol in &endpoint.market.futures {

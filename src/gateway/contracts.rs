@@ -20,7 +20,12 @@ pub(super) async fn futures_chain(
     let query = chain_query(symbol, &spec, scope);
     let waited = gateway.request_timeout();
     let asked = async {
-        let mut details = gateway.connection.client.contract_details_stream(&query).subscribe().await?;
+        let mut details = gateway
+            .connection
+            .client
+            .contract_details_stream(&query)
+            .subscribe()
+            .await?;
         details.collect_to_end_within(waited).await
     };
     let details = match tokio::time::timeout(waited, asked).await {
@@ -65,7 +70,8 @@ fn contract_of(symbol: &Symbol, spec: &FutureSpec, details: &ContractDetails) ->
 fn expiry_of(details: &ContractDetails) -> Option<NaiveDate> {
     let stated = NaiveDate::parse_from_str(&details.real_expiration_date, "%Y%m%d").ok();
     let traded = details.contract.last_trade_date;
-    let traded = traded.and_then(|d| NaiveDate::from_ymd_opt(d.year(), u32::from(u8::from(d.month())), u32::from(d.day())));
+    let traded =
+        traded.and_then(|d| NaiveDate::from_ymd_opt(d.year(), u32::from(u8::from(d.month())), u32::from(d.day())));
     traded.or(stated)
 }
 

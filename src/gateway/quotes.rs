@@ -24,10 +24,18 @@ pub(super) async fn quote(gateway: &IbGateway, instrument: &Instrument) -> Resul
     let deadline = Instant::now() + waited;
     let contract = wire_contract(instrument);
     let wanted: &[&str] = match instrument {
-        Instrument::Future(_) => &[generic_tick::FUTURES_OPEN_INTEREST, generic_tick::OPTION_IMPLIED_VOLATILITY],
+        Instrument::Future(_) => &[
+            generic_tick::FUTURES_OPEN_INTEREST,
+            generic_tick::OPTION_IMPLIED_VOLATILITY,
+        ],
         Instrument::Etf(_) => &[],
     };
-    let subscribing = gateway.connection.client.market_data(&contract).generic_ticks(wanted).subscribe();
+    let subscribing = gateway
+        .connection
+        .client
+        .market_data(&contract)
+        .generic_ticks(wanted)
+        .subscribe();
     let mut ticks = match timeout_at(deadline, subscribing).await {
         Ok(subscribed) => subscribed.map_err(|source| failed(operation(), source))?,
         Err(_) => return Err(gateway.timed_out(operation(), waited)),
@@ -142,7 +150,10 @@ impl TickFold {
             TickType::Last | TickType::DelayedLast => self.last = positive(price),
             _ => return,
         }
-        if matches!(tick_type, TickType::DelayedBid | TickType::DelayedAsk | TickType::DelayedLast) {
+        if matches!(
+            tick_type,
+            TickType::DelayedBid | TickType::DelayedAsk | TickType::DelayedLast
+        ) {
             self.market_data = MarketData::Delayed;
         }
     }
@@ -180,14 +191,25 @@ fn market_data(kind: MarketDataType) -> MarketData {
 
 /// A price or a ratio; -1, 0, NaN and the unset marks of the wire say that there is none.
 fn positive(value: f64) -> Told<f64> {
-    if value.is_finite() && value > 0.0 && value < f64::MAX { Told::Is(value) } else { Told::Absent }
+    if value.is_finite() && value > 0.0 && value < f64::MAX {
+        Told::Is(value)
+    } else {
+        Told::Absent
+    }
 }
 
 /// A count of contracts; the client decodes an unset size to 0.
-#[expect(clippy::cast_possible_truncation, reason = "checked to lie within the whole numbers that f64 holds exactly")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "checked to lie within the whole numbers that f64 holds exactly"
+)]
 fn whole(size: f64) -> Told<i64> {
     const MOST: f64 = 9_007_199_254_740_992.0;
-    if size.is_finite() && size > 0.0 && size <= MOST { Told::Is(size.round() as i64) } else { Told::Absent }
+    if size.is_finite() && size > 0.0 && size <= MOST {
+        Told::Is(size.round() as i64)
+    } else {
+        Told::Absent
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,8 @@ impl Context {
     /// # Errors
     /// Where no connection can be made.
     pub async fn gateway(&self) -> Result<Arc<dyn Gateway>, JobError> {
-        let connect = || async { Ok::<Arc<dyn Gateway>, JobError>(Arc::new(IbGateway::connect(&self.endpoint).await?)) };
+        let connect =
+            || async { Ok::<Arc<dyn Gateway>, JobError>(Arc::new(IbGateway::connect(&self.endpoint).await?)) };
         self.gateway.get_or_try_init(connect).await.cloned()
     }
 
@@ -80,7 +81,12 @@ impl Context {
     /// Where the calendar does not reach there.
     pub fn newest_slot(&self, now: DateTime<Utc>) -> Result<Slot, JobError> {
         let recent = self.calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
-        let none = || JobError::fail(Failure::Failed, format!("the calendar has no slot in the ten days before {now}"));
+        let none = || {
+            JobError::fail(
+                Failure::Failed,
+                format!("the calendar has no slot in the ten days before {now}"),
+            )
+        };
         recent.last().copied().ok_or_else(none)
     }
 

@@ -41,13 +41,25 @@ impl Environment {
             (None, Some(address)) => address.clone(),
             (None, None) => return Err(JobError::fail(Failure::Misconfigured, "gateway.address is missing")),
         };
-        Ok(Self { config: Arc::new(config), clock, calendars, lake, progress, address, embedded })
+        Ok(Self {
+            config: Arc::new(config),
+            clock,
+            calendars,
+            lake,
+            progress,
+            address,
+            embedded,
+        })
     }
 
     /// The gateway of this process; pacing waits at most so long.
     #[must_use]
     pub fn endpoint(&self, patience: Duration) -> Endpoint {
-        let pacing = if self.embedded.is_some() { PacingLimits::unlimited() } else { PacingLimits::documented(patience) };
+        let pacing = if self.embedded.is_some() {
+            PacingLimits::unlimited()
+        } else {
+            PacingLimits::documented(patience)
+        };
         Endpoint {
             address: self.address.clone(),
             config: self.config.gateway.clone(),
@@ -90,11 +102,18 @@ pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
         let calendar = Calendar::embedded(id).with_overrides(&overrides);
         calendar.map_err(|error| JobError::fail(Failure::Misconfigured, error))
     };
-    Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)? })
+    Ok(Calendars {
+        futures: load(CalendarId::CmeEquity)?,
+        nyse: load(CalendarId::Nyse)?,
+    })
 }
 
 /// The embedded gateway's clock stands at the newest slot, so that a newcomer sees full quotes on any day.
-async fn start_embedded(config: &Config, calendars: &Calendars, clock: &SharedClock) -> Result<SimulatedGateway, JobError> {
+async fn start_embedded(
+    config: &Config,
+    calendars: &Calendars,
+    clock: &SharedClock,
+) -> Result<SimulatedGateway, JobError> {
     let now = clock.now();
     let recent = calendars.futures.slots(now - chrono::TimeDelta::days(10), now)?;
     let stands_at = recent.last().map_or(now, |slot| slot.instant());
@@ -110,5 +129,7 @@ async fn start_embedded(config: &Config, calendars: &Calendars, clock: &SharedCl
         simulated.etfs.retain(|(known, _)| known != symbol);
         simulated.etfs.push((symbol.clone(), spec));
     }
-    SimulatedGateway::start(simulated).await.map_err(|error| JobError::fail(Failure::Unavailable, error))
+    SimulatedGateway::start(simulated)
+        .await
+        .map_err(|error| JobError::fail(Failure::Unavailable, error))
 }

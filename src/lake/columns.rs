@@ -60,7 +60,11 @@ impl<'a> Columns<'a> {
             column: name,
             reason: "it is absent or of another type".to_owned(),
         })?;
-        Ok(Column { table: self.table, name, array })
+        Ok(Column {
+            table: self.table,
+            name,
+            array,
+        })
     }
 }
 
@@ -74,7 +78,11 @@ pub(super) struct Column<'a, A> {
 
 impl<A> Column<'_, A> {
     fn corrupt(&self, reason: impl ToString) -> LakeError {
-        LakeError::Corrupt { table: self.table, column: self.name, reason: reason.to_string() }
+        LakeError::Corrupt {
+            table: self.table,
+            column: self.name,
+            reason: reason.to_string(),
+        }
     }
 
     fn required<V>(&self, value: Option<V>) -> Result<V, LakeError> {
@@ -89,7 +97,9 @@ impl<'a> Column<'a, StringArray> {
 
     /// The text as a value of the program.
     pub(super) fn parsed<V: FromStr<Err: ToString>>(&self, row: usize) -> Result<V, LakeError> {
-        self.text(row)?.parse().map_err(|error: V::Err| self.corrupt(error.to_string()))
+        self.text(row)?
+            .parse()
+            .map_err(|error: V::Err| self.corrupt(error.to_string()))
     }
 
     pub(super) fn symbol(&self, row: usize) -> Result<Symbol, LakeError> {
@@ -163,7 +173,10 @@ pub(super) fn plain(table: TableName, batch: &RecordBatch) -> Result<RecordBatch
     let named = schema.fields().iter().zip(batch.columns());
     let cast = named.map(|(field, array)| {
         let spec = columns(table).iter().find(|spec| spec.name == field.name());
-        let wanted = spec.map_or_else(|| field.data_type().clone(), |spec| super::schema::arrow_type(spec.kind));
+        let wanted = spec.map_or_else(
+            || field.data_type().clone(),
+            |spec| super::schema::arrow_type(spec.kind),
+        );
         Ok((field.name().clone(), arrow::compute::cast(array, &wanted)?))
     });
     RecordBatch::try_from_iter(cast.collect::<Result<Vec<_>, arrow::error::ArrowError>>()?)

@@ -33,7 +33,9 @@ pub enum LakeErrorClass {
 #[derive(Debug, Error)]
 pub enum LakeError {
     /// The lake's address is of a kind that is not supported.
-    #[error("lake.uri '{uri}': scheme '{scheme}' is not supported, only local folders are: give a path or a file:/// address")]
+    #[error(
+        "lake.uri '{uri}': scheme '{scheme}' is not supported, only local folders are: give a path or a file:/// address"
+    )]
     UnsupportedScheme {
         /// The address.
         uri: String,
@@ -72,7 +74,9 @@ pub enum LakeError {
         wanted: GatewayKind,
     },
     /// A row's own gateway is not the one this lake was opened for.
-    #[error("a row of {table} says it comes from the {row} gateway, but the lake was opened for {opened}: nothing was written")]
+    #[error(
+        "a row of {table} says it comes from the {row} gateway, but the lake was opened for {opened}: nothing was written"
+    )]
     ForeignRow {
         /// The table.
         table: TableName,
@@ -128,7 +132,9 @@ pub enum LakeError {
         source: Cause,
     },
     /// Other writers won every round.
-    #[error("could not write to {table}: other writers were first {rounds} times in a row; nothing was written; try again")]
+    #[error(
+        "could not write to {table}: other writers were first {rounds} times in a row; nothing was written; try again"
+    )]
     Conflict {
         /// The table.
         table: TableName,
@@ -146,7 +152,9 @@ pub enum LakeError {
         newest: u64,
     },
     /// The version's files are gone.
-    #[error("version {version} of {table} is no longer kept (log 7 days, replaced files 1 day): ask for a time instead, such as --as-of '2026-11-20 16:00'")]
+    #[error(
+        "version {version} of {table} is no longer kept (log 7 days, replaced files 1 day): ask for a time instead, such as --as-of '2026-11-20 16:00'"
+    )]
     VersionGone {
         /// The table.
         table: TableName,
@@ -157,7 +165,9 @@ pub enum LakeError {
         source: Cause,
     },
     /// A stored value is none that this program writes.
-    #[error("{table} holds a row that cannot be read, column {column}: {reason}; move the table away or repair the row")]
+    #[error(
+        "{table} holds a row that cannot be read, column {column}: {reason}; move the table away or repair the row"
+    )]
     Corrupt {
         /// The table.
         table: TableName,
@@ -195,7 +205,9 @@ impl LakeError {
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
             Self::NoSpace { .. } | Self::Corrupt { .. } | Self::Storage { .. } => LakeErrorClass::Storage,
             Self::Conflict { .. } => LakeErrorClass::Conflict,
-            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => LakeErrorClass::Missing,
+            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => {
+                LakeErrorClass::Missing
+            }
         }
     }
 
@@ -207,7 +219,11 @@ impl LakeError {
             Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) if operation != "read" => {
                 Self::Unwritable { path, source }
             }
-            _ => Self::Storage { operation, path, source },
+            _ => Self::Storage {
+                operation,
+                path,
+                source,
+            },
         }
     }
 }
@@ -242,9 +258,17 @@ mod tests {
         let full = io::Error::new(io::ErrorKind::Other, io::Error::from(io::ErrorKind::StorageFull));
         let error = classified(full);
         assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
-        assert!(error.to_string().starts_with("no space left for /lake/futures_snapshots"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("no space left for /lake/futures_snapshots"),
+            "{error}"
+        );
         assert_eq!(error.class(), LakeErrorClass::Storage);
-        assert!(matches!(classified("writing: No space left on device (os error 28)"), LakeError::NoSpace { .. }));
+        assert!(matches!(
+            classified("writing: No space left on device (os error 28)"),
+            LakeError::NoSpace { .. }
+        ));
     }
 
     #[test]
@@ -257,7 +281,13 @@ mod tests {
     #[test]
     fn anything_else_keeps_its_cause_out_of_the_message() {
         let error = classified("the dog ate it");
-        assert_eq!(error.to_string(), "cannot append to the table /lake/futures_snapshots: check the disk, then rerun");
-        assert_eq!(error.source().map(ToString::to_string), Some("the dog ate it".to_owned()));
+        assert_eq!(
+            error.to_string(),
+            "cannot append to the table /lake/futures_snapshots: check the disk, then rerun"
+        );
+        assert_eq!(
+            error.source().map(ToString::to_string),
+            Some("the dog ate it".to_owned())
+        );
     }
 }

@@ -28,28 +28,47 @@ pub(super) async fn replace<R: Row>(
         let view = handle.newest_or_new(kind).await?;
         let old = sorted(view.present(rows).await?);
         if is_same(&view, &old, rows)? {
-            return Ok(Replaced { written: 0, old: Vec::new(), version: None });
+            return Ok(Replaced {
+                written: 0,
+                old: Vec::new(),
+                version: None,
+            });
         }
         match write(&view, rows).await? {
             Ok(table) => {
                 let version = table.version();
                 handle.keep_written(table);
-                return Ok(Replaced { written: rows.len(), old, version });
+                return Ok(Replaced {
+                    written: rows.len(),
+                    old,
+                    version,
+                });
             }
             Err(error) if commit::is_lost_race(&error) => commit::pause().await,
             Err(error) => {
                 let failed = LakeError::storage("replace rows of", view.path(), error);
-                let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
-                let Ok(now) = view.present(rows).await else { return Err(failed) };
+                let Ok(view) = handle.newest_or_new(kind).await else {
+                    return Err(failed);
+                };
+                let Ok(now) = view.present(rows).await else {
+                    return Err(failed);
+                };
                 if !is_same(&view, &sorted(now), rows)? {
                     return Err(failed);
                 }
                 tracing::warn!(table = %R::TABLE, error = %failed, "the rows were replaced, but work after the commit failed");
-                return Ok(Replaced { written: rows.len(), old, version: Some(view.version()) });
+                return Ok(Replaced {
+                    written: rows.len(),
+                    old,
+                    version: Some(view.version()),
+                });
             }
         }
     }
-    Err(LakeError::Conflict { table: R::TABLE, rounds: MAX_ROUNDS })
+    Err(LakeError::Conflict {
+        table: R::TABLE,
+        rounds: MAX_ROUNDS,
+    })
 }
 
 /// Whether two lists of rows, both in order of their keys, would be stored as the same.
@@ -57,7 +76,8 @@ fn is_same<R: Row>(view: &TableView, stored: &[R], rows: &[&R]) -> Result<bool, 
     if stored.len() != rows.len() {
         return Ok(false);
     }
-    let encoded = |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
+    let encoded =
+        |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
     Ok(encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
 }
 
@@ -67,7 +87,12 @@ async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTabl
     let batch = R::encode(rows).map_err(|error| failed(error.into()))?;
     let keys = exact_keys(rows).ok_or_else(|| failed("there are no rows".into()))?;
     let properties = commit::properties(view).await?;
-    let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Overwrite).with_replace_where(keys);
+    let write = view
+        .table()
+        .clone()
+        .write([batch])
+        .with_save_mode(SaveMode::Overwrite)
+        .with_replace_where(keys);
     Ok(write.with_commit_properties(properties).await)
 }
 
@@ -95,7 +120,11 @@ mod tests {
 
     fn everything() -> KeyRange {
         let symbols = ["ES", "NQ", "RTY"].map(symbol).to_vec();
-        KeyRange { symbols, from: slot(0).instant(), to: slot(1000).instant() }
+        KeyRange {
+            symbols,
+            from: slot(0).instant(),
+            to: slot(1000).instant(),
+        }
     }
 
     fn other(row: FuturesSnapshot) -> FuturesSnapshot {
@@ -108,7 +137,11 @@ mod tests {
         let lake = lake(folder.path());
         let batch = [futures_of(slot(1)), futures_of(slot(2)), futures_of(slot(3))].concat();
         lake.append_futures(&batch).await.expect("written");
-        let new = [other(futures_row("NQ", slot(2))), other(futures_row("ES", slot(2))), futures_row("ES", slot(9))];
+        let new = [
+            other(futures_row("NQ", slot(2))),
+            other(futures_row("ES", slot(2))),
+            futures_row("ES", slot(9)),
+        ];
         let replaced = lake.replace_futures(&new).await.expect("replaced");
         assert_eq!(replaced.old, [futures_row("ES", slot(2)), futures_row("NQ", slot(2))]);
         assert_eq!(replaced.written, 3);
@@ -134,7 +167,15 @@ mod tests {
         let folder = tempdir().expect("a folder");
         let (one, late) = (lake(folder.path()), lake(folder.path()));
         one.append_futures(&futures_of(slot(1))).await.expect("written");
-        let view = late.shared.futures.lock().await.newest().await.expect("readable").expect("a table");
+        let view = late
+            .shared
+            .futures
+            .lock()
+            .await
+            .newest()
+            .await
+            .expect("readable")
+            .expect("a table");
         one.append_futures(&futures_of(slot(2))).await.expect("written");
         let row = other(futures_row("ES", slot(2)));
         let lost = write(&view, &[&row]).await.expect("encoded").expect_err("too late");
@@ -151,7 +192,10 @@ mod tests {
         appender.append_futures(&futures_of(slot(0))).await.expect("written");
         let appending = tokio::spawn(async move {
             for number in 0..10 {
-                appender.append_futures(&futures_of(slot(number))).await.expect("written");
+                appender
+                    .append_futures(&futures_of(slot(number)))
+                    .await
+                    .expect("written");
             }
         });
         let replacing = tokio::spawn(async move {
@@ -162,8 +206,14 @@ mod tests {
         });
         appending.await.expect("no panic");
         replacing.await.expect("no panic");
-        let rows = lake(folder.path()).futures(&everything(), &AsOf::Latest).await.expect("rows");
+        let rows = lake(folder.path())
+            .futures(&everything(), &AsOf::Latest)
+            .await
+            .expect("rows");
         assert_eq!(rows.len(), 30);
-        assert!(rows.iter().all(|row| row.last == Some(1.0)), "a replacement is never undone by an append");
+        assert!(
+            rows.iter().all(|row| row.last == Some(1.0)),
+            "a replacement is never undone by an append"
+        );
     }
 }

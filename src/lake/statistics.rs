@@ -41,7 +41,9 @@ impl Newest {
             column("partition.symbol", &DataType::Utf8)?,
             column("max.timestamp", &arrow_type(ColumnKind::Timestamp))?,
         );
-        let Some(symbols) = &symbols else { return Ok(Self::default()) };
+        let Some(symbols) = &symbols else {
+            return Ok(Self::default());
+        };
         let newest = newest.map(|array| cast(&array, &DataType::Int64)).transpose()?;
         let newest: Vec<Option<i64>> = match &newest {
             Some(array) => array.as_primitive::<Int64Type>().iter().collect(),

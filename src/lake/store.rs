@@ -51,7 +51,13 @@ pub(super) struct DurableStore {
 
 impl DurableStore {
     pub(super) fn new(inner: Arc<dyn ObjectStore>, disk: Arc<dyn Disk>) -> Self {
-        Self { inner, flusher: Flusher { disk, paths: Arc::new(LocalFileSystem::new()) } }
+        Self {
+            inner,
+            flusher: Flusher {
+                disk,
+                paths: Arc::new(LocalFileSystem::new()),
+            },
+        }
     }
 
     async fn put_log_entry(&self, at: &Path, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
@@ -95,7 +101,11 @@ impl ObjectStore for DurableStore {
 
     async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let inner = self.inner.put_multipart_opts(at, options).await?;
-        Ok(Box::new(DurableUpload { inner, at: at.clone(), flusher: self.flusher.clone() }))
+        Ok(Box::new(DurableUpload {
+            inner,
+            at: at.clone(),
+            flusher: self.flusher.clone(),
+        }))
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
@@ -177,7 +187,10 @@ impl Flusher {
     }
 
     async fn flush_folder_of(&self, at: &Path) -> Result<()> {
-        self.run(at, |disk, path| path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))).await
+        self.run(at, |disk, path| {
+            path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))
+        })
+        .await
     }
 
     async fn run(
@@ -187,7 +200,13 @@ impl Flusher {
     ) -> Result<()> {
         let (disk, path) = (Arc::clone(&self.disk), self.paths.path_to_filesystem(at)?);
         let flushed = tokio::task::spawn_blocking(move || work(disk.as_ref(), &path)).await;
-        flushed.map_err(io::Error::from).flatten().map_err(|source| Error::Generic { store: "disk", source: source.into() })
+        flushed
+            .map_err(io::Error::from)
+            .flatten()
+            .map_err(|source| Error::Generic {
+                store: "disk",
+                source: source.into(),
+            })
     }
 }
 
@@ -209,8 +228,16 @@ mod tests {
     impl Journal {
         fn note(&self, what: &str, path: &str) {
             let name = path.rsplit('/').next().unwrap_or(path);
-            let name = if name.starts_with("part-") { "DATA".to_owned() } else { name.trim_start_matches('0').to_owned() };
-            let name = if name.ends_with(".tmp") { "STAGED".to_owned() } else { name };
+            let name = if name.starts_with("part-") {
+                "DATA".to_owned()
+            } else {
+                name.trim_start_matches('0').to_owned()
+            };
+            let name = if name.ends_with(".tmp") {
+                "STAGED".to_owned()
+            } else {
+                name
+            };
             self.0.lock().expect("no panic").push(format!("{what} {name}"));
         }
 
@@ -229,7 +256,11 @@ mod tests {
         fn flush_file(&self, path: &std::path::Path) -> io::Result<()> {
             assert!(path.is_file(), "{path:?} is flushed before it is there");
             self.journal.note("flush", &path.display().to_string());
-            if self.fails { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            if self.fails {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(())
+            }
         }
 
         fn flush_folder(&self, path: &std::path::Path) -> io::Result<()> {
@@ -257,7 +288,11 @@ mod tests {
             self.inner.put_opts(at, payload, options).await
         }
 
-        async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        async fn put_multipart_opts(
+            &self,
+            at: &Path,
+            options: PutMultipartOptions,
+        ) -> Result<Box<dyn MultipartUpload>> {
             self.journal.note("upload", at.as_ref());
             self.inner.put_multipart_opts(at, options).await
         }
@@ -296,18 +331,32 @@ mod tests {
 
     fn recorded(fails: bool) -> (DurableStore, Arc<Journal>) {
         let journal = Arc::new(Journal::default());
-        let inner = RecordingStore { inner: LocalFileSystem::new(), journal: Arc::clone(&journal) };
-        let disk = RecordingDisk { journal: Arc::clone(&journal), fails };
+        let inner = RecordingStore {
+            inner: LocalFileSystem::new(),
+            journal: Arc::clone(&journal),
+        };
+        let disk = RecordingDisk {
+            journal: Arc::clone(&journal),
+            fails,
+        };
         (DurableStore::new(Arc::new(inner), Arc::new(disk)), journal)
     }
 
     fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
-        Lake::new(config(folder).root().expect("a path"), Some(GatewayKind::Simulated), Arc::new(store))
+        Lake::new(
+            config(folder).root().expect("a path"),
+            Some(GatewayKind::Simulated),
+            Arc::new(store),
+        )
     }
 
     fn leftovers(folder: &std::path::Path) -> usize {
-        let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        entries.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).count()
+        let entries = std::fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path());
+        entries
+            .filter(|path| path.extension().is_some_and(|extension| extension == "tmp"))
+            .count()
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -321,11 +370,24 @@ mod tests {
         let events = journal.take();
         let count = |event: &str| events.iter().filter(|found| *found == event).count();
         assert_eq!((count("put DATA"), count("flush DATA")), (3, 3), "{events:?}");
-        let link = events.iter().position(|event| event == "link 2.json").expect("a commit");
-        let last_data = events.iter().rposition(|event| event.contains("DATA") || event.contains("symbol=")).expect("data");
+        let link = events
+            .iter()
+            .position(|event| event == "link 2.json")
+            .expect("a commit");
+        let last_data = events
+            .iter()
+            .rposition(|event| event.contains("DATA") || event.contains("symbol="))
+            .expect("data");
         assert!(last_data < link, "{events:?}");
-        assert_eq!(events[link - 2..=link + 1], ["put STAGED", "flush STAGED", "link 2.json", "folder _delta_log"]);
-        assert_eq!(count("list _delta_log"), 0, "an append must not read the whole log: {events:?}");
+        assert_eq!(
+            events[link - 2..=link + 1],
+            ["put STAGED", "flush STAGED", "link 2.json", "folder _delta_log"]
+        );
+        assert_eq!(
+            count("list _delta_log"),
+            0,
+            "an append must not read the whole log: {events:?}"
+        );
         assert_eq!(leftovers(&lake.root().join("futures_snapshots/_delta_log")), 0);
     }
 
@@ -338,8 +400,14 @@ mod tests {
         store.put_opts(&at, "one".into(), create()).await.expect("free");
         let error = store.put_opts(&at, "two".into(), create()).await.expect_err("taken");
         assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
-        store.put_opts(&at, "three".into(), PutOptions::default()).await.expect("overwritten");
-        assert_eq!(store.get(&at).await.expect("there").bytes().await.expect("read"), "three");
+        store
+            .put_opts(&at, "three".into(), PutOptions::default())
+            .await
+            .expect("overwritten");
+        assert_eq!(
+            store.get(&at).await.expect("there").bytes().await.expect("read"),
+            "three"
+        );
         assert_eq!(leftovers(&folder.path().join("_delta_log")), 0);
     }
 
@@ -347,12 +415,19 @@ mod tests {
     async fn a_full_disk_is_told_and_nothing_is_written() {
         let folder = tempdir().expect("a folder");
         let (store, _) = recorded(false);
-        lake_on(folder.path(), store).append_futures(&futures_of(slot(1))).await.expect("written");
+        lake_on(folder.path(), store)
+            .append_futures(&futures_of(slot(1)))
+            .await
+            .expect("written");
         let (store, _) = recorded(true);
         let full = lake_on(folder.path(), store);
         let error = full.append_futures(&futures_of(slot(2))).await.expect_err("full");
         assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
-        let latest = full.latest_futures(&"ES".parse().expect("a symbol")).await.expect("readable").expect("a row");
+        let latest = full
+            .latest_futures(&"ES".parse().expect("a symbol"))
+            .await
+            .expect("readable")
+            .expect("a row");
         assert_eq!(latest.timestamp, slot(1));
     }
 

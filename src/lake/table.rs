@@ -33,7 +33,13 @@ struct Loaded {
 
 impl TableHandle {
     pub(super) fn new(name: TableName, root: &Path, store: ObjectStoreRef, sessions: Arc<Sessions>) -> Self {
-        Self { name, path: root.join(name.as_str()), store, sessions, loaded: None }
+        Self {
+            name,
+            path: root.join(name.as_str()),
+            store,
+            sessions,
+            loaded: None,
+        }
     }
 
     /// The newest snapshot, or none where the table does not exist.
@@ -49,7 +55,11 @@ impl TableHandle {
         self.loaded = None;
         match folder::presence(&self.path).map_err(|error| LakeError::storage("open", &self.path, error))? {
             Presence::Absent => return Ok(None),
-            Presence::Other => return Err(LakeError::NotATable { path: self.path.clone() }),
+            Presence::Other => {
+                return Err(LakeError::NotATable {
+                    path: self.path.clone(),
+                });
+            }
             Presence::Table => {}
         }
         let table = folder::load(&self.path, Arc::clone(&self.store), None).await?;
@@ -70,15 +80,25 @@ impl TableHandle {
 
     /// An older version.
     pub(super) async fn at_version(&mut self, version: u64) -> Result<Option<TableView>, LakeError> {
-        let Some(newest) = self.newest().await? else { return Ok(None) };
+        let Some(newest) = self.newest().await? else {
+            return Ok(None);
+        };
         let newest = newest.version();
         if version > newest {
-            return Err(LakeError::NoSuchVersion { table: self.name, version, newest });
+            return Err(LakeError::NoSuchVersion {
+                table: self.name,
+                version,
+                newest,
+            });
         }
         match folder::load(&self.path, Arc::clone(&self.store), Some(version)).await {
             Ok(table) => Ok(Some(self.view(table))),
             // The version was there once, so whatever the library lacks now has been cleaned away.
-            Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone { table: self.name, version, source }),
+            Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone {
+                table: self.name,
+                version,
+                source,
+            }),
             Err(other) => Err(other),
         }
     }
@@ -96,7 +116,10 @@ impl TableHandle {
     }
 
     fn keep(&mut self, table: &DeltaTable) {
-        self.loaded = Some(Loaded { table: table.clone(), since: table.version().unwrap_or(0) });
+        self.loaded = Some(Loaded {
+            table: table.clone(),
+            since: table.version().unwrap_or(0),
+        });
     }
 
     /// Of several processes that make the table at once one wins, and the others take what it made.
@@ -123,9 +146,14 @@ impl TableHandle {
     }
 
     fn check_columns(&self, table: &DeltaTable) -> Result<(), LakeError> {
-        let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", &self.path, error))?;
+        let snapshot = table
+            .snapshot()
+            .map_err(|error| LakeError::storage("open", &self.path, error))?;
         match difference(self.name, &snapshot.schema()) {
-            Some(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
+            Some(difference) => Err(LakeError::OtherColumns {
+                path: self.path.clone(),
+                difference,
+            }),
             None => Ok(()),
         }
     }
@@ -150,7 +178,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_new_table_has_the_columns_in_order_and_the_oldest_protocol() {
         let folder = tempdir().expect("a folder");
-        lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("written");
+        lake(folder.path())
+            .append_futures(&futures_of(slot(1)))
+            .await
+            .expect("written");
         // A plain handle, without our store, as any other program opens it.
         let url = url::Url::from_directory_path(folder.path().join("lake/futures_snapshots")).expect("absolute");
         let plain = deltalake::open_table(url).await.expect("opens");
@@ -158,15 +189,38 @@ mod tests {
         let names: Vec<String> = state.schema().fields().map(|field| field.name().clone()).collect();
         let thirteen = "symbol timestamp bid ask last volume open_interest implied_vol change_1h change_4h \
                         change_overnight change_daily date";
-        assert_eq!(names[..13].join(" "), thirteen.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(
+            names[..13].join(" "),
+            thirteen.split_whitespace().collect::<Vec<_>>().join(" ")
+        );
         assert_eq!(names.len(), columns(TableName::FuturesSnapshots).len());
-        let required: Vec<&str> =
-            columns(TableName::FuturesSnapshots).iter().filter(|spec| !spec.nullable).map(|spec| spec.name).collect();
-        let found: Vec<String> =
-            state.schema().fields().filter(|field| !field.is_nullable()).map(|field| field.name().clone()).collect();
+        let required: Vec<&str> = columns(TableName::FuturesSnapshots)
+            .iter()
+            .filter(|spec| !spec.nullable)
+            .map(|spec| spec.name)
+            .collect();
+        let found: Vec<String> = state
+            .schema()
+            .fields()
+            .filter(|field| !field.is_nullable())
+            .map(|field| field.name().clone())
+            .collect();
         assert_eq!(found, required);
-        assert_eq!((state.protocol().min_reader_version(), state.protocol().min_writer_version()), (1, 2));
-        assert_eq!(state.metadata().configuration().get(GATEWAY_PROPERTY).map(String::as_str), Some("simulated"));
+        assert_eq!(
+            (
+                state.protocol().min_reader_version(),
+                state.protocol().min_writer_version()
+            ),
+            (1, 2)
+        );
+        assert_eq!(
+            state
+                .metadata()
+                .configuration()
+                .get(GATEWAY_PROPERTY)
+                .map(String::as_str),
+            Some("simulated")
+        );
         assert_eq!(state.metadata().partition_columns(), ["symbol"]);
     }
 
@@ -182,22 +236,41 @@ mod tests {
         ];
         let table = deltalake::DeltaTable::try_from_url(url).await.expect("a folder");
         table.create().with_columns(fields).await.expect("made");
-        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("not ours");
+        let error = lake(folder.path())
+            .append_futures(&futures_of(slot(1)))
+            .await
+            .expect_err("not ours");
         assert!(matches!(error, LakeError::Unbound { .. }), "{error:?}");
         let reader = Lake::reader(&config(folder.path())).expect("a local folder");
-        let error = reader.prices(slot(0).instant(), slot(1).instant()).await.expect_err("not ours").to_string();
-        assert!(error.contains("has other columns: column 2, timestamp, is of type"), "{error}");
+        let error = reader
+            .prices(slot(0).instant(), slot(1).instant())
+            .await
+            .expect_err("not ours")
+            .to_string();
+        assert!(
+            error.contains("has other columns: column 2, timestamp, is of type"),
+            "{error}"
+        );
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_loser_of_a_race_to_make_the_table_takes_the_winners() {
         let folder = tempdir().expect("a folder");
-        let lakes = [lake(folder.path()), lake(folder.path()), lake(folder.path()), lake(folder.path())];
+        let lakes = [
+            lake(folder.path()),
+            lake(folder.path()),
+            lake(folder.path()),
+            lake(folder.path()),
+        ];
         let create = |lake: Lake| async move {
             let created = lake.shared.futures.lock().await.create(GatewayKind::Simulated).await;
             created.expect("made or found").version()
         };
         let versions = futures::future::join_all(lakes.map(create)).await;
-        assert_eq!(versions, [0, 0, 0, 0], "one commit, and nobody's properties over another's");
+        assert_eq!(
+            versions,
+            [0, 0, 0, 0],
+            "one commit, and nobody's properties over another's"
+        );
     }
 }

@@ -1,0 +1,95 @@
+//! Backfill: the missing slots, and nothing but those.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::Value;
+
+use crate::support::{Desk, NOON, NOON_SLOT, Simulator, text};
+
+fn instants(desk: &Desk, calendar: &str, from: &str, to: &str) -> BTreeSet<String> {
+    let told = desk.jobs(&["calendar", "sessions", calendar, "--from", from, "--to", to, "--format", "jsonl"]);
+    let mut slots = BTreeSet::new();
+    for segment in told.succeeded().lines() {
+        let [mut at, close] = ["open_utc", "close_utc"].map(|c| text(&segment, c).parse::<DateTime<Utc>>().expect("an instant"));
+        while at < close {
+            at += Duration::minutes(5);
+            slots.insert(at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+    }
+    slots
+}
+
+#[test]
+fn a_range_is_filled_slot_for_slot_and_a_second_run_adds_nothing() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    let fill = ["run", "backfill", "--from", "2026-11-16", "--to", "2026-11-17", "--format", "json"];
+    let told: Value = serde_json::from_str(&desk.jobs(&fill).succeeded().stdout).expect("JSON");
+    assert_eq!((told["added"].as_u64(), told["without_data"].as_u64()), (Some(3 * 2 * 276 + 3 * 2 * 78), Some(0)));
+    let slots = |table: &str, symbol: &str| -> BTreeSet<String> {
+        desk.keys(table).into_iter().filter(|(s, _)| s == symbol).map(|(_, at)| at).collect()
+    };
+    assert_eq!(slots("futures_snapshots", "ES"), instants(&desk, "cme_equity", "2026-11-16", "2026-11-17"));
+    assert_eq!(slots("spot_snapshots", "SPY"), instants(&desk, "nyse", "2026-11-16", "2026-11-17"));
+    let before = desk.lake_files();
+    let again: Value = serde_json::from_str(&desk.jobs(&fill).succeeded().stdout).expect("JSON");
+    assert_eq!(text(&again, "status"), "skipped");
+    assert_eq!(desk.lake_files(), before);
+}
+
+/// Changes computed here from nothing but the closes, by walking backwards, against those in the table.
+#[test]
+fn changes_equal_an_independent_computation() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "backfill", "--from", "2026-11-13", "--to", "2026-11-17", "--symbols", "ES"]).succeeded();
+    let rows = desk.rows("futures_snapshots");
+    let at = |row: &Value| text(row, "timestamp").parse::<DateTime<Utc>>().expect("an instant");
+    let last: BTreeMap<DateTime<Utc>, f64> = rows.iter().map(|row| (at(row), row["last"].as_f64().expect("a price"))).collect();
+    let mut checked = 0;
+    for row in rows.iter().filter(|row| text(row, "date").as_str() >= "2026-11-16") {
+        for (column, hours) in [("change_1h", 1), ("change_4h", 4), ("change_overnight", 8), ("change_daily", 24)] {
+            // Every slot of the open market has a row here, so the price standing is the newest at or before.
+            let (_, standing) = last.range(..=at(row) - Duration::hours(hours)).next_back().expect("a price before");
+            let expected = row["last"].as_f64().expect("a price") - standing;
+            let found = row[column].as_f64().unwrap_or_else(|| panic!("{column} of {row}"));
+            assert!((found - expected).abs() < 1e-9, "{column}: {found} against {expected} in {row}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 2 * 276 * 4);
+}
+
+#[test]
+fn a_live_row_is_never_replaced_by_a_backfilled_one() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "snapshot", "--symbols", "ES"]).succeeded();
+    let later = Simulator::standing_at("2026-11-18T18:00:10Z", &[]);
+    desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", later.address));
+    desk.jobs(&["run", "backfill", "--from", "2026-11-18", "--symbols", "ES"]).succeeded();
+    let rows = desk.rows("futures_snapshots");
+    let live: Vec<String> = rows.iter().filter(|row| text(row, "source") == "live").map(|row| text(row, "timestamp")).collect();
+    assert_eq!(live, [NOON_SLOT]);
+    let newest = rows.last().map(|row| text(row, "timestamp"));
+    assert_eq!(newest.as_deref(), Some("2026-11-18T17:55:00Z"), "the running minute belongs to the snapshot");
+    assert_eq!(desk.keys("futures_snapshots").len(), rows.len());
+}
+
+#[test]
+fn the_first_load_takes_sixty_sessions_and_each_slot_its_own_lead_contract() {
+    // Ten sessions after the roll of Monday 2026-09-14, so that both sides of it are loaded.
+    let simulator = Simulator::standing_at("2026-09-25T17:00:10Z", &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "backfill", "--symbols", "ES"]).succeeded();
+    let rows = desk.rows("futures_snapshots");
+    let days: BTreeSet<String> = rows.iter().map(|row| text(row, "date")).collect();
+    assert_eq!(days.len(), 60);
+    // Sunday 18:00 in New York, daylight saving time.
+    for row in &rows {
+        let expected = if text(row, "timestamp").as_str() <= "2026-09-13T22:00:00Z" { "ESU6" } else { "ESZ6" };
+        assert_eq!(text(row, "contract"), expected, "{row}");
+        assert!(row["change_daily"].is_number() && row["volume"].is_number(), "{row}");
+    }
+}

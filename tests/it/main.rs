@@ -1,0 +1,19 @@
+//! The real binary against the real wire protocol and real tables, each test in a folder of its own.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod bad_input;
+mod calendar;
+mod capture;
+mod fill;
+mod faults;
+mod kill;
+mod recorded;
+mod shell;
+mod support;

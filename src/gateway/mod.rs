@@ -1,0 +1,3 @@
+//! The gateway: where quotes and bars come from.
+
+pub mod simulated;

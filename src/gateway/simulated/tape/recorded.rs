@@ -1,0 +1,248 @@
+//! The recorded tape: bars from CSV files, played as they are. Holes stay holes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::calendar::{ContractMonth, Session};
+use crate::market::{Bar, FutureContract, FutureSpec, Instrument, Symbol};
+
+use super::super::hours::{Hours, Venue};
+use super::super::instrument::{con_id, tick_of};
+use super::{TapeQuote, to_tick};
+
+/// Bars a tape may hold: ten contracts for five years at five minutes.
+const MAX_BARS: usize = 4_000_000;
+
+/// Recorded bars of any number of contracts and ETFs; clones share them.
+#[derive(Debug, Clone)]
+pub struct RecordedTape {
+    series: Arc<BTreeMap<(Symbol, String), Series>>,
+}
+
+#[derive(Debug, Default)]
+struct Series {
+    /// Month and expiry; an ETF has none.
+    expiry: Option<(ContractMonth, NaiveDate)>,
+    /// By their end.
+    bars: Vec<Bar>,
+}
+
+/// One line of a tape.
+#[derive(Debug, Deserialize)]
+struct Line {
+    symbol: String,
+    contract: String,
+    expiry: Option<NaiveDate>,
+    bar_start_utc: DateTime<Utc>,
+    bar_end_utc: DateTime<Utc>,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: Option<f64>,
+}
+
+/// A tape that cannot be read.
+#[derive(Debug, Error)]
+pub enum TapeError {
+    /// The file cannot be opened.
+    #[error("cannot open the tape {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A line is no bar.
+    #[error("cannot read line {line} of the tape {}: it needs symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line number, the header is 1.
+        line: u64,
+        /// Why.
+        #[source]
+        source: csv::Error,
+    },
+    /// A line is a bar that cannot be.
+    #[error("line {line} of the tape {} is no bar: {problem}", path.display())]
+    Bar {
+        /// The file.
+        path: PathBuf,
+        /// Line number, the header is 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No file, or nothing in them.
+    #[error("the tape holds no bar: name at least one CSV file with bars")]
+    Empty,
+    /// More bars than fit.
+    #[error("the tape holds more than {MAX_BARS} bars: divide it")]
+    TooLong,
+}
+
+impl RecordedTape {
+    /// Reads CSV files, `.gz` ones too; a bar that is in two files is taken from the first.
+    ///
+    /// # Errors
+    /// [`TapeError`] names the file and the line.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, TapeError> {
+        let mut series: BTreeMap<(Symbol, String), Series> = BTreeMap::new();
+        let mut num_bars = 0;
+        for path in paths {
+            read_file(path, |symbol, contract, expiry, bar| {
+                num_bars += 1;
+                let of = series.entry((symbol, contract)).or_default();
+                of.expiry = of.expiry.or(expiry);
+                of.bars.push(bar);
+                num_bars <= MAX_BARS
+            })?;
+        }
+        if num_bars == 0 {
+            return Err(TapeError::Empty);
+        }
+        for of in series.values_mut() {
+            of.bars.sort_by_key(|b| b.end);
+            of.bars.dedup_by_key(|b| b.end);
+        }
+        Ok(Self { series: Arc::new(series) })
+    }
+
+    /// The symbols it holds, in order.
+    #[must_use]
+    pub fn symbols(&self) -> Vec<Symbol> {
+        let mut symbols: Vec<Symbol> = self.series.keys().map(|(symbol, _)| symbol.clone()).collect();
+        symbols.dedup();
+        symbols
+    }
+
+    /// First start and last end of its bars.
+    #[must_use]
+    pub fn span(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let first = self.series.values().filter_map(|s| s.bars.first()).map(|b| b.start).min()?;
+        let last = self.series.values().filter_map(|s| s.bars.last()).map(|b| b.end).max()?;
+        Some((first, last))
+    }
+
+    pub(super) fn chain(&self, symbol: &Symbol, spec: &FutureSpec) -> Vec<FutureContract> {
+        let of_symbol = self.series.iter().filter(|((s, _), _)| s == symbol);
+        let mut chain: Vec<FutureContract> = of_symbol
+            .filter_map(|((_, contract), series)| {
+                let (month, expiry) = series.expiry?;
+                Some(FutureContract {
+                    symbol: symbol.clone(),
+                    local_symbol: contract.clone(),
+                    con_id: con_id(symbol, Some(month)),
+                    month,
+                    expiry,
+                    spec: spec.clone(),
+                })
+            })
+            .collect();
+        chain.sort_by_key(|c| c.expiry);
+        chain
+    }
+
+    pub(super) fn has_etf(&self, symbol: &Symbol) -> bool {
+        self.series.iter().any(|((s, _), series)| s == symbol && series.expiry.is_none())
+    }
+
+    pub(super) fn session_bars(&self, of: &Instrument, session: &Session, now: DateTime<Utc>) -> Vec<Bar> {
+        let bars = self.bars(of);
+        let first = bars.partition_point(|b| b.end <= session.open());
+        let over = bars.partition_point(|b| b.end <= session.close().min(now));
+        bars.get(first..over).unwrap_or_default().to_vec()
+    }
+
+    pub(super) fn quote(&self, hours: &Hours, of: &Instrument, at: DateTime<Utc>) -> TapeQuote {
+        let bars = self.bars(of);
+        let tick = tick_of(of);
+        let standing = hours.standing(Venue::of(of), at);
+        let ended = bars.get(..bars.partition_point(|b| b.end <= at)).unwrap_or_default();
+        let Some(last) = ended.last() else {
+            return TapeQuote { open_market: standing.is_some_and(|s| s.open), ..TapeQuote::default() };
+        };
+        let session_open = standing.as_ref().map_or(last.start, |s| s.session.open());
+        let (before, session) = ended.split_at(ended.partition_point(|b| b.end <= session_open));
+        let extreme = |price: fn(&Bar) -> f64, pick: fn(f64, f64) -> f64| session.iter().map(price).reduce(pick);
+        TapeQuote {
+            open_market: standing.is_some_and(|s| s.open),
+            bid: Some((to_tick(last.close - tick, tick), 1)),
+            ask: Some((to_tick(last.close + tick, tick), 1)),
+            last: Some((last.close, 1)),
+            volume: session.iter().map(|b| b.volume).sum(),
+            open_interest: None,
+            implied_vol: None,
+            open: session.first().map(|b| b.open),
+            high: extreme(|b| b.high, f64::max),
+            low: extreme(|b| b.low, f64::min),
+            prior_close: before.last().map(|b| b.close),
+            last_trade_at: Some(last.end),
+        }
+    }
+
+    pub(super) fn head(&self, of: &Instrument) -> Option<DateTime<Utc>> {
+        self.bars(of).first().map(|b| b.start)
+    }
+
+    fn bars(&self, of: &Instrument) -> &[Bar] {
+        let key = (of.symbol().clone(), of.name().to_owned());
+        self.series.get(&key).map(|s| s.bars.as_slice()).unwrap_or_default()
+    }
+}
+
+fn read_file(
+    path: &Path,
+    mut keep: impl FnMut(Symbol, String, Option<(ContractMonth, NaiveDate)>, Bar) -> bool,
+) -> Result<(), TapeError> {
+    let file = File::open(path).map_err(|source| TapeError::Open { path: path.to_owned(), source })?;
+    let zipped = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    let reader: Box<dyn Read> = match zipped {
+        true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
+        false => Box::new(BufReader::new(file)),
+    };
+    let mut rows = csv::Reader::from_reader(reader);
+    for (row, number) in rows.deserialize::<Line>().zip(2..) {
+        let line = row.map_err(|source| {
+            let line = source.position().map_or(number, csv::Position::line);
+            TapeError::Line { path: path.to_owned(), line, source }
+        })?;
+        let wrong = |problem| TapeError::Bar { path: path.to_owned(), line: number, problem };
+        let symbol: Symbol = line.symbol.parse().map_err(|e| wrong(format!("{e}")))?;
+        let expiry = line.expiry.map(|day| ContractMonth::new(day.year(), day.month()).map(|month| (month, day)));
+        let expiry = expiry.transpose().map_err(|e| wrong(e.to_string()))?;
+        let bar = line.bar().map_err(wrong)?;
+        if !keep(symbol, line.contract, expiry, bar) {
+            return Err(TapeError::TooLong);
+        }
+    }
+    Ok(())
+}
+
+impl Line {
+    fn bar(&self) -> Result<Bar, String> {
+        let Self { open, high, low, close, .. } = *self;
+        if self.bar_end_utc <= self.bar_start_utc {
+            return Err("it ends before it begins".to_owned());
+        }
+        if ![open, high, low, close].iter().all(|p| p.is_finite() && *p > 0.0) {
+            return Err("its prices must be above 0".to_owned());
+        }
+        if high < low || [open, close].iter().any(|p| *p < low || *p > high) {
+            return Err("open and close must lie between low and high".to_owned());
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates")]
+        let volume = self.volume.map(|v| v.round() as i64);
+        Ok(Bar { start: self.bar_start_utc, end: self.bar_end_utc, open, high, low, close, volume })
+    }
+}

@@ -26,7 +26,7 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
-            file_filter: "info,ibapi=warn".to_owned(),
+            file_filter: "warn,frontmonth=info".to_owned(),
             retention_days: 30,
         }
     }

@@ -117,7 +117,7 @@ async fn simulate(args: SimulateArgs, format: Format) -> Result<u8, JobError> {
         Tape::Recorded(RecordedTape::load(&args.tape).map_err(|error| JobError::fail(Failure::Usage, error))?)
     };
     let clock = match &args.now {
-        None => SimulatedClock::machine(Arc::new(|| SystemClock.now())),
+        None => SimulatedClock::machine(|| SystemClock.now()),
         Some(now) if args.speed == 0.0 => SimulatedClock::fixed(parse_instant(now)?),
         Some(now) => SimulatedClock::running(parse_instant(now)?, args.speed),
     };

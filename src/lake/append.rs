@@ -1,7 +1,11 @@
 //! Adding rows, each key once, whoever writes: look what is absent, then append it on that same snapshot.
 
+use std::sync::Arc;
+
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError};
+
+use crate::market::GatewayKind;
 
 use super::commit::{self, MAX_ROUNDS};
 use super::row::{Key, Row};
@@ -9,7 +13,6 @@ use super::session::Reach;
 use super::table::TableHandle;
 use super::view::TableView;
 use super::{LakeError, Written};
-use crate::market::GatewayKind;
 
 /// Adds the rows whose keys are absent. They come in the order of their keys, each key once.
 pub(super) async fn append<R: Row>(
@@ -50,9 +53,9 @@ pub(super) async fn append<R: Row>(
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
     let batch = R::encode(rows).map_err(|error| LakeError::storage("append to", view.path(), error))?;
     let properties = commit::properties(view).await?;
-    let session = std::sync::Arc::new(view.sessions().of(Reach::Tight).state());
+    let session = Arc::new(view.sessions().of(Reach::Tight).state());
     let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Append).with_session_state(session);
-    Ok(write.with_commit_properties(properties).await)
+    Ok(write.with_writer_properties(commit::file_properties()).with_commit_properties(properties).await)
 }
 
 fn written<R: Row>(rows: &[&R], added: &[&R], version: Option<u64>) -> Written {
@@ -66,7 +69,8 @@ mod tests {
 
     use super::*;
     use crate::lake::fixtures::{futures_of, futures_row, lake, slot, symbol};
-    use crate::lake::{KeyRange, Lake};
+    use crate::lake::recording::{Fault, lake_on, recorded};
+    use crate::lake::{AsOf, KeyRange, Lake};
     use crate::market::FuturesSnapshot;
 
     async fn num_files(lake: &Lake) -> (u64, usize) {
@@ -77,7 +81,7 @@ mod tests {
     async fn num_rows(lake: &Lake) -> usize {
         let symbols = ["ES", "NQ", "RTY"].map(symbol).to_vec();
         let range = KeyRange { symbols, from: slot(0).instant(), to: slot(10_000).instant() };
-        lake.futures(&range, &crate::lake::AsOf::Latest).await.expect("rows").len()
+        lake.futures(&range, &AsOf::Latest).await.expect("rows").len()
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -147,6 +151,19 @@ mod tests {
             added += task.await.expect("no panic");
         }
         assert_eq!((added, num_rows(&lake(folder.path())).await), (24, 24));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_error_after_the_commit_is_no_error() {
+        let folder = tempdir().expect("a folder");
+        let (store, _) = recorded(Fault::Store("checkpoint"));
+        let lake = lake_on(folder.path(), store);
+        for number in 0..50 {
+            let written = lake.append_futures(&[futures_row("ES", slot(number))]).await.expect("stored");
+            assert_eq!((written.added, written.version), (1, u64::try_from(number + 1).ok()), "slot {number}");
+        }
+        assert_eq!(num_rows(&lake).await, 50);
+        assert!(!lake.root().join("futures_snapshots/_delta_log/_last_checkpoint").exists(), "the fault did happen");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,8 @@ impl LakeConfig {
             return Err(LakeError::UnsupportedScheme { uri: self.uri.clone(), scheme: scheme.to_owned() });
         }
         let path = Url::parse(uri).ok().and_then(|url| url.to_file_path().ok());
-        let path = path.ok_or_else(|| malformed("a file address has three slashes, such as file:///var/lib/jobs/lake"))?;
+        let path =
+            path.ok_or_else(|| malformed("a file address has three slashes, such as file:///var/lib/jobs/lake"))?;
         resolved(&path).map_err(|error| malformed(&error.to_string()))
     }
 }

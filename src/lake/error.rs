@@ -10,8 +10,8 @@ use crate::market::GatewayKind;
 
 use super::TableName;
 
-/// The number by which Unix systems name a full disk, for layers that hand on an error's text only.
-const ENOSPC: &str = "os error 28";
+/// How the standard library ends the text of a system's error, for layers that hand on the text only.
+const OS_ERROR: &str = "(os error ";
 
 /// An error of the layers below, kept as the cause only.
 pub(super) type Cause = Box<dyn Error + Send + Sync + 'static>;
@@ -33,7 +33,9 @@ pub enum LakeErrorClass {
 #[derive(Debug, Error)]
 pub enum LakeError {
     /// The lake's address is of a kind that is not supported.
-    #[error("lake.uri '{uri}': scheme '{scheme}' is not supported, only local folders are: give a path or a file:/// address")]
+    #[error(
+        "lake.uri '{uri}': scheme '{scheme}' is not supported, only local folders are: give a path or a file:/// address"
+    )]
     UnsupportedScheme {
         /// The address.
         uri: String,
@@ -72,7 +74,9 @@ pub enum LakeError {
         wanted: GatewayKind,
     },
     /// A row's own gateway is not the one this lake was opened for.
-    #[error("a row of {table} says it comes from the {row} gateway, but the lake was opened for {opened}: nothing was written")]
+    #[error(
+        "a row of {table} says it comes from the {row} gateway, but the lake was opened for {opened}: nothing was written"
+    )]
     ForeignRow {
         /// The table.
         table: TableName,
@@ -93,6 +97,18 @@ pub enum LakeError {
     #[error("{} is no Delta table: it holds files but no _delta_log; give lake.uri another folder or move them away", path.display())]
     NotATable {
         /// The folder.
+        path: PathBuf,
+    },
+    /// A table this process has seen is not there any more.
+    #[error("the table {} is gone: mount its disk or move it back; to begin a new one, restart", path.display())]
+    Vanished {
+        /// Folder of the table.
+        path: PathBuf,
+    },
+    /// The lake's folder is a file.
+    #[error("{} is a file, not a folder: give lake.uri another path or move the file away", path.display())]
+    NotAFolder {
+        /// The file.
         path: PathBuf,
     },
     /// The table has other columns than this program writes.
@@ -128,7 +144,9 @@ pub enum LakeError {
         source: Cause,
     },
     /// Other writers won every round.
-    #[error("could not write to {table}: other writers were first {rounds} times in a row; nothing was written; try again")]
+    #[error(
+        "could not write to {table}: other writers were first {rounds} times in a row; nothing was written; try again"
+    )]
     Conflict {
         /// The table.
         table: TableName,
@@ -146,7 +164,9 @@ pub enum LakeError {
         newest: u64,
     },
     /// The version's files are gone.
-    #[error("version {version} of {table} is no longer kept (log 7 days, replaced files 1 day): ask for a time instead, such as --as-of '2026-11-20 16:00'")]
+    #[error(
+        "version {version} of {table} is no longer kept (log 7 days, replaced files 1 day): ask for a time instead, such as --as-of '2026-11-20 16:00'"
+    )]
     VersionGone {
         /// The table.
         table: TableName,
@@ -157,7 +177,9 @@ pub enum LakeError {
         source: Cause,
     },
     /// A stored value is none that this program writes.
-    #[error("{table} holds a row that cannot be read, column {column}: {reason}; move the table away or repair the row")]
+    #[error(
+        "{table} holds a row that cannot be read, column {column}: {reason}; move the table away or repair the row"
+    )]
     Corrupt {
         /// The table.
         table: TableName,
@@ -190,12 +212,17 @@ impl LakeError {
             | Self::ForeignRow { .. }
             | Self::Unbound { .. }
             | Self::NotATable { .. }
+            | Self::NotAFolder { .. }
             | Self::OtherColumns { .. }
             | Self::Unwritable { .. }
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
-            Self::NoSpace { .. } | Self::Corrupt { .. } | Self::Storage { .. } => LakeErrorClass::Storage,
+            Self::Vanished { .. } | Self::NoSpace { .. } | Self::Corrupt { .. } | Self::Storage { .. } => {
+                LakeErrorClass::Storage
+            }
             Self::Conflict { .. } => LakeErrorClass::Conflict,
-            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => LakeErrorClass::Missing,
+            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => {
+                LakeErrorClass::Missing
+            }
         }
     }
 
@@ -207,6 +234,7 @@ impl LakeError {
             Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) if operation != "read" => {
                 Self::Unwritable { path, source }
             }
+            Some(io::ErrorKind::NotADirectory) => Self::NotAFolder { path },
             _ => Self::Storage { operation, path, source },
         }
     }
@@ -221,12 +249,18 @@ pub(super) fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
             let inner = io.get_ref().and_then(|inner| io_kind(inner));
             return Some(inner.unwrap_or_else(|| io.kind()));
         }
-        if error.source().is_none() && error.to_string().contains(ENOSPC) {
-            return Some(io::ErrorKind::StorageFull);
+        if error.source().is_none() {
+            return kind_in_text(&error.to_string());
         }
         next = error.source();
     }
     None
+}
+
+fn kind_in_text(text: &str) -> Option<io::ErrorKind> {
+    let (_, number) = text.rsplit_once(OS_ERROR)?;
+    let (number, _) = number.split_once(')')?;
+    Some(io::Error::from_raw_os_error(number.parse().ok()?).kind())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The folder of a table or a lake before anything is opened: what is in it, and to which gateway it is bound.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use deltalake::logstore::ObjectStoreRef;
@@ -26,18 +26,23 @@ pub(super) enum Presence {
 
 /// Looks into a folder. A log without a commit, as a crash before the first one leaves it, counts as nothing.
 pub(super) fn presence(path: &Path) -> io::Result<Presence> {
-    let committed = |name: &Path| name.extension().is_some_and(|extension| extension == "json" || extension == "parquet");
-    match entries(&path.join("_delta_log"))? {
-        Some(log) if log.iter().any(|entry| committed(entry)) => Ok(Presence::Table),
-        Some(_) => Ok(Presence::Absent),
-        None if entries(path)?.is_none_or(|found| found.is_empty()) => Ok(Presence::Absent),
-        None => Ok(Presence::Other),
+    let is_commit =
+        |name: &Path| name.extension().is_some_and(|extension| extension == "json" || extension == "parquet");
+    if let Some(log) = entries(&path.join("_delta_log"))? {
+        for entry in log {
+            if is_commit(&entry?.path()) {
+                return Ok(Presence::Table);
+            }
+        }
+        return Ok(Presence::Absent);
     }
+    let is_empty = entries(path)?.is_none_or(|mut found| found.next().is_none());
+    Ok(if is_empty { Presence::Absent } else { Presence::Other })
 }
 
-fn entries(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+fn entries(path: &Path) -> io::Result<Option<std::fs::ReadDir>> {
     match std::fs::read_dir(path) {
-        Ok(found) => found.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>().map(Some),
+        Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -81,7 +86,8 @@ pub(super) fn check_kind(path: &Path, table: &DeltaTable, wanted: GatewayKind) -
 /// Refuses a lake in which any table, this program's or a later one's, is bound to another kind.
 pub(super) async fn check_lake(root: &Path, store: &ObjectStoreRef, wanted: GatewayKind) -> Result<(), LakeError> {
     let failed = |error: io::Error| LakeError::storage("open", root, error);
-    for path in entries(root).map_err(failed)?.unwrap_or_default() {
+    for entry in entries(root).map_err(failed)?.into_iter().flatten() {
+        let path = entry.map_err(failed)?.path();
         if path.is_dir() && presence(&path).map_err(failed)? == Presence::Table {
             check_kind(&path, &load(&path, Arc::clone(store), None).await?, wanted)?;
         }
@@ -143,11 +149,13 @@ mod tests {
         assert_eq!(written.added, 3);
     }
 
-    #[test]
-    fn a_file_in_place_of_the_table_is_an_error_and_not_an_empty_table() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_in_place_of_the_lake_is_told() {
         let folder = tempdir().expect("a folder");
-        let path = folder.path().join("futures_snapshots");
-        std::fs::write(&path, "a file").expect("written");
-        assert!(presence(&path).is_err());
+        std::fs::write(folder.path().join("lake"), "a file").expect("written");
+        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("a file");
+        assert!(matches!(error, LakeError::NotAFolder { .. }), "{error:?}");
+        let error = lake(folder.path()).prices(slot(0).instant(), slot(1).instant()).await.expect_err("a file");
+        assert!(matches!(error, LakeError::NotAFolder { .. }), "{error:?}");
     }
 }

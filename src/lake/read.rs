@@ -208,7 +208,8 @@ mod tests {
         let folder = tempdir().expect("a folder");
         let lake = filled(folder.path()).await;
         let rows = lake.futures(&range(&["NQ", "ES"], 2, 3), &AsOf::Latest).await.expect("rows");
-        let expected = [("ES", 2), ("ES", 3), ("NQ", 2), ("NQ", 3)].map(|(name, number)| futures_row(name, slot(number)));
+        let expected =
+            [("ES", 2), ("ES", 3), ("NQ", 2), ("NQ", 3)].map(|(name, number)| futures_row(name, slot(number)));
         assert_eq!(rows, expected);
         let keys = lake.futures_keys(&range(&["RTY"], 3, 9)).await.expect("keys");
         assert_eq!(keys.into_iter().collect::<Vec<_>>(), [(symbol("RTY"), slot(3)), (symbol("RTY"), slot(4))]);

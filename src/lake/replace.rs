@@ -2,6 +2,7 @@
 //! between the other's look and write.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::prelude::{Expr, col};
 use deltalake::protocol::SaveMode;
@@ -13,7 +14,7 @@ use crate::market::{GatewayKind, Symbol};
 use super::commit::{self, MAX_ROUNDS};
 use super::error::Cause;
 use super::row::{Row, sorted};
-use super::session::{of_symbols, utc};
+use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
 use super::view::TableView;
 use super::{LakeError, Replaced};
@@ -57,7 +58,8 @@ fn is_same<R: Row>(view: &TableView, stored: &[R], rows: &[&R]) -> Result<bool, 
     if stored.len() != rows.len() {
         return Ok(false);
     }
-    let encoded = |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
+    let encoded =
+        |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
     Ok(encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
 }
 
@@ -67,7 +69,9 @@ async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTabl
     let batch = R::encode(rows).map_err(|error| failed(error.into()))?;
     let keys = exact_keys(rows).ok_or_else(|| failed("there are no rows".into()))?;
     let properties = commit::properties(view).await?;
+    let session = Arc::new(view.sessions().of(Reach::Wide).state());
     let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Overwrite).with_replace_where(keys);
+    let write = write.with_session_state(session).with_writer_properties(commit::file_properties());
     Ok(write.with_commit_properties(properties).await)
 }
 

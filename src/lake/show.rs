@@ -95,7 +95,8 @@ pub(super) async fn rows(
     table: TableName,
     query: &RowQuery,
 ) -> Result<Rows, LakeError> {
-    let own = schema::columns(table).iter().map(|spec| Column { name: spec.name.to_owned(), kind: spec.kind }).collect();
+    let own =
+        schema::columns(table).iter().map(|spec| Column { name: spec.name.to_owned(), kind: spec.kind }).collect();
     let Some((view, captured)) = view_as_of(handle, &query.as_of).await? else {
         return Ok(Rows { columns: own, rows: Vec::new() });
     };
@@ -117,7 +118,8 @@ fn order_of(row: &[Value]) -> (Option<DateTime<Utc>>, Option<&str>) {
 
 fn columns_of(batch: &RecordBatch) -> Vec<Column> {
     let schema = batch.schema();
-    let column = |field: &arrow::datatypes::FieldRef| Column { name: field.name().clone(), kind: kind_of(field.data_type()) };
+    let column =
+        |field: &arrow::datatypes::FieldRef| Column { name: field.name().clone(), kind: kind_of(field.data_type()) };
     schema.fields().iter().map(column).collect()
 }
 
@@ -142,7 +144,9 @@ fn values(array: &dyn Array) -> Vec<Value> {
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     match kind_of(array.data_type()) {
         ColumnKind::Float => array.as_primitive::<Float64Type>().iter().map(|v| or_null(v.map(Value::Float))).collect(),
-        ColumnKind::Integer => array.as_primitive::<Int64Type>().iter().map(|v| or_null(v.map(Value::Integer))).collect(),
+        ColumnKind::Integer => {
+            array.as_primitive::<Int64Type>().iter().map(|v| or_null(v.map(Value::Integer))).collect()
+        }
         ColumnKind::Timestamp => {
             let instants = array.as_primitive::<TimestampMicrosecondType>().iter();
             instants.map(|v| or_null(v.and_then(DateTime::from_timestamp_micros).map(Value::Timestamp))).collect()

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_row_comes_back_as_it_went() {
-        let rows = vec![spot_row("SPY", slot(1)), SpotSnapshot { last: None, volume: None, ..spot_row("QQQ", slot(1)) }];
+        let rows =
+            vec![spot_row("SPY", slot(1)), SpotSnapshot { last: None, volume: None, ..spot_row("QQQ", slot(1)) }];
         let batch = SpotSnapshot::encode(&rows.iter().collect::<Vec<_>>()).expect("a batch");
         assert_eq!(SpotSnapshot::decode(&batch).expect("rows"), rows);
     }

@@ -23,6 +23,8 @@ pub(super) struct TableHandle {
     store: ObjectStoreRef,
     sessions: Arc<Sessions>,
     loaded: Option<Loaded>,
+    /// Whether this process has seen the table: should its disk be unmounted, no second one may begin beneath.
+    was_there: bool,
 }
 
 struct Loaded {
@@ -33,17 +35,24 @@ struct Loaded {
 
 impl TableHandle {
     pub(super) fn new(name: TableName, root: &Path, store: ObjectStoreRef, sessions: Arc<Sessions>) -> Self {
-        Self { name, path: root.join(name.as_str()), store, sessions, loaded: None }
+        Self { name, path: root.join(name.as_str()), store, sessions, loaded: None, was_there: false }
     }
 
     /// The newest snapshot, or none where the table does not exist.
     pub(super) async fn newest(&mut self) -> Result<Option<TableView>, LakeError> {
+        // A refresh does not notice it: it only looks for versions newer than its own.
+        if self.was_there && !self.path.is_dir() {
+            return Err(LakeError::Vanished { path: self.path.clone() });
+        }
         if let Some(loaded) = &mut self.loaded {
-            let updated = loaded.table.update_state().await;
-            updated.map_err(|error| LakeError::storage("read", &self.path, error))?;
-            if !has_passed_checkpoint(loaded) {
-                let table = loaded.table.clone();
-                return Ok(Some(self.view(table)));
+            match loaded.table.update_state().await {
+                Ok(()) if !has_passed_checkpoint(loaded) => {
+                    let table = loaded.table.clone();
+                    return Ok(Some(self.view(table)));
+                }
+                Ok(()) => {}
+                // Opening it afresh either heals it or gives the better error.
+                Err(error) => tracing::debug!(table = %self.name, %error, "the warm handle could not be refreshed"),
             }
         }
         self.loaded = None;
@@ -96,6 +105,7 @@ impl TableHandle {
     }
 
     fn keep(&mut self, table: &DeltaTable) {
+        self.was_there = true;
         self.loaded = Some(Loaded { table: table.clone(), since: table.version().unwrap_or(0) });
     }
 
@@ -118,6 +128,8 @@ impl TableHandle {
         {
             return Err(LakeError::storage("create", &self.path, error));
         }
+        // Another process may have bound another table to the other kind since this one looked; one of the two sees it.
+        folder::check_lake(self.path.parent().unwrap_or(&self.path), &self.store, kind).await?;
         let view = self.newest().await?;
         view.ok_or_else(|| LakeError::storage("create", &self.path, "the table is gone again"))
     }
@@ -187,6 +199,20 @@ mod tests {
         let reader = Lake::reader(&config(folder.path())).expect("a local folder");
         let error = reader.prices(slot(0).instant(), slot(1).instant()).await.expect_err("not ours").to_string();
         assert!(error.contains("has other columns: column 2, timestamp, is of type"), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lake_that_vanished_under_a_warm_handle_is_not_begun_anew() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(lake.root(), &elsewhere).expect("moved");
+        let error = lake.append_futures(&futures_of(slot(2))).await.expect_err("gone");
+        assert!(matches!(error, LakeError::Vanished { .. }), "{error:?}");
+        assert!(!lake.root().exists());
+        std::fs::rename(&elsewhere, lake.root()).expect("moved back");
+        assert_eq!(lake.append_futures(&futures_of(slot(2))).await.expect("healed").added, 3);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,9 @@ mod tests {
         assert!(error("spot").contains("did you mean spot_snapshots?"), "{}", error("spot"));
         assert!(error("future_snapshot").contains("did you mean futures_snapshots?"));
         let message = error("orders");
-        assert!(message.contains("futures_snapshots, spot_snapshots") && !message.contains("did you mean"), "{message}");
+        assert!(
+            message.contains("futures_snapshots, spot_snapshots") && !message.contains("did you mean"),
+            "{message}"
+        );
     }
 }

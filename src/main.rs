@@ -1,1 +1,7 @@
-fn main(){}
+//! The program `jobs`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    frontmonth::cli::main()
+}

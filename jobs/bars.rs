@@ -1,0 +1,220 @@
+//! Rows from historical bars: a slot's last is the close of the bar that ended at it. Used by backfill, and by a snapshot
+//! whose minute has passed.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::calendar::{Calendar, Session, Slot};
+use crate::gateway::{BarRequest, ChainScope, Gateway};
+use crate::job::{Context, JobError};
+use crate::lake::ContractPrice;
+use crate::market::{
+    Bar, BarSize, ChangeReferences, FutureContract, FuturesSnapshot, Instrument, MarketData, PriceHistory, PricePoint,
+    Source, SpotSnapshot, Symbol, lead_contract,
+};
+
+/// Slots of one symbol to be made from bars, in order of time.
+#[derive(Debug, Clone)]
+pub(super) struct Fill<'a> {
+    /// Whose.
+    pub(super) symbol: &'a Symbol,
+    /// Which.
+    pub(super) slots: Vec<Slot>,
+}
+
+/// A request for five-minute bars that end after one instant and until another.
+pub(super) fn request(instrument: Instrument, after: DateTime<Utc>, until: DateTime<Utc>) -> BarRequest {
+    BarRequest { instrument, after: after - TimeDelta::seconds(1), until, size: BarSize::FiveMinutes }
+}
+
+/// The closes of bars, known when the bar is over.
+pub(super) fn closes(bars: &[Bar]) -> impl Iterator<Item = PricePoint> {
+    bars.iter().map(|bar| PricePoint { at: bar.end, price: bar.close })
+}
+
+/// What the table knows of a contract. Delayed prices are only ever differenced with delayed ones.
+pub(super) fn table_history(prices: &[ContractPrice], contract: &str, market_data: MarketData) -> PriceHistory {
+    let wants_delayed = market_data == MarketData::Delayed;
+    let fits = |price: &&ContractPrice| price.contract == contract && (price.source == Source::Delayed) == wants_delayed;
+    PriceHistory::new(prices.iter().filter(fits).map(|price| price.point))
+}
+
+/// Makes futures rows of those slots that have a bar, each from the contract that led at it.
+pub(super) async fn futures_rows(
+    context: &Context,
+    gateway: &dyn Gateway,
+    fill: &Fill<'_>,
+) -> Result<Vec<FuturesSnapshot>, JobError> {
+    let chain = gateway.futures_chain(fill.symbol, ChainScope::WithExpired).await?;
+    let mut rows = Vec::new();
+    for (contract, slots) in by_lead(context, &chain, &fill.slots)? {
+        rows.extend(contract_rows(context, gateway, &contract, &slots).await?);
+    }
+    Ok(rows)
+}
+
+/// Splits slots where the lead changes.
+fn by_lead(
+    context: &Context,
+    chain: &[FutureContract],
+    slots: &[Slot],
+) -> Result<Vec<(FutureContract, Vec<Slot>)>, JobError> {
+    let mut groups: Vec<(FutureContract, Vec<Slot>)> = Vec::new();
+    for slot in slots {
+        let lead = lead_contract(chain, slot.instant(), context.config.market.roll_rule)?.contract;
+        match groups.last_mut() {
+            Some((contract, group)) if contract.con_id == lead.con_id => group.push(*slot),
+            _ => groups.push((lead, vec![*slot])),
+        }
+    }
+    Ok(groups)
+}
+
+async fn contract_rows(
+    context: &Context,
+    gateway: &dyn Gateway,
+    contract: &FutureContract,
+    slots: &[Slot],
+) -> Result<Vec<FuturesSnapshot>, JobError> {
+    let (futures, nyse) = (&context.calendars.futures, &context.calendars.nyse);
+    let Some((first, last)) = slots.first().zip(slots.last()) else { return Ok(Vec::new()) };
+    let opened = futures.session_of_slot(*first)?.and_then(|session| session.open());
+    let oldest = ChangeReferences::of(*first, futures, nyse)?.oldest();
+    let after = opened.map_or(oldest, |open| open.min(oldest));
+    let bars = gateway.bars(&request(Instrument::Future(contract.clone()), after, last.instant())).await?;
+    let table = context.lake.prices(after, last.instant()).await?;
+    let history = table_history(&table, &contract.local_symbol, MarketData::Live).extended(closes(&bars));
+    let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
+    let mut rows = Vec::new();
+    for (slot, session) in with_sessions(futures, slots)? {
+        let Some(bar) = bars.ending_at(slot) else { continue };
+        let references = ChangeReferences::of(slot, futures, nyse)?;
+        rows.push(FuturesSnapshot {
+            symbol: contract.symbol.clone(),
+            timestamp: slot,
+            bid: None,
+            ask: None,
+            last: Some(bar.close),
+            volume: bars.volume_since_open(&session, slot),
+            open_interest: None,
+            implied_vol: None,
+            changes: references.changes(Some(bar.close), &history),
+            date: session.day,
+            contract: contract.local_symbol.clone(),
+            expiry: contract.expiry,
+            con_id: contract.con_id,
+            source: Source::Backfill,
+            gateway: gateway.kind(),
+            captured_at,
+        });
+    }
+    Ok(rows)
+}
+
+/// Makes ETF rows of those slots that have a bar.
+pub(super) async fn spot_rows(
+    context: &Context,
+    gateway: &dyn Gateway,
+    fill: &Fill<'_>,
+) -> Result<Vec<SpotSnapshot>, JobError> {
+    let nyse = &context.calendars.nyse;
+    let Some((first, last)) = fill.slots.first().zip(fill.slots.last()) else { return Ok(Vec::new()) };
+    let opened = nyse.session_of_slot(*first)?.and_then(|session| session.open());
+    let after = opened.unwrap_or(first.instant());
+    let etf = Instrument::Etf(gateway.etf(fill.symbol)?);
+    let bars = gateway.bars(&request(etf, after, last.instant())).await?;
+    let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
+    let mut rows = Vec::new();
+    for (slot, session) in with_sessions(nyse, &fill.slots)? {
+        let Some(bar) = bars.ending_at(slot) else { continue };
+        rows.push(SpotSnapshot {
+            symbol: fill.symbol.clone(),
+            timestamp: slot,
+            bid: None,
+            ask: None,
+            last: Some(bar.close),
+            volume: bars.volume_since_open(&session, slot),
+            date: session.day,
+            source: Source::Backfill,
+            gateway: gateway.kind(),
+            captured_at,
+        });
+    }
+    Ok(rows)
+}
+
+/// Each slot with its session; slots outside of every session are left out.
+fn with_sessions(calendar: &Calendar, slots: &[Slot]) -> Result<Vec<(Slot, Session)>, JobError> {
+    let mut found = Vec::with_capacity(slots.len());
+    for slot in slots {
+        if let Some(session) = calendar.session_of_slot(*slot)? {
+            found.push((*slot, session));
+        }
+    }
+    Ok(found)
+}
+
+/// Bars by the slot at which they ended.
+struct BarsByEnd<'a>(HashMap<DateTime<Utc>, &'a Bar>);
+
+impl<'a> BarsByEnd<'a> {
+    fn new(bars: &'a [Bar]) -> Self {
+        Self(bars.iter().map(|bar| (bar.end, bar)).collect())
+    }
+
+    fn ending_at(&self, slot: Slot) -> Option<&'a Bar> {
+        self.0.get(&slot.instant()).copied()
+    }
+
+    /// The session's volume up to a slot: the sum over its bars, unknown where one of them is missing.
+    fn volume_since_open(&self, session: &Session, slot: Slot) -> Option<i64> {
+        session.slots().take_while(|s| *s <= slot).map(|s| self.ending_at(s)?.volume).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::{CalendarId, parse_instant};
+
+    fn bar(end: &str, volume: Option<i64>) -> Bar {
+        let end = parse_instant(end).expect("New York time");
+        Bar { start: end - TimeDelta::minutes(5), end, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume }
+    }
+
+    fn volume_at(bars: &[Bar], text: &str) -> Option<i64> {
+        let slot = Slot::at(parse_instant(text).expect("New York time")).expect("on the grid");
+        let nyse = Calendar::embedded(CalendarId::Nyse);
+        let session = nyse.session_of_slot(slot).expect("covered").expect("open");
+        BarsByEnd::new(bars).volume_since_open(&session, slot)
+    }
+
+    #[test]
+    fn the_volume_is_the_sum_since_the_open_and_unknown_after_a_hole() {
+        let bars = [
+            bar("2026-11-17 16:00", Some(99)),
+            bar("2026-11-18 09:35", Some(10)),
+            bar("2026-11-18 09:40", Some(5)),
+            bar("2026-11-18 09:50", Some(7)),
+        ];
+        assert_eq!(volume_at(&bars, "2026-11-18 09:40"), Some(15));
+        assert_eq!(volume_at(&bars, "2026-11-18 09:50"), None, "09:45 is missing");
+        assert_eq!(volume_at(&[bar("2026-11-18 09:35", None)], "2026-11-18 09:35"), None);
+    }
+
+    #[test]
+    fn delayed_and_live_prices_are_kept_apart() {
+        let at = parse_instant("2026-11-18 12:00").expect("New York time");
+        let price = |source, price| ContractPrice {
+            symbol: "ES".parse().expect("a symbol"),
+            contract: "ESZ6".to_owned(),
+            source,
+            point: PricePoint { at, price },
+        };
+        let prices = [price(Source::Delayed, 1.0), price(Source::Live, 2.0)];
+        let standing = |market_data| table_history(&prices, "ESZ6", market_data).standing_at(at);
+        assert_eq!((standing(MarketData::Live), standing(MarketData::Delayed)), (Some(2.0), Some(1.0)));
+        assert_eq!(table_history(&prices, "ESH7", MarketData::Live).standing_at(at), None);
+    }
+}

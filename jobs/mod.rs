@@ -1,0 +1,18 @@
+//! The catalogue of jobs. A job is one small module; `src/lib.rs` takes this folder into the crate.
+
+mod backfill;
+mod bars;
+mod snapshot;
+
+use std::sync::Arc;
+
+use crate::job::Job;
+
+pub use backfill::Backfill;
+pub use snapshot::Snapshot;
+
+/// Every job, in the order of a trading day.
+#[must_use]
+pub fn catalogue() -> Vec<Arc<dyn Job>> {
+    vec![Arc::new(Snapshot), Arc::new(Backfill)]
+}

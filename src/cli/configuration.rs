@@ -1,0 +1,66 @@
+//! `jobs config`: shows what is in force, checks it, or prints a commented sample.
+
+use clap::Subcommand;
+use serde_json::Value as Json;
+
+use crate::config::{Loaded, SAMPLE};
+use crate::job::{Failure, JobError, calendars};
+
+use super::output::{print_json, print_line};
+use super::settings::{Format, Globals};
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Show every key in force, and where it comes from.
+    Show,
+    /// Check the configuration; all faults are told at once.
+    Check,
+    /// Print a sample with every key, commented.
+    Generate,
+}
+
+/// Does it.
+pub(super) fn configuration(globals: &Globals, command: &ConfigCommand) -> Result<u8, JobError> {
+    match command {
+        ConfigCommand::Generate => print_line(SAMPLE.trim_end())?,
+        ConfigCommand::Check => check(globals)?,
+        ConfigCommand::Show => show(globals)?,
+    }
+    Ok(0)
+}
+
+fn check(globals: &Globals) -> Result<(), JobError> {
+    let loaded = globals.load(Vec::new())?;
+    calendars(&loaded.config)?;
+    let from = loaded.file.as_ref().map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
+    match globals.format {
+        Format::Text => print_line(&format!("the configuration is sound ({from}, {} keys set)", loaded.origins.len())),
+        _ => print_json(&serde_json::json!({ "sound": true, "file": loaded.file, "keys_set": loaded.origins.len() })),
+    }
+}
+
+fn show(globals: &Globals) -> Result<(), JobError> {
+    let loaded = globals.load(Vec::new())?;
+    let value = serde_json::to_value(&loaded.config).map_err(|error| JobError::fail(Failure::Failed, error))?;
+    match globals.format {
+        Format::Json => print_json(&value),
+        Format::Text => keys(&value, &loaded).iter().try_for_each(|(key, value, origin)| print_line(&format!("{key}: {value}  # {origin}"))),
+        Format::Jsonl => keys(&value, &loaded).iter().try_for_each(|(key, value, origin)| {
+            print_line(&serde_json::json!({ "key": key, "value": value, "origin": origin }).to_string())
+        }),
+    }
+}
+
+/// Dotted key, value and origin of every key.
+fn keys<'a>(config: &'a Json, loaded: &Loaded) -> Vec<(String, &'a Json, String)> {
+    let sections = config.as_object().into_iter().flatten();
+    let keys = sections.flat_map(|(section, keys)| {
+        keys.as_object().into_iter().flatten().map(move |(key, value)| (format!("{section}.{key}"), value))
+    });
+    keys.map(|(key, value)| {
+        let origin = loaded.origins.get(&key).cloned().unwrap_or_else(|| "default".to_owned());
+        (key, value, origin)
+    })
+    .collect()
+}

@@ -1,0 +1,132 @@
+//! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
+
+mod calendar;
+mod configuration;
+mod gateway;
+mod output;
+mod progress;
+mod run;
+mod settings;
+mod shell_init;
+mod show;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::job::{Failure, JobError, chain};
+
+use settings::Globals;
+
+/// Captures, keeps and judges CME index futures quotes.
+#[derive(Debug, Parser)]
+#[command(name = "jobs", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  jobs run snapshot                              capture the newest slot (simulated gateway unless configured)
+  jobs run backfill --from 2026-11-16            fill what is missing since that trading day
+  jobs show futures_snapshots --symbol ES --last 5
+  jobs calendar is-open cme_equity && echo open
+
+bash and zsh have a builtin of the same name: use frontmonth instead, or put  eval \"$(frontmonth shell-init bash)\"  into
+~/.bashrc. Exit codes: 0 done or skipped, 1 failed, 2 usage, 65 bad data, 69 gateway down, 70 panic, 75 locked,
+78 configuration, 124 timeout, 130 and 143 signals.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a job now.
+    #[command(subcommand)]
+    Run(run::RunCommand),
+    /// Show rows of a table.
+    Show(show::ShowArgs),
+    /// Run or probe a gateway.
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
+    /// Ask a market calendar.
+    #[command(subcommand)]
+    Calendar(calendar::CalendarCommand),
+    /// Show, check or generate the configuration.
+    #[command(subcommand)]
+    Config(configuration::ConfigCommand),
+    /// Print a shell function that keeps the builtin `jobs` and adds this program, with completions.
+    ShellInit(shell_init::ShellInitArgs),
+}
+
+/// Parses the command line, does what it says, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let asks_is_open = is_open_question(&arguments);
+    let code = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => dispatch(cli).unwrap_or_else(|error| report(&error)),
+        Err(error) => {
+            let _ = error.print();
+            let told = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if told { 0 } else { Failure::Usage.exit_code() }
+        }
+    };
+    // systemd takes 1 to 254 from an ExecCondition for "skip", so every error of this question is 255.
+    let code = if asks_is_open && code > calendar::CLOSED { u8::MAX } else { code };
+    ExitCode::from(code)
+}
+
+fn is_open_question(arguments: &[OsString]) -> bool {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    words.windows(2).any(|pair| pair == ["calendar", "is-open"])
+}
+
+fn dispatch(cli: Cli) -> Result<u8, JobError> {
+    let globals = cli.globals;
+    match cli.command {
+        Command::Run(command) => run::run(&globals, command),
+        Command::Show(args) => show::show(&globals, &args),
+        Command::Gateway(command) => gateway::gateway(&globals, command),
+        Command::Calendar(command) => calendar::calendar(&globals, &command),
+        Command::Config(command) => configuration::configuration(&globals, &command),
+        Command::ShellInit(args) => shell_init::shell_init(&args),
+    }
+}
+
+/// Tells an error on stderr, each fault on a line of its own.
+fn report(error: &JobError) -> u8 {
+    for line in chain(error).lines() {
+        eprintln!("error: {line}");
+    }
+    error.failure().exit_code()
+}
+
+/// A runtime for the commands that wait for something.
+fn block_on<T>(work: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| JobError::fail(Failure::Failed, error))?;
+    let result = runtime.block_on(work);
+    // A job that blocks its thread must not keep the process from ending.
+    runtime.shutdown_background();
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_question_is_recognised_with_flags_around_it() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert!(is_open_question(&words("jobs --config x calendar is-open nyse --bogus")));
+        assert!(!is_open_question(&words("jobs calendar next-open nyse")));
+    }
+}

@@ -1,0 +1,142 @@
+//! Printing: rows as a table a trader can read, or as JSON with the column names of the table.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use serde_json::{Map, Value as Json};
+
+use crate::calendar::to_new_york;
+use crate::job::{Failure, JobError};
+use crate::lake::{Rows, Value};
+
+use super::settings::Format;
+
+/// Columns left out of text: they identify a row to a program, not to a person.
+const NOT_IN_TEXT: [&str; 4] = ["con_id", "expiry", "date", "captured_at"];
+
+/// Columns shown with a sign.
+const SIGNED: &str = "change_";
+
+/// Prints rows.
+pub(super) fn print_rows(rows: &Rows, format: Format) -> Result<(), JobError> {
+    match format {
+        Format::Text => print_text(&text_table(rows)),
+        Format::Json => print_json(&Json::Array(rows.rows.iter().map(|row| object(rows, row)).collect())),
+        Format::Jsonl => rows.rows.iter().try_for_each(|row| print_line(&object(rows, row).to_string())),
+    }
+}
+
+/// Prints a JSON document.
+pub(super) fn print_json(document: &Json) -> Result<(), JobError> {
+    let text = serde_json::to_string_pretty(document).map_err(|error| JobError::fail(Failure::Failed, error))?;
+    print_line(&text)
+}
+
+/// Prints text.
+pub(super) fn print_text(text: &impl ToString) -> Result<(), JobError> {
+    print_line(&text.to_string())
+}
+
+/// Prints one line. A reader that has gone away, as `head` does, is no failure.
+pub(super) fn print_line(line: &str) -> Result<(), JobError> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(JobError::fail(Failure::Failed, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Rows as JSON objects.
+pub(super) fn objects(rows: &Rows) -> Vec<Json> {
+    rows.rows.iter().map(|row| object(rows, row)).collect()
+}
+
+fn object(rows: &Rows, row: &[Value]) -> Json {
+    let fields = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), json(value)));
+    Json::Object(fields.collect::<Map<_, _>>())
+}
+
+fn json(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Text(text) => Json::from(text.as_str()),
+        Value::Float(number) => Json::from(*number),
+        Value::Integer(number) => Json::from(*number),
+        Value::Timestamp(at) => Json::from(utc(*at)),
+        Value::Date(date) => Json::from(date.to_string()),
+    }
+}
+
+/// An instant in UTC, RFC 3339, with fractions only where there are some.
+pub(super) fn utc(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// An instant in New York, to the minute.
+pub(super) fn eastern(at: DateTime<Utc>) -> String {
+    to_new_york(at).format("%a %Y-%m-%d %H:%M ET").to_string()
+}
+
+fn text_table(rows: &Rows) -> Table {
+    let shown = |name: &str| !NOT_IN_TEXT.contains(&name);
+    let mut table = plain_table();
+    table.set_header(rows.columns.iter().filter(|c| shown(&c.name)).map(|c| header(&c.name)));
+    for row in &rows.rows {
+        let cells = rows.columns.iter().zip(row).filter(|(column, _)| shown(&column.name));
+        table.add_row(cells.map(|(column, value)| cell(&column.name, value)));
+    }
+    table
+}
+
+/// A table without frames, as wide as its content.
+pub(super) fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table
+}
+
+fn header(name: &str) -> String {
+    match name {
+        "timestamp" => "slot".to_owned(),
+        "implied_vol" => "iv".to_owned(),
+        "open_interest" => "open int.".to_owned(),
+        _ => name.strip_prefix(SIGNED).unwrap_or(name).replace('_', " "),
+    }
+}
+
+fn cell(column: &str, value: &Value) -> Cell {
+    let text = match value {
+        Value::Null => "-".to_owned(),
+        Value::Text(text) => return Cell::new(text),
+        Value::Float(number) if column.starts_with(SIGNED) => format!("{number:+.2}"),
+        Value::Float(number) if column == "implied_vol" => format!("{:.1}%", number * 100.0),
+        Value::Float(number) => format!("{number:.2}"),
+        Value::Integer(number) => grouped(*number),
+        Value::Timestamp(at) => return Cell::new(eastern(*at)),
+        Value::Date(date) => return Cell::new(date),
+    };
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A whole number with commas between the thousands.
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([0, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
+    }
+}

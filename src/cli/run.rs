@@ -1,0 +1,255 @@
+//! `jobs run JOB`: runs a job now, by the same code as the schedule does.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::calendar::{Calendar, Slot, parse_instant};
+use crate::clock::SystemClock;
+use crate::config::Loaded;
+use crate::job::{
+    Captured, Environment, Failure, Job, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
+};
+use crate::jobs::{Backfill, Snapshot};
+use crate::lake::{AsOf, RowQuery, Rows, TableName};
+use crate::market::Symbol;
+use crate::telemetry::{self, LogTarget};
+
+use super::output::{eastern, objects, print_json, print_line, print_rows, utc};
+use super::progress::Bar;
+use super::settings::{Format, GatewayFlag, Globals};
+use super::block_on;
+
+/// The jobs that can be run.
+#[derive(Debug, Subcommand)]
+pub(super) enum RunCommand {
+    /// Capture the quotes of the lead contracts and their ETFs at a slot.
+    #[command(after_help = "Examples:
+  jobs run snapshot
+  jobs run snapshot --at 2026-11-20T10:05        New York time; or with an offset, 2026-11-20T15:05Z
+  jobs run snapshot --dry-run --format jsonl")]
+    Snapshot(SnapshotArgs),
+    /// Fill missing slots from historical bars; a new lake's first load.
+    #[command(after_help = "Examples:
+  jobs run backfill                              the last 5 sessions; into an empty lake the last 60
+  jobs run backfill --from 2026-11-16 --to 2026-11-20 --symbols ES,NQ")]
+    Backfill(BackfillArgs),
+}
+
+/// Options of every run.
+#[derive(Debug, Args)]
+struct RunFlags {
+    #[command(flatten)]
+    gateway: GatewayFlag,
+    /// Only these symbols.
+    #[arg(long, value_delimiter = ',', value_name = "ES,NQ")]
+    symbols: Vec<Symbol>,
+    /// Write nothing; show what would be written.
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace rows that are there already.
+    #[arg(long, conflicts_with = "dry_run")]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SnapshotArgs {
+    /// The slot: New York time, or RFC 3339 with an offset [default: the newest slot].
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackfillArgs {
+    /// First trading day, or first instant [default: the last 5 sessions].
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<String>,
+    /// Last trading day, or last instant [default: now].
+    #[arg(long, value_name = "DAY|TIME", requires = "from")]
+    to: Option<String>,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+/// Runs a job and prints what became of it.
+pub(super) fn run(globals: &Globals, command: RunCommand) -> Result<u8, JobError> {
+    let (job, flags): (Arc<dyn Job>, &RunFlags) = match &command {
+        RunCommand::Snapshot(args) => (Arc::new(Snapshot), &args.flags),
+        RunCommand::Backfill(args) => (Arc::new(Backfill), &args.flags),
+    };
+    let loaded = globals.load(flags.gateway.flags())?;
+    let mut request = flags.request(&loaded)?;
+    match &command {
+        RunCommand::Snapshot(args) => request.at = args.at.as_deref().map(slot).transpose()?,
+        RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
+    }
+    let paths = &loaded.config.paths;
+    let target = LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
+    let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
+    block_on(async {
+        let environment = Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
+        let report = execute(&environment, job.clone(), request).await;
+        print_report(&environment, job.name(), &report, globals.format).await
+    })
+}
+
+impl RunFlags {
+    fn request(&self, loaded: &Loaded) -> Result<RunRequest, JobError> {
+        let market = &loaded.config.market;
+        let configured: Vec<&Symbol> = market.futures.iter().chain(&market.spot).collect();
+        if let Some(unknown) = self.symbols.iter().find(|s| !configured.contains(s)) {
+            let known: Vec<&str> = configured.iter().map(|s| s.as_str()).collect();
+            let told = format!("{unknown} is not captured: give one of {}, or add it under market", known.join(", "));
+            return Err(JobError::fail(Failure::Usage, told));
+        }
+        let mode = match (self.dry_run, self.force) {
+            (true, _) => WriteMode::DryRun,
+            (false, true) => WriteMode::Replace,
+            (false, false) => WriteMode::Add,
+        };
+        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..RunRequest::manual() })
+    }
+}
+
+fn slot(text: &str) -> Result<Slot, JobError> {
+    Ok(Slot::at(parse_instant(text)?)?)
+}
+
+/// The range of a backfill. A trading day stands for its session, from its open to its close.
+fn range(args: &BackfillArgs, loaded: &Loaded) -> Result<Option<SlotRange>, JobError> {
+    let Some(from) = &args.from else { return Ok(None) };
+    let futures = crate::job::calendars(&loaded.config)?.futures;
+    let from = bound(from, &futures, Bound::First)?;
+    let to = args.to.as_deref().map(|to| bound(to, &futures, Bound::Last)).transpose()?;
+    let to = to.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    if from > to {
+        let told = format!("the range is reversed: --from {} lies after --to {}: exchange them", utc(from), utc(to));
+        return Err(JobError::fail(Failure::Usage, told));
+    }
+    Ok(Some(SlotRange { from, to }))
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    First,
+    Last,
+}
+
+fn bound(text: &str, futures: &Calendar, bound: Bound) -> Result<DateTime<Utc>, JobError> {
+    let Ok(day) = text.parse::<NaiveDate>() else { return Ok(parse_instant(text)?) };
+    let session = futures.session(day)?;
+    let edge = session.and_then(|session| match bound {
+        Bound::First => session.open(),
+        Bound::Last => session.close(),
+    });
+    let closed = || JobError::fail(Failure::Usage, format!("{day} is no trading day of cme_equity: give a day on which it trades"));
+    edge.ok_or_else(closed)
+}
+
+async fn print_report(environment: &Environment, job: &str, report: &RunReport, format: Format) -> Result<u8, JobError> {
+    let rows = match &report.result {
+        Ok(outcome) if outcome.unwritten == Captured::default() => stored(environment, job, report).await?,
+        Ok(outcome) => Tables {
+            futures: Rows::of_futures(&outcome.unwritten.futures)?,
+            spot: Rows::of_spot(&outcome.unwritten.spot)?,
+        },
+        Err(_) => Tables::default(),
+    };
+    match format {
+        Format::Text => print_text_report(environment, job, report, &rows)?,
+        Format::Json => print_json(&document(job, report, &rows))?,
+        Format::Jsonl => {
+            print_rows(&rows.futures, format)?;
+            print_rows(&rows.spot, format)?;
+        }
+    }
+    match &report.result {
+        Ok(outcome) => {
+            for finding in &outcome.findings {
+                eprintln!("finding: {finding}");
+            }
+            if let (Format::Jsonl, RunResult::Skipped(reason)) = (format, &outcome.result) {
+                eprintln!("{job}: {reason}");
+            }
+        }
+        Err(error) => eprintln!("error: {job} failed: {}", chain(error)),
+    }
+    Ok(report.exit_code())
+}
+
+/// Rows of both tables.
+#[derive(Debug, Default)]
+struct Tables {
+    futures: Rows,
+    spot: Rows,
+}
+
+/// What the lake now holds for the slot, read back from it.
+async fn stored(environment: &Environment, job: &str, report: &RunReport) -> Result<Tables, JobError> {
+    let done = matches!(&report.result, Ok(outcome) if matches!(outcome.result, RunResult::Done(_)));
+    let Some(slot) = report.slot.filter(|_| done && job == "snapshot") else { return Ok(Tables::default()) };
+    let at = Some(slot.instant());
+    let query = RowQuery { from: at, to: at, as_of: AsOf::Latest, ..RowQuery::default() };
+    let lake = environment.lake();
+    Ok(Tables {
+        futures: lake.rows(TableName::FuturesSnapshots, &query).await?,
+        spot: lake.rows(TableName::SpotSnapshots, &query).await?,
+    })
+}
+
+fn print_text_report(environment: &Environment, job: &str, report: &RunReport, rows: &Tables) -> Result<(), JobError> {
+    let Ok(outcome) = &report.result else { return Ok(()) };
+    let slot = report.slot.map_or_else(String::new, |slot| format!(" {} ({slot})", eastern(slot.instant())));
+    let lake = environment.lake().root().display();
+    let kind = environment.config().gateway.kind;
+    match &outcome.result {
+        RunResult::Skipped(reason) => print_line(&format!("{job}{slot}: {reason}; nothing written"))?,
+        RunResult::Done(counts) => {
+            let mut parts = vec![format!("{} of {} rows added to {lake}", counts.added, counts.planned)];
+            let others = [("already there", counts.present), ("replaced", counts.replaced), ("without a bar", counts.without_data)];
+            parts.extend(others.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}")));
+            print_line(&format!("{job}{slot}: {}, gateway {kind}, {:.1} s", parts.join(", "), report.took.as_secs_f64()))?;
+        }
+    }
+    for rows in [&rows.futures, &rows.spot] {
+        if !rows.rows.is_empty() {
+            print_rows(rows, Format::Text)?;
+        }
+    }
+    Ok(())
+}
+
+fn document(job: &str, report: &RunReport, rows: &Tables) -> serde_json::Value {
+    let mut document = json!({
+        "job": job,
+        "run_id": report.run_id,
+        "slot_utc": report.slot.map(|slot| slot.to_string()),
+        "slot_et": report.slot.map(|slot| eastern(slot.instant())),
+        "attempts": report.attempts,
+        "took_ms": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+        "exit_code": report.exit_code(),
+        "futures_snapshots": objects(&rows.futures),
+        "spot_snapshots": objects(&rows.spot),
+    });
+    let more = match &report.result {
+        Ok(outcome) => {
+            let findings: Vec<String> = outcome.findings.iter().map(ToString::to_string).collect();
+            match &outcome.result {
+                RunResult::Skipped(reason) => json!({ "status": "skipped", "reason": reason, "findings": findings }),
+                RunResult::Done(counts) => json!({
+                    "status": "done", "findings": findings, "planned": counts.planned, "added": counts.added,
+                    "present": counts.present, "replaced": counts.replaced, "without_data": counts.without_data,
+                }),
+            }
+        }
+        Err(error) => json!({ "status": "failed", "error": chain(error) }),
+    };
+    if let (Some(document), serde_json::Value::Object(more)) = (document.as_object_mut(), more) {
+        document.extend(more);
+    }
+    document
+}

@@ -1,0 +1,80 @@
+//! What every command knows: where the configuration is, how to print, how much to tell.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::config::{Layers, Loaded, load};
+use crate::job::{Failure, JobError};
+use crate::telemetry::Verbosity;
+
+/// How data is printed on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For a person.
+    Text,
+    /// One JSON document.
+    Json,
+    /// One JSON object a row.
+    Jsonl,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Globals {
+    /// Configuration file [default: ./jobs.yaml, else /etc/jobs/jobs.yaml, else built-in defaults].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How to print data.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// Tell more on stderr: once per run, twice per item.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Tell errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+/// A flag that sets a configuration key: flag, dotted key, value.
+pub(super) type Flag = (&'static str, &'static str, String);
+
+impl Globals {
+    /// How much goes to stderr.
+    pub(super) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Info,
+            (false, _) => Verbosity::Debug,
+        }
+    }
+
+    /// Loads the configuration, with what flags set on top.
+    pub(super) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, JobError> {
+        let layers = Layers {
+            explicit_file: self.config.clone(),
+            usual_files: vec![PathBuf::from("jobs.yaml"), PathBuf::from("/etc/jobs/jobs.yaml")],
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            flags,
+        };
+        load(&layers).map_err(|error| JobError::fail(Failure::Misconfigured, error))
+    }
+}
+
+/// The flag `--gateway HOST:PORT` of commands that connect.
+#[derive(Debug, Args)]
+pub(super) struct GatewayFlag {
+    /// Gateway to use instead of the configured one.
+    #[arg(long = "gateway", value_name = "HOST:PORT")]
+    address: Option<String>,
+}
+
+impl GatewayFlag {
+    /// The keys it sets.
+    pub(super) fn flags(&self) -> Vec<Flag> {
+        self.address.iter().map(|address| ("--gateway", "gateway.address", address.clone())).collect()
+    }
+}

@@ -1,0 +1,101 @@
+//! `jobs show TABLE`: rows of a table, as of now or of then.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+use crate::calendar::{Calendar, CalendarId, parse_instant};
+use crate::job::{Failure, JobError};
+use crate::lake::{AsOf, Lake, RowQuery, TableName};
+use crate::market::Symbol;
+use crate::telemetry;
+
+use super::block_on;
+use super::output::{print_line, print_rows};
+use super::settings::{Format, Globals};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  jobs show futures_snapshots --last 6
+  jobs show futures_snapshots --symbol ES --from 2026-11-20 --to 2026-11-20T10:00
+  jobs show spot_snapshots --as-of 2026-11-20T16:00 --format jsonl
+
+Times without an offset are New York time; a day stands for its session. --as-of TIME shows the rows that had been
+captured by then, for any time; --as-of VERSION is the table's version, as far back as its files are kept.")]
+pub(super) struct ShowArgs {
+    /// Table: futures_snapshots or spot_snapshots.
+    table: TableName,
+    /// Only this symbol.
+    #[arg(long)]
+    symbol: Option<Symbol>,
+    /// From this time or trading day on.
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<String>,
+    /// Up to this time or trading day.
+    #[arg(long, value_name = "DAY|TIME")]
+    to: Option<String>,
+    /// Only the newest N rows [default: 20 where no other limit is given].
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+    /// As of a time, or a version of the table.
+    #[arg(long, value_name = "VERSION|TIME")]
+    as_of: Option<String>,
+}
+
+/// Rows shown where nobody says how many.
+const DEFAULT_ROWS: usize = 20;
+
+/// Prints rows of a table.
+pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
+    let loaded = globals.load(Vec::new())?;
+    telemetry::start_on_stderr(globals.verbosity());
+    let futures = Calendar::embedded(CalendarId::CmeEquity);
+    let unlimited = args.from.is_some() || args.to.is_some() || args.last.is_some();
+    let query = RowQuery {
+        symbol: args.symbol.clone(),
+        from: args.from.as_deref().map(|text| instant(text, &futures, Edge::Open)).transpose()?,
+        to: args.to.as_deref().map(|text| instant(text, &futures, Edge::Close)).transpose()?,
+        last: args.last.or_else(|| (!unlimited).then_some(DEFAULT_ROWS)),
+        as_of: args.as_of.as_deref().map(as_of).transpose()?.unwrap_or_default(),
+    };
+    if let (Some(from), Some(to)) = (query.from, query.to)
+        && from > to
+    {
+        let told = format!("the range is reversed: --from {from} lies after --to {to}: exchange them");
+        return Err(JobError::fail(Failure::Usage, told));
+    }
+    let rows = block_on(async { Ok(Lake::reader(&loaded.config.lake)?.rows(args.table, &query).await?) })?;
+    if rows.rows.is_empty() && globals.format == Format::Text {
+        print_line(&format!("{}: no such rows in {}", args.table, loaded.config.lake.uri))?;
+        return Ok(0);
+    }
+    print_rows(&rows, globals.format)?;
+    Ok(0)
+}
+
+#[derive(Clone, Copy)]
+enum Edge {
+    Open,
+    Close,
+}
+
+/// A time, or the edge of a trading day's session.
+fn instant(text: &str, futures: &Calendar, edge: Edge) -> Result<DateTime<Utc>, JobError> {
+    let Ok(day) = text.parse() else { return Ok(parse_instant(text)?) };
+    let Some(session) = futures.session(day)? else {
+        let told = format!("{day} is no trading day of cme_equity: give a day on which it trades, or a time");
+        return Err(JobError::fail(Failure::Usage, told));
+    };
+    let at = match edge {
+        Edge::Open => session.open(),
+        Edge::Close => session.close(),
+    };
+    at.ok_or_else(|| JobError::fail(Failure::Usage, format!("{day} has no open hours")))
+}
+
+/// A bare number is a version; anything else is a time.
+fn as_of(text: &str) -> Result<AsOf, JobError> {
+    if let Ok(version) = text.parse() {
+        return Ok(AsOf::Version(version));
+    }
+    Ok(AsOf::Instant(parse_instant(text)?))
+}

@@ -1,0 +1,116 @@
+//! Configuration: built-in defaults < jobs.yaml < `JOBS__SECTION__KEY` < flags. No file is needed.
+//!
+//! Each module owns its section; here they are put together and every error is told at once, with file and line.
+
+mod layers;
+mod locate;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::DayOverride;
+use crate::gateway::GatewayConfig;
+use crate::lake::LakeConfig;
+use crate::market::MarketConfig;
+use crate::telemetry::LogConfig;
+
+pub use layers::{ConfigError, Layers, Loaded, load};
+
+/// A commented configuration file with every key at its default, for `jobs config generate`.
+pub const SAMPLE: &str = include_str!("sample.yaml");
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where market data comes from.
+    pub gateway: GatewayConfig,
+    /// What is captured.
+    pub market: MarketConfig,
+    /// Where it is kept.
+    pub lake: LakeConfig,
+    /// Market calendars.
+    pub calendar: CalendarConfig,
+    /// Folders.
+    pub paths: PathsConfig,
+    /// Log files.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Every fault of every section.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let sections = [self.gateway.faults(), self.market.faults(), self.lake.faults(), self.log.faults()];
+        sections.concat()
+    }
+}
+
+/// The configuration section `calendar`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CalendarConfig {
+    /// A YAML list of days on which an exchange deviates from the embedded table.
+    pub override_file: Option<PathBuf>,
+}
+
+/// The configuration section `paths`; relative ones are relative to the working directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PathsConfig {
+    /// Locks, leases and the state database.
+    pub state: PathBuf,
+    /// Log files.
+    pub logs: PathBuf,
+}
+
+impl Default for PathsConfig {
+    fn default() -> Self {
+        Self { state: PathBuf::from("state"), logs: PathBuf::from("logs") }
+    }
+}
+
+impl PathsConfig {
+    /// Folder of the lock files.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.state.join("locks")
+    }
+}
+
+/// Reads an operator's calendar overrides.
+///
+/// # Errors
+/// Where the file cannot be read or is no list of days.
+pub fn read_overrides(path: &Path) -> Result<Vec<DayOverride>, ConfigError> {
+    let text = layers::read_file(path)?;
+    serde_yaml::from_str(&text).map_err(|error| {
+        ConfigError::new(vec![format!("{}: {error}: write a list such as - {{ calendar: cme_equity, date: 2026-12-05, closed: true, reason: mourning }}", path.display())])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_uncommented_is_the_default_and_names_every_key() {
+        let uncommented: String = SAMPLE
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|l| l.trim_start().contains(": ") && !l.starts_with(char::is_uppercase)).unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let read: Config = serde_yaml::from_str(&uncommented).unwrap_or_else(|e| panic!("{e}\n{uncommented}"));
+        assert_eq!(read, Config::default());
+        let serde_yaml::Value::Mapping(sections) = serde_yaml::to_value(Config::default()).expect("a value") else {
+            panic!("sections");
+        };
+        for (section, keys) in sections {
+            assert!(SAMPLE.contains(&format!("\n{}:", section.as_str().expect("text"))), "{section:?}");
+            for key in keys.as_mapping().expect("keys").keys() {
+                assert!(SAMPLE.contains(&format!("  {}:", key.as_str().expect("text"))), "{key:?}");
+            }
+        }
+    }
+}

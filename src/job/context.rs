@@ -1,0 +1,93 @@
+//! What a job works with, made anew for each attempt.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OnceCell;
+
+use crate::calendar::{Calendar, Slot};
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::gateway::{ClockSource, Endpoint, Gateway, IbGateway};
+use crate::lake::Lake;
+
+use super::{Failure, JobError, Progress};
+
+/// Longest stretch without an open slot: a weekend with holidays on both sides, and room.
+const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
+
+/// The market calendars.
+#[derive(Debug, Clone)]
+pub struct Calendars {
+    /// CME equity index futures.
+    pub futures: Calendar,
+    /// The New York Stock Exchange.
+    pub nyse: Calendar,
+}
+
+/// What a job works with. One connection to the gateway serves the whole attempt.
+pub struct Context {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// This machine's clock.
+    pub clock: SharedClock,
+    /// The market calendars.
+    pub calendars: Calendars,
+    /// The tables.
+    pub lake: Lake,
+    /// Who watches.
+    pub progress: Arc<dyn Progress>,
+    endpoint: Endpoint,
+    gateway: OnceCell<Arc<dyn Gateway>>,
+}
+
+impl Context {
+    pub(super) fn new(environment: &super::Environment, endpoint: Endpoint) -> Self {
+        Self {
+            config: environment.config.clone(),
+            clock: environment.clock.clone(),
+            calendars: environment.calendars.clone(),
+            lake: environment.lake.clone(),
+            progress: environment.progress.clone(),
+            endpoint,
+            gateway: OnceCell::new(),
+        }
+    }
+
+    /// The gateway, connected at the first call.
+    ///
+    /// # Errors
+    /// Where no connection can be made.
+    pub async fn gateway(&self) -> Result<Arc<dyn Gateway>, JobError> {
+        let connect = || async { Ok::<Arc<dyn Gateway>, JobError>(Arc::new(IbGateway::connect(&self.endpoint).await?)) };
+        self.gateway.get_or_try_init(connect).await.cloned()
+    }
+
+    /// The instant that counts: this machine's, or with `clock: gateway` the simulated gateway's.
+    ///
+    /// # Errors
+    /// Where the gateway is to tell the time and does not.
+    pub async fn now(&self) -> Result<DateTime<Utc>, JobError> {
+        match self.endpoint.config.clock_source() {
+            ClockSource::Machine => Ok(self.clock.now()),
+            ClockSource::Gateway => Ok(self.gateway().await?.now().await?),
+        }
+    }
+
+    /// The newest slot at or before an instant.
+    ///
+    /// # Errors
+    /// Where the calendar does not reach there.
+    pub fn newest_slot(&self, now: DateTime<Utc>) -> Result<Slot, JobError> {
+        let recent = self.calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
+        let none = || JobError::fail(Failure::Failed, format!("the calendar has no slot in the ten days before {now}"));
+        recent.last().copied().ok_or_else(none)
+    }
+
+    /// Ends the connection, if there is one.
+    pub async fn close(&self) {
+        if let Some(gateway) = self.gateway.get() {
+            gateway.close().await;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Why a run failed: what the exit code says, and whether a new attempt makes sense.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::calendar::CalendarError;
+use crate::gateway::{ErrorClass, GatewayError};
+use crate::lake::{LakeError, LakeErrorClass};
+use crate::market::{LeadError, SymbolError};
+
+/// The kinds of failure, each with its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not work.
+    Failed,
+    /// It was asked wrongly.
+    Usage,
+    /// Every row was bad.
+    BadData,
+    /// The gateway is down or gives no data.
+    Unavailable,
+    /// The job panicked: a bug.
+    Panicked,
+    /// Another run of the job holds the lock.
+    Locked,
+    /// The configuration does not fit.
+    Misconfigured,
+    /// The timeout passed.
+    TimedOut,
+    /// SIGINT came.
+    Interrupted,
+    /// SIGTERM came.
+    Terminated,
+}
+
+impl Failure {
+    /// The exit code, by the conventions of sysexits.h and timeout(1).
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::BadData => 65,
+            Self::Unavailable => 69,
+            Self::Panicked => 70,
+            Self::Locked => 75,
+            Self::Misconfigured => 78,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+/// Whether a new attempt makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// It may work the next time.
+    Retry,
+    /// It will not.
+    Fail,
+}
+
+/// Why a run failed.
+#[derive(Debug)]
+pub struct JobError {
+    failure: Failure,
+    disposition: Disposition,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+impl JobError {
+    /// A failure after which a new attempt may work.
+    pub fn retry(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { failure, disposition: Disposition::Retry, cause: cause.into() }
+    }
+
+    /// A failure that a new attempt would only repeat.
+    pub fn fail(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { failure, disposition: Disposition::Fail, cause: cause.into() }
+    }
+
+    /// The same failure in other words.
+    #[must_use]
+    pub fn with_message(self, message: String) -> Self {
+        Self { cause: message.into(), ..self }
+    }
+
+    /// What kind of failure.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        self.failure
+    }
+
+    /// Whether a new attempt makes sense.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for JobError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+impl From<GatewayError> for JobError {
+    fn from(error: GatewayError) -> Self {
+        match error.class() {
+            ErrorClass::Retry => Self::retry(Failure::Unavailable, error),
+            ErrorClass::Wait | ErrorClass::GiveUp | ErrorClass::OperatorMustAct => Self::fail(Failure::Unavailable, error),
+            ErrorClass::Misconfigured => Self::fail(Failure::Misconfigured, error),
+        }
+    }
+}
+
+impl From<LakeError> for JobError {
+    fn from(error: LakeError) -> Self {
+        match error.class() {
+            LakeErrorClass::Configuration => Self::fail(Failure::Misconfigured, error),
+            LakeErrorClass::Conflict => Self::retry(Failure::Failed, error),
+            _ => Self::fail(Failure::Failed, error),
+        }
+    }
+}
+
+impl From<CalendarError> for JobError {
+    fn from(error: CalendarError) -> Self {
+        Self::fail(Failure::Usage, error)
+    }
+}
+
+impl From<SymbolError> for JobError {
+    fn from(error: SymbolError) -> Self {
+        Self::fail(Failure::Usage, error)
+    }
+}
+
+impl From<LeadError> for JobError {
+    fn from(error: LeadError) -> Self {
+        Self::fail(Failure::Unavailable, error)
+    }
+}
+
+/// An error with everything that caused it, in one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_tells_each_cause_once() {
+        let io = std::io::Error::other("disk on fire");
+        let error = GatewayError::Locks { path: "/x".to_owned(), source: io };
+        let told = chain(&JobError::from(error));
+        assert!(told.starts_with("cannot use the lock folder /x") && told.ends_with(": disk on fire"), "{told}");
+        assert_eq!(told.matches("disk on fire").count(), 1);
+    }
+}

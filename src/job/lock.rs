@@ -1,0 +1,97 @@
+//! One run of a job at a time: a flock that the kernel releases whatever happens to its holder.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, JobError};
+
+/// Who holds a lock; for messages only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// Process.
+    pub pid: u32,
+    /// Run.
+    pub run_id: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// The held lock of a job; dropped, it is free.
+#[derive(Debug)]
+pub struct JobLock {
+    _held: File,
+}
+
+impl JobLock {
+    /// Takes the lock of a job.
+    ///
+    /// # Errors
+    /// [`Failure::Locked`] where another run holds it, naming the holder; [`Failure::Misconfigured`] where the lock
+    /// folder cannot be written.
+    pub fn take(locks: &Path, job: &str, holder: &LockHolder) -> Result<Self, JobError> {
+        let path = locks.join(format!("job-{job}.lock"));
+        let unusable = |error| unusable(locks, error);
+        let mut file = open(locks, &path).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {
+                write_holder(&mut file, holder).map_err(unusable)?;
+                Ok(Self { _held: file })
+            }
+            Err(TryLockError::WouldBlock) => Err(held(&mut file, job)),
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
+        }
+    }
+}
+
+fn open(locks: &Path, path: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(locks)?;
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+}
+
+fn write_holder(file: &mut File, holder: &LockHolder) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&serde_json::to_vec(holder)?)
+}
+
+fn held(file: &mut File, job: &str) -> JobError {
+    let mut text = String::new();
+    let read = file.read_to_string(&mut text).ok();
+    let holder: Option<LockHolder> = read.and_then(|_| serde_json::from_str(&text).ok());
+    let who = match holder {
+        Some(LockHolder { pid, run_id, since }) => format!("process {pid} (run {run_id}, since {})", since.format("%H:%M:%S UTC")),
+        None => "another process".to_owned(),
+    };
+    JobError::fail(Failure::Locked, format!("{job} is running already, in {who}: run it again when that has ended"))
+}
+
+fn unusable(locks: &Path, error: std::io::Error) -> JobError {
+    let folder = locks.display();
+    let told = format!("cannot use the lock folder {folder} ({error}): make it writable, or give paths.state another value");
+    JobError::fail(Failure::Misconfigured, told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(run_id: &str) -> LockHolder {
+        LockHolder { pid: 4711, run_id: run_id.to_owned(), since: DateTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn the_second_is_told_who_holds_it_and_gets_it_later() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = JobLock::take(folder.path(), "snapshot", &holder("r1")).expect("free");
+        let refused = JobLock::take(folder.path(), "snapshot", &holder("r2")).expect_err("held");
+        assert_eq!(refused.failure(), Failure::Locked);
+        assert!(refused.to_string().contains("process 4711 (run r1, since 00:00:00 UTC)"), "{refused}");
+        JobLock::take(folder.path(), "backfill", &holder("r3")).expect("another job");
+        drop(first);
+        JobLock::take(folder.path(), "snapshot", &holder("r2")).expect("free again");
+    }
+}

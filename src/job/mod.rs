@@ -1,0 +1,42 @@
+//! Jobs: what a job is, what a run is, and the one place that runs them.
+
+mod context;
+mod environment;
+mod error;
+mod lock;
+mod outcome;
+mod progress;
+mod request;
+mod runner;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use context::{Calendars, Context};
+pub use environment::{Environment, calendars};
+pub use error::{Disposition, Failure, JobError, chain};
+pub use lock::{JobLock, LockHolder};
+pub use outcome::{Captured, Counts, Outcome, RunResult};
+pub use progress::{NoProgress, Progress};
+pub use request::{Run, RunRequest, SlotRange, Trigger, WriteMode};
+pub use runner::{RunReport, execute};
+
+/// A batch job. Running it twice for one slot equals running it once.
+#[async_trait]
+pub trait Job: Send + Sync {
+    /// Its name on the command line, in locks and in logs.
+    fn name(&self) -> &'static str;
+
+    /// What it does, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// The bound of one run, all attempts together.
+    fn timeout(&self) -> Duration;
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// [`JobError`] says whether a new attempt makes sense, and the exit code.
+    async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError>;
+}

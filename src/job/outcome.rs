@@ -1,0 +1,80 @@
+//! What a run came to.
+
+use crate::market::{FuturesSnapshot, SpotSnapshot};
+use crate::quality::Finding;
+
+/// How many rows met which fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Rows that the run was to see to.
+    pub planned: usize,
+    /// Rows added.
+    pub added: usize,
+    /// Rows that were there already.
+    pub present: usize,
+    /// Rows replaced, with `--force`.
+    pub replaced: usize,
+    /// Slots for which the gateway has no bar.
+    pub without_data: usize,
+}
+
+impl Counts {
+    /// Adds another count to this one.
+    pub fn add(&mut self, other: Self) {
+        self.planned += other.planned;
+        self.added += other.added;
+        self.present += other.present;
+        self.replaced += other.replaced;
+        self.without_data += other.without_data;
+    }
+}
+
+/// Done, or skipped for a reason that is no failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunResult {
+    /// It did its work.
+    Done(Counts),
+    /// There was nothing to do.
+    Skipped(String),
+}
+
+/// Rows a run made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Captured {
+    /// Rows of `futures_snapshots`.
+    pub futures: Vec<FuturesSnapshot>,
+    /// Rows of `spot_snapshots`.
+    pub spot: Vec<SpotSnapshot>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Done or skipped.
+    pub result: RunResult,
+    /// Facts about bad data met on the way.
+    pub findings: Vec<Finding>,
+    /// The rows of a dry run, which are nowhere else.
+    pub unwritten: Captured,
+}
+
+impl Outcome {
+    /// Work was done.
+    #[must_use]
+    pub fn done(counts: Counts) -> Self {
+        Self { result: RunResult::Done(counts), findings: Vec::new(), unwritten: Captured::default() }
+    }
+
+    /// Nothing was to be done.
+    #[must_use]
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self { result: RunResult::Skipped(reason.into()), findings: Vec::new(), unwritten: Captured::default() }
+    }
+
+    /// With findings.
+    #[must_use]
+    pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
+        self.findings = findings;
+        self
+    }
+}

@@ -1,0 +1,89 @@
+//! What is asked of a job, and the run that comes of it.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::calendar::Slot;
+use crate::market::Symbol;
+
+/// Why a run takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Its time had come.
+    Schedule,
+    /// Somebody asked for it.
+    Manual,
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+        })
+    }
+}
+
+/// What a run may do to the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WriteMode {
+    /// Add what is absent.
+    #[default]
+    Add,
+    /// Replace what is there.
+    Replace,
+    /// Nothing.
+    DryRun,
+}
+
+/// A closed range of instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotRange {
+    /// First instant.
+    pub from: DateTime<Utc>,
+    /// Last instant.
+    pub to: DateTime<Utc>,
+}
+
+/// What is asked of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRequest {
+    /// Why.
+    pub trigger: Trigger,
+    /// The slot; none: the newest at or before now.
+    pub at: Option<Slot>,
+    /// The range of a backfill; none: what the job finds right.
+    pub range: Option<SlotRange>,
+    /// The symbols; empty: all that are configured.
+    pub symbols: Vec<Symbol>,
+    /// What may be written.
+    pub mode: WriteMode,
+}
+
+impl RunRequest {
+    /// A run by hand of the newest slot.
+    #[must_use]
+    pub fn manual() -> Self {
+        Self { trigger: Trigger::Manual, at: None, range: None, symbols: Vec::new(), mode: WriteMode::Add }
+    }
+}
+
+/// One run: the slot is what it is about, whoever started it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What it is about.
+    pub slot: Slot,
+    /// How often it has been tried, from 1.
+    pub attempt: u32,
+    /// What was asked.
+    pub request: RunRequest,
+}
+
+impl Run {
+    /// Whether a symbol is among those asked for.
+    #[must_use]
+    pub fn wants(&self, symbol: &Symbol) -> bool {
+        self.request.symbols.is_empty() || self.request.symbols.contains(symbol)
+    }
+}

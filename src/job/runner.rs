@@ -1,0 +1,198 @@
+//! The runner: the one place with the lock, the span, the timeout, the retries and the net for panics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument;
+
+use crate::calendar::Slot;
+
+use super::{Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest, RunResult, chain};
+
+/// Attempts of one run.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Pause before another attempt.
+const BACKOFF: Duration = Duration::from_secs(5);
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct RunReport {
+    /// Name of the run in logs and locks.
+    pub run_id: String,
+    /// The slot, where it got so far as to know it.
+    pub slot: Option<Slot>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// How long it took.
+    pub took: Duration,
+    /// What it came to.
+    pub result: Result<Outcome, JobError>,
+}
+
+impl RunReport {
+    /// The exit code of a process that did this one run.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.result.as_ref().map_or_else(|error| error.failure().exit_code(), |_| 0)
+    }
+}
+
+/// Runs a job under its lock, within its timeout, with retries; whatever happens becomes a report.
+pub async fn execute(environment: &Environment, job: Arc<dyn Job>, request: RunRequest) -> RunReport {
+    let started = Instant::now();
+    let run_id = uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect::<String>();
+    let span = tracing::info_span!("run", job = job.name(), run_id, trigger = %request.trigger);
+    let mut report = RunReport { run_id, slot: None, attempts: 0, took: Duration::ZERO, result: Ok(Outcome::skipped("")) };
+    report.result = run_locked(environment, &job, &request, &mut report).instrument(span.clone()).await;
+    report.took = started.elapsed();
+    span.in_scope(|| log_end(&report));
+    report
+}
+
+async fn run_locked(
+    environment: &Environment,
+    job: &Arc<dyn Job>,
+    request: &RunRequest,
+    report: &mut RunReport,
+) -> Result<Outcome, JobError> {
+    let holder = LockHolder { pid: std::process::id(), run_id: report.run_id.clone(), since: environment.clock.now() };
+    let _lock = JobLock::take(&environment.config.paths.locks(), job.name(), &holder)?;
+    let mut signals = Signals::listen()?;
+    let deadline = Instant::now() + job.timeout();
+    loop {
+        report.attempts += 1;
+        let attempt = Attempt { job: job.clone(), request: request.clone(), number: report.attempts };
+        let error = match attempt.run(environment, deadline, &mut signals, &mut report.slot).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        let may_retry = error.disposition() == Disposition::Retry && report.attempts < MAX_ATTEMPTS;
+        if !may_retry || Instant::now() + BACKOFF >= deadline {
+            return Err(expected_at_night(environment, error));
+        }
+        tracing::warn!(attempt = report.attempts, error = %chain(&error), "the attempt failed, another follows");
+        tokio::select! {
+            () = sleep(BACKOFF) => {}
+            failure = signals.next() => return Err(interrupted(failure)),
+        }
+    }
+}
+
+struct Attempt {
+    job: Arc<dyn Job>,
+    request: RunRequest,
+    number: u32,
+}
+
+impl Attempt {
+    /// Runs in a task of its own, so that a panic ends the task and not the process.
+    async fn run(
+        self,
+        environment: &Environment,
+        deadline: Instant,
+        signals: &mut Signals,
+        slot: &mut Option<Slot>,
+    ) -> Result<Outcome, JobError> {
+        let timeout = self.job.timeout();
+        let context = Arc::new(environment.context(timeout / 2));
+        let resolved = tokio::select! {
+            resolved = timeout_at(deadline, resolve_slot(&context, &self.request)) => resolved,
+            failure = signals.next() => return Err(interrupted(failure)),
+        };
+        let at = resolved.map_err(|_| timed_out(timeout))??;
+        *slot = Some(at);
+        let run = Run { slot: at, attempt: self.number, request: self.request };
+        let (job, shared) = (self.job, context.clone());
+        let task = async move { job.run(&shared, &run).await };
+        let mut task = tokio::spawn(task.instrument(tracing::info_span!("attempt", slot = %at, attempt = self.number)));
+        let result = tokio::select! {
+            finished = timeout_at(deadline, &mut task) => match finished {
+                Ok(Ok(result)) => result,
+                Ok(Err(join)) => Err(JobError::fail(Failure::Panicked, format!("the job panicked, which is a bug: {join}"))),
+                Err(_) => Err(timed_out(timeout)),
+            },
+            failure = signals.next() => Err(interrupted(failure)),
+        };
+        task.abort();
+        context.close().await;
+        result
+    }
+}
+
+/// The slot that was asked for, or the newest at or before now.
+async fn resolve_slot(context: &super::Context, request: &RunRequest) -> Result<Slot, JobError> {
+    let now = context.now().await?;
+    match request.at {
+        None => context.newest_slot(now),
+        Some(slot) if slot.instant() <= now => Ok(slot),
+        Some(slot) => {
+            let told = format!("slot {slot} lies in the future (it is {}): wait for it", now.format("%Y-%m-%dT%H:%M:%SZ"));
+            Err(JobError::fail(Failure::Usage, told))
+        }
+    }
+}
+
+fn timed_out(timeout: Duration) -> JobError {
+    let told = format!("the run took longer than its timeout of {} s and was ended: run it again", timeout.as_secs());
+    JobError::fail(Failure::TimedOut, told)
+}
+
+fn interrupted(failure: Failure) -> JobError {
+    JobError::fail(failure, "the run was ended by a signal; what it had written is kept: run it again for the rest")
+}
+
+/// A gateway that is down during its nightly reset is expected to be.
+fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
+    let window = environment.config.gateway.reset_window();
+    if error.failure() != Failure::Unavailable || !window.contains(environment.clock.now()) {
+        return error;
+    }
+    let told = format!(
+        "{} (expected: this is the gateway's nightly reset, {} to {} New York time; backfill fills the slot later)",
+        chain(&error),
+        window.from,
+        window.until
+    );
+    JobError::fail(Failure::Unavailable, told)
+}
+
+/// The signals that end a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, JobError> {
+        let listen = |kind| signal(kind).map_err(|error| JobError::fail(Failure::Failed, error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> Failure {
+        tokio::select! {
+            _ = self.interrupt.recv() => Failure::Interrupted,
+            _ = self.terminate.recv() => Failure::Terminated,
+        }
+    }
+}
+
+fn log_end(report: &RunReport) {
+    let took_ms = u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX);
+    let slot = report.slot.map(|slot| slot.to_string());
+    match &report.result {
+        Ok(outcome) => {
+            for finding in &outcome.findings {
+                tracing::warn!(check = finding.check, symbol = %finding.symbol, "{finding}");
+            }
+            match &outcome.result {
+                RunResult::Done(counts) => tracing::info!(slot, took_ms, added = counts.added, present = counts.present, "run done"),
+                RunResult::Skipped(reason) => tracing::info!(slot, took_ms, %reason, "run skipped"),
+            }
+        }
+        // The command line tells the error on stderr itself; here it goes to the log file.
+        Err(error) => tracing::info!(slot, took_ms, attempts = report.attempts, error = %chain(error), "run failed"),
+    }
+}

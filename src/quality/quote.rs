@@ -1,0 +1,160 @@
+//! Checks of one quote before it becomes a row. An error keeps the row out of the table: a wrong row is worse than none.
+
+use chrono::{NaiveDate, TimeDelta};
+
+use crate::calendar::Slot;
+use crate::market::{Quote, Symbol};
+
+use super::{Finding, Severity};
+
+/// How late after its slot a quote may be and still be the slot's, in seconds.
+const MAX_LATENESS_SECONDS: i64 = 60;
+
+/// Largest distance of a price from the tick grid, in ticks: room for the binary fractions of 0.1.
+const TICK_TOLERANCE: f64 = 1e-6;
+
+/// What a quote is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct QuoteContext<'a> {
+    /// Whose quote it is.
+    pub symbol: &'a Symbol,
+    /// The slot it is meant for.
+    pub slot: Slot,
+    /// Smallest price step.
+    pub tick: f64,
+    /// A last trade older than this is stale.
+    pub stale_after: TimeDelta,
+}
+
+impl QuoteContext<'_> {
+    fn finding(&self, check: &'static str, severity: Severity, observed: String, threshold: String) -> Finding {
+        Finding { check, severity, symbol: self.symbol.clone(), timestamp: self.slot, observed, threshold }
+    }
+}
+
+/// Runs every check of a single quote.
+#[must_use]
+pub fn check_quote(context: &QuoteContext<'_>, quote: &Quote) -> Vec<Finding> {
+    let checks = [crossed, stale, late, off_tick, without_last];
+    checks.into_iter().filter_map(|check| check(context, quote)).collect()
+}
+
+/// A bid above the ask is an error, a bid at the ask a warning.
+fn crossed(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let (bid, ask) = (quote.bid?, quote.ask?);
+    let severity = if bid > ask { Severity::Error } else { Severity::Warn };
+    let observed = format!("bid {bid} and ask {ask}");
+    (bid >= ask).then(|| context.finding("quote.crossed", severity, observed, "bid < ask".to_owned()))
+}
+
+/// The last trade is so old that the feed stands still.
+fn stale(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let age = quote.quoted_at - quote.last_trade_at?;
+    let observed = format!("last trade {} s old", age.num_seconds());
+    let threshold = format!("at most {} s", context.stale_after.num_seconds());
+    (age > context.stale_after).then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
+}
+
+/// The quote came so long after the slot that it is another instant's.
+fn late(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let late = (quote.quoted_at - context.slot.instant()).num_seconds();
+    let inside = (0..=MAX_LATENESS_SECONDS).contains(&late);
+    let observed = format!("quoted {late} s after the slot");
+    let threshold = format!("0 to {MAX_LATENESS_SECONDS} s");
+    (!inside).then(|| context.finding("quote.late", Severity::Error, observed, threshold))
+}
+
+/// A price that is no multiple of the tick.
+fn off_tick(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let off = |price: &f64| {
+        let ticks = price / context.tick;
+        (ticks - ticks.round()).abs() > TICK_TOLERANCE * ticks.abs().max(1.0)
+    };
+    let price = [quote.bid, quote.ask, quote.last].into_iter().flatten().find(off)?;
+    let threshold = format!("a multiple of {}", context.tick);
+    Some(context.finding("quote.off_tick", Severity::Warn, format!("price {price}"), threshold))
+}
+
+/// Bid and ask came, but no last trade: the row has no changes.
+fn without_last(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let threshold = "a last trade".to_owned();
+    quote.last.is_none().then(|| context.finding("quote.no_last", Severity::Warn, "no last trade".to_owned(), threshold))
+}
+
+/// The gateway's expiry differs from the exchange's rule; the gateway's is used.
+#[must_use]
+pub fn check_expiry(symbol: &Symbol, slot: Slot, stated: NaiveDate, by_rule: Option<NaiveDate>) -> Option<Finding> {
+    Some(Finding {
+        check: "contract.expiry",
+        severity: Severity::Warn,
+        symbol: symbol.clone(),
+        timestamp: slot,
+        observed: format!("the gateway says {stated}"),
+        threshold: format!("{} by the third-Friday rule", by_rule?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::parse_instant;
+
+    fn slot() -> Slot {
+        Slot::at(parse_instant("2026-11-18 12:00").expect("New York time")).expect("on the grid")
+    }
+
+    fn checks_of(change: impl FnOnce(&mut Quote)) -> Vec<(&'static str, Severity)> {
+        let now = slot().instant() + TimeDelta::seconds(10);
+        let mut quote = Quote { bid: Some(6000.0), ask: Some(6000.25), last: Some(6000.25), ..Quote::empty(now) };
+        quote.last_trade_at = Some(now);
+        change(&mut quote);
+        let symbol = "ES".parse().expect("a symbol");
+        let stale_after = TimeDelta::seconds(300);
+        let context = QuoteContext { symbol: &symbol, slot: slot(), tick: 0.25, stale_after };
+        check_quote(&context, &quote).into_iter().map(|f| (f.check, f.severity)).collect()
+    }
+
+    #[test]
+    fn a_sound_quote_passes_every_check() {
+        assert_eq!(checks_of(|_| {}), []);
+    }
+
+    #[test]
+    fn a_crossed_quote_is_an_error_and_a_locked_one_a_warning() {
+        assert_eq!(checks_of(|q| q.bid = Some(6000.5)), [("quote.crossed", Severity::Error)]);
+        assert_eq!(checks_of(|q| q.bid = q.ask), [("quote.crossed", Severity::Warn)]);
+    }
+
+    #[test]
+    fn a_last_trade_older_than_the_limit_is_stale() {
+        let age = |seconds| checks_of(|q| q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(seconds)));
+        assert_eq!(age(300), []);
+        assert_eq!(age(301), [("quote.stale", Severity::Error)]);
+    }
+
+    #[test]
+    fn a_quote_belongs_to_its_slot_for_a_minute() {
+        let at = |seconds| {
+            checks_of(|q| {
+                q.quoted_at = slot().instant() + TimeDelta::seconds(seconds);
+                q.last_trade_at = None;
+            })
+        };
+        assert_eq!((at(60), at(61)), (vec![], vec![("quote.late", Severity::Error)]));
+        assert_eq!(at(-1), [("quote.late", Severity::Error)], "a quote of before the slot");
+    }
+
+    #[test]
+    fn an_off_tick_price_is_told_and_a_tenth_is_on_the_grid() {
+        assert_eq!(checks_of(|q| q.last = Some(6000.1)), [("quote.off_tick", Severity::Warn)]);
+        let symbol = "RTY".parse().expect("a symbol");
+        let context = QuoteContext { symbol: &symbol, slot: slot(), tick: 0.1, stale_after: TimeDelta::seconds(300) };
+        let quote = Quote { last: Some(2_345.7), ..Quote::empty(slot().instant()) };
+        assert!(check_quote(&context, &quote).is_empty());
+    }
+
+    #[test]
+    fn a_missing_last_trade_is_told() {
+        assert_eq!(checks_of(|q| q.last = None), [("quote.no_last", Severity::Warn)]);
+    }
+}

@@ -8,7 +8,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use crate::market::GatewayKind;
 
 use super::commit::{self, MAX_ROUNDS};
-use super::row::{Key, Row};
+use super::row::{Key, Row, encoded};
 use super::session::Reach;
 use super::table::TableHandle;
 use super::view::TableView;
@@ -51,7 +51,7 @@ pub(super) async fn append<R: Row>(
 
 /// One append to the snapshot; the inner error is the commit's.
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    let batch = R::encode(rows).map_err(|error| LakeError::storage("append to", view.path(), error))?;
+    let batch = encoded(rows)?;
     let properties = commit::properties(view).await?;
     let session = Arc::new(view.sessions().of(Reach::Tight).state());
     let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Append).with_session_state(session);

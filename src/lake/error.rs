@@ -188,6 +188,17 @@ pub enum LakeError {
         /// What is wrong with the value.
         reason: String,
     },
+    /// Rows cannot be put into the table's columns.
+    #[error(
+        "rows for {table} do not fit its columns: nothing was written; this is a fault of the program, please report it"
+    )]
+    Unfit {
+        /// The table.
+        table: TableName,
+        /// What does not fit.
+        #[source]
+        source: Cause,
+    },
     /// A table could not be read or written.
     #[error("cannot {operation} the table {}: check the disk, then rerun", path.display())]
     Storage {
@@ -216,9 +227,11 @@ impl LakeError {
             | Self::OtherColumns { .. }
             | Self::Unwritable { .. }
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
-            Self::Vanished { .. } | Self::NoSpace { .. } | Self::Corrupt { .. } | Self::Storage { .. } => {
-                LakeErrorClass::Storage
-            }
+            Self::Vanished { .. }
+            | Self::NoSpace { .. }
+            | Self::Corrupt { .. }
+            | Self::Unfit { .. }
+            | Self::Storage { .. } => LakeErrorClass::Storage,
             Self::Conflict { .. } => LakeErrorClass::Conflict,
             Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => {
                 LakeErrorClass::Missing
@@ -273,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_found_through_the_chain() {
-        let full = io::Error::new(io::ErrorKind::Other, io::Error::from(io::ErrorKind::StorageFull));
+        let full = io::Error::other(io::Error::from(io::ErrorKind::StorageFull));
         let error = classified(full);
         assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
         assert!(error.to_string().starts_with("no space left for /lake/futures_snapshots"), "{error}");

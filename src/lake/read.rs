@@ -279,7 +279,10 @@ mod tests {
         let lake = lake(folder.path());
         lake.append_spot(&[spot_row("SPY", slot(1)), spot_row("QQQ", slot(1))]).await.expect("written");
         let new = SpotSnapshot { last: Some(1.0), ..spot_row("SPY", slot(1)) };
-        assert_eq!(lake.replace_spot(&[new.clone()]).await.expect("replaced").old, [spot_row("SPY", slot(1))]);
+        assert_eq!(
+            lake.replace_spot(std::slice::from_ref(&new)).await.expect("replaced").old,
+            [spot_row("SPY", slot(1))]
+        );
         assert_eq!(lake.latest_spot(&symbol("SPY")).await.expect("readable"), Some(new));
         assert_eq!(lake.spot_keys(&range(&["SPY", "QQQ"], 0, 9)).await.expect("keys").len(), 2);
         assert!(lake.futures_keys(&range(&["SPY"], 0, 9)).await.expect("keys").is_empty());

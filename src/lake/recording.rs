@@ -50,8 +50,11 @@ pub(super) struct Journal(Mutex<Vec<String>>);
 impl Journal {
     fn note(&self, what: &str, path: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let name = if name.starts_with("part-") { "DATA".to_owned() } else { name.trim_start_matches('0').to_owned() };
-        let name = if name.ends_with(".tmp") { "STAGED".to_owned() } else { name };
+        let name = match name.rsplit_once('.') {
+            Some((_, "tmp")) => "STAGED",
+            _ if name.starts_with("part-") => "DATA",
+            _ => name.trim_start_matches('0'),
+        };
         self.0.lock().expect("no panic").push(format!("{what} {name}"));
     }
 

@@ -12,8 +12,7 @@ use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
 
 use super::commit::{self, MAX_ROUNDS};
-use super::error::Cause;
-use super::row::{Row, sorted};
+use super::row::{Row, encoded, sorted};
 use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
 use super::view::TableView;
@@ -28,7 +27,7 @@ pub(super) async fn replace<R: Row>(
     for _ in 0..MAX_ROUNDS {
         let view = handle.newest_or_new(kind).await?;
         let old = sorted(view.present(rows).await?);
-        if is_same(&view, &old, rows)? {
+        if is_same(&old, rows)? {
             return Ok(Replaced { written: 0, old: Vec::new(), version: None });
         }
         match write(&view, rows).await? {
@@ -42,7 +41,7 @@ pub(super) async fn replace<R: Row>(
                 let failed = LakeError::storage("replace rows of", view.path(), error);
                 let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
                 let Ok(now) = view.present(rows).await else { return Err(failed) };
-                if !is_same(&view, &sorted(now), rows)? {
+                if !is_same(&sorted(now), rows)? {
                     return Err(failed);
                 }
                 tracing::warn!(table = %R::TABLE, error = %failed, "the rows were replaced, but work after the commit failed");
@@ -54,20 +53,15 @@ pub(super) async fn replace<R: Row>(
 }
 
 /// Whether two lists of rows, both in order of their keys, would be stored as the same.
-fn is_same<R: Row>(view: &TableView, stored: &[R], rows: &[&R]) -> Result<bool, LakeError> {
-    if stored.len() != rows.len() {
-        return Ok(false);
-    }
-    let encoded =
-        |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
-    Ok(encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
+fn is_same<R: Row>(stored: &[R], rows: &[&R]) -> Result<bool, LakeError> {
+    Ok(stored.len() == rows.len() && encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
 }
 
 /// One overwrite of exactly these keys on the snapshot; the inner error is the commit's.
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    let failed = |error: Cause| LakeError::storage("replace rows of", view.path(), error);
-    let batch = R::encode(rows).map_err(|error| failed(error.into()))?;
-    let keys = exact_keys(rows).ok_or_else(|| failed("there are no rows".into()))?;
+    // Without a key to replace the library would replace the whole table.
+    let no_rows = || LakeError::Unfit { table: R::TABLE, source: "there are none".into() };
+    let (keys, batch) = (exact_keys(rows).ok_or_else(no_rows)?, encoded(rows)?);
     let properties = commit::properties(view).await?;
     let session = Arc::new(view.sessions().of(Reach::Wide).state());
     let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Overwrite).with_replace_where(keys);

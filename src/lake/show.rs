@@ -6,10 +6,11 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::prelude::{Expr, lit};
 
-use crate::market::Symbol;
+use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 
 use super::columns::date_of;
 use super::read::{AsOf, explained, view_as_of};
+use super::row::{Row, encoded};
 use super::schema;
 use super::session::{Reach, from_instant, of_symbols, to_instant};
 use super::table::TableHandle;
@@ -81,6 +82,39 @@ pub enum Value {
     Date(NaiveDate),
 }
 
+impl Rows {
+    /// Rows of futures as the table would show them.
+    ///
+    /// # Errors
+    /// Where they do not fit the table's columns.
+    pub fn of_futures(rows: &[FuturesSnapshot]) -> Result<Self, LakeError> {
+        Self::of(rows)
+    }
+
+    /// Rows of ETFs as the table would show them.
+    ///
+    /// # Errors
+    /// As [`Rows::of_futures`].
+    pub fn of_spot(rows: &[SpotSnapshot]) -> Result<Self, LakeError> {
+        Self::of(rows)
+    }
+
+    fn of<R: Row>(rows: &[R]) -> Result<Self, LakeError> {
+        Ok(Self::ordered(R::TABLE, &[encoded(&rows.iter().collect::<Vec<_>>())?]))
+    }
+
+    fn ordered(table: TableName, batches: &[RecordBatch]) -> Self {
+        let own = || {
+            let specs = schema::columns(table).iter();
+            specs.map(|spec| Column { name: spec.name.to_owned(), kind: spec.kind }).collect()
+        };
+        let columns = batches.first().map_or_else(own, columns_of);
+        let mut rows: Vec<Vec<Value>> = batches.iter().flat_map(values_of).collect();
+        rows.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+        Self { columns, rows }
+    }
+}
+
 impl RowQuery {
     fn filter(&self) -> Expr {
         let symbol = self.symbol.as_ref().map(|symbol| of_symbols([symbol]));
@@ -95,21 +129,14 @@ pub(super) async fn rows(
     table: TableName,
     query: &RowQuery,
 ) -> Result<Rows, LakeError> {
-    let own =
-        schema::columns(table).iter().map(|spec| Column { name: spec.name.to_owned(), kind: spec.kind }).collect();
-    let Some((view, captured)) = view_as_of(handle, &query.as_of).await? else {
-        return Ok(Rows { columns: own, rows: Vec::new() });
-    };
+    let Some((view, captured)) = view_as_of(handle, &query.as_of).await? else { return Ok(Rows::ordered(table, &[])) };
     let filter = captured.into_iter().fold(query.filter(), Expr::and);
     let scan = Scan { newest: query.last, ..Scan::of(Reach::Wide, filter) };
     let batches = view.scan(scan).await.map_err(|error| explained(error, table, &query.as_of))?;
-    let columns = batches.first().map_or(own, |batch| columns_of(batch));
-    let mut rows: Vec<Vec<Value>> = batches.iter().flat_map(values_of).collect();
-    // Symbol and timestamp come first in every table here.
-    rows.sort_by(|a, b| order_of(a).partial_cmp(&order_of(b)).unwrap_or(std::cmp::Ordering::Equal));
-    Ok(Rows { columns, rows })
+    Ok(Rows::ordered(table, &batches))
 }
 
+/// By instant, then symbol: the first of their kinds in every table here.
 fn order_of(row: &[Value]) -> (Option<DateTime<Utc>>, Option<&str>) {
     let at = row.iter().find_map(|value| if let Value::Timestamp(at) = value { Some(*at) } else { None });
     let text = row.iter().find_map(|value| if let Value::Text(text) = value { Some(text.as_str()) } else { None });
@@ -178,6 +205,7 @@ mod tests {
         }
         let query = RowQuery { last: Some(4), to: Some(slot(3).instant()), ..RowQuery::default() };
         let shown = lake.rows(TableName::FuturesSnapshots, &query).await.expect("rows");
+        assert_eq!(Rows::of_futures(&futures_of(slot(3))).expect("rows").rows, shown.rows[1..]);
         let keys: Vec<_> = shown.rows.iter().map(|row| (row[1].clone(), row[0].clone())).collect();
         let key = |number, name: &str| (Value::Timestamp(slot(number).instant()), Value::Text(name.to_owned()));
         assert_eq!(keys, [key(2, "RTY"), key(3, "ES"), key(3, "NQ"), key(3, "RTY")]);

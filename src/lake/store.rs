@@ -173,7 +173,7 @@ impl Flusher {
     }
 
     async fn flush_file(&self, at: &Path) -> Result<()> {
-        self.run(at, |disk, path| disk.flush_file(path)).await
+        self.run(at, Disk::flush_file).await
     }
 
     async fn flush_folder_of(&self, at: &Path) -> Result<()> {

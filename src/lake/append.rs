@@ -1,15 +1,18 @@
 //! Adding rows, each key once, whoever writes: look what is absent, then append it on that same snapshot.
 
+use std::sync::Arc;
+
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError};
 
+use crate::market::GatewayKind;
+
 use super::commit::{self, MAX_ROUNDS};
-use super::row::{Key, Row};
+use super::row::{Key, Row, encoded};
 use super::session::Reach;
 use super::table::TableHandle;
 use super::view::TableView;
 use super::{LakeError, Written};
-use crate::market::GatewayKind;
 
 /// Adds the rows whose keys are absent. They come in the order of their keys, each key once.
 pub(super) async fn append<R: Row>(
@@ -33,12 +36,8 @@ pub(super) async fn append<R: Row>(
             Err(error) => {
                 // The commit may stand all the same: the error can come from the work after it. Never repeat it blindly.
                 let failed = LakeError::storage("append to", view.path(), error);
-                let Ok(view) = handle.newest_or_new(kind).await else {
-                    return Err(failed);
-                };
-                let Ok(still_absent) = view.absent(rows).await else {
-                    return Err(failed);
-                };
+                let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
+                let Ok(still_absent) = view.absent(rows).await else { return Err(failed) };
                 if !still_absent.is_empty() {
                     return Err(failed);
                 }
@@ -47,34 +46,21 @@ pub(super) async fn append<R: Row>(
             }
         }
     }
-    Err(LakeError::Conflict {
-        table: R::TABLE,
-        rounds: MAX_ROUNDS,
-    })
+    Err(LakeError::Conflict { table: R::TABLE, rounds: MAX_ROUNDS })
 }
 
 /// One append to the snapshot; the inner error is the commit's.
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    let batch = R::encode(rows).map_err(|error| LakeError::storage("append to", view.path(), error))?;
+    let batch = encoded(rows)?;
     let properties = commit::properties(view).await?;
-    let session = std::sync::Arc::new(view.sessions().of(Reach::Tight).state());
-    let write = view
-        .table()
-        .clone()
-        .write([batch])
-        .with_save_mode(SaveMode::Append)
-        .with_session_state(session);
-    Ok(write.with_commit_properties(properties).await)
+    let session = Arc::new(view.sessions().of(Reach::Tight).state());
+    let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Append).with_session_state(session);
+    Ok(write.with_writer_properties(commit::file_properties()).with_commit_properties(properties).await)
 }
 
 fn written<R: Row>(rows: &[&R], added: &[&R], version: Option<u64>) -> Written {
     let added_keys: Vec<Key> = added.iter().map(|row| row.key()).collect();
-    Written {
-        added: added.len(),
-        present: rows.len() - added.len(),
-        version,
-        added_keys,
-    }
+    Written { added: added.len(), present: rows.len() - added.len(), version, added_keys }
 }
 
 #[cfg(test)]
@@ -83,36 +69,19 @@ mod tests {
 
     use super::*;
     use crate::lake::fixtures::{futures_of, futures_row, lake, slot, symbol};
-    use crate::lake::{KeyRange, Lake};
+    use crate::lake::recording::{Fault, lake_on, recorded};
+    use crate::lake::{AsOf, KeyRange, Lake};
     use crate::market::FuturesSnapshot;
 
     async fn num_files(lake: &Lake) -> (u64, usize) {
-        let view = lake
-            .shared
-            .futures
-            .lock()
-            .await
-            .newest()
-            .await
-            .expect("readable")
-            .expect("a table");
-        (
-            view.version(),
-            view.table().snapshot().expect("loaded").log_data().num_files(),
-        )
+        let view = lake.shared.futures.lock().await.newest().await.expect("readable").expect("a table");
+        (view.version(), view.table().snapshot().expect("loaded").log_data().num_files())
     }
 
     async fn num_rows(lake: &Lake) -> usize {
         let symbols = ["ES", "NQ", "RTY"].map(symbol).to_vec();
-        let range = KeyRange {
-            symbols,
-            from: slot(0).instant(),
-            to: slot(10_000).instant(),
-        };
-        lake.futures(&range, &crate::lake::AsOf::Latest)
-            .await
-            .expect("rows")
-            .len()
+        let range = KeyRange { symbols, from: slot(0).instant(), to: slot(10_000).instant() };
+        lake.futures(&range, &AsOf::Latest).await.expect("rows").len()
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -131,16 +100,11 @@ mod tests {
     async fn only_the_keys_that_are_absent_are_added() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        lake.append_futures(&[futures_row("ES", slot(1)), futures_row("ES", slot(3))])
-            .await
-            .expect("written");
+        lake.append_futures(&[futures_row("ES", slot(1)), futures_row("ES", slot(3))]).await.expect("written");
         let batch = [futures_of(slot(1)), futures_of(slot(2)), futures_of(slot(3))].concat();
         let written = lake.append_futures(&batch).await.expect("written");
         assert_eq!((written.added, written.present), (7, 2));
-        assert!(
-            written.added_keys.contains(&(symbol("ES"), slot(2))),
-            "a backfilled slot goes between others"
-        );
+        assert!(written.added_keys.contains(&(symbol("ES"), slot(2))), "a backfilled slot goes between others");
         assert!(!written.added_keys.contains(&(symbol("ES"), slot(3))));
         assert_eq!(num_rows(&lake).await, 9);
     }
@@ -149,19 +113,10 @@ mod tests {
     async fn of_two_rows_with_one_key_the_first_counts() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        let second = FuturesSnapshot {
-            last: Some(1.0),
-            ..futures_row("ES", slot(1))
-        };
-        let written = lake
-            .append_futures(&[futures_row("ES", slot(1)), second])
-            .await
-            .expect("written");
+        let second = FuturesSnapshot { last: Some(1.0), ..futures_row("ES", slot(1)) };
+        let written = lake.append_futures(&[futures_row("ES", slot(1)), second]).await.expect("written");
         assert_eq!((written.added, written.present), (1, 1));
-        assert_eq!(
-            lake.latest_futures(&symbol("ES")).await.expect("readable"),
-            Some(futures_row("ES", slot(1)))
-        );
+        assert_eq!(lake.latest_futures(&symbol("ES")).await.expect("readable"), Some(futures_row("ES", slot(1))));
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -169,21 +124,10 @@ mod tests {
         let folder = tempdir().expect("a folder");
         let (one, other) = (lake(folder.path()), lake(folder.path()));
         one.append_futures(&futures_of(slot(1))).await.expect("written");
-        let view = other
-            .shared
-            .futures
-            .lock()
-            .await
-            .newest()
-            .await
-            .expect("readable")
-            .expect("a table");
+        let view = other.shared.futures.lock().await.newest().await.expect("readable").expect("a table");
         one.append_futures(&futures_of(slot(2))).await.expect("written");
         let rows = futures_of(slot(2));
-        let lost = write(&view, &rows.iter().collect::<Vec<_>>())
-            .await
-            .expect("encoded")
-            .expect_err("too late");
+        let lost = write(&view, &rows.iter().collect::<Vec<_>>()).await.expect("encoded").expect_err("too late");
         assert!(commit::is_lost_race(&lost), "{lost:?}");
         let again = other.append_futures(&rows).await.expect("looks again");
         assert_eq!((again.added, again.present), (0, 3));
@@ -196,11 +140,7 @@ mod tests {
         let writer = |lake: Lake| async move {
             let mut added = 0;
             for number in 0..8 {
-                added += lake
-                    .append_futures(&futures_of(slot(number)))
-                    .await
-                    .expect("written")
-                    .added;
+                added += lake.append_futures(&futures_of(slot(number))).await.expect("written").added;
             }
             added
         };
@@ -214,21 +154,27 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn an_error_after_the_commit_is_no_error() {
+        let folder = tempdir().expect("a folder");
+        let (store, _) = recorded(Fault::Store("checkpoint"));
+        let lake = lake_on(folder.path(), store);
+        for number in 0..50 {
+            let written = lake.append_futures(&[futures_row("ES", slot(number))]).await.expect("stored");
+            assert_eq!((written.added, written.version), (1, u64::try_from(number + 1).ok()), "slot {number}");
+        }
+        assert_eq!(num_rows(&lake).await, 50);
+        assert!(!lake.root().join("futures_snapshots/_delta_log/_last_checkpoint").exists(), "the fault did happen");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_handle_survives_checkpoints() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
         for number in 0..104 {
-            let written = lake
-                .append_futures(&[futures_row("ES", slot(number))])
-                .await
-                .expect("written");
+            let written = lake.append_futures(&[futures_row("ES", slot(number))]).await.expect("written");
             assert_eq!(written.added, 1, "slot {number}");
         }
         assert_eq!(num_rows(&lake).await, 104);
-        assert!(
-            lake.root()
-                .join("futures_snapshots/_delta_log/_last_checkpoint")
-                .exists()
-        );
+        assert!(lake.root().join("futures_snapshots/_delta_log/_last_checkpoint").exists());
     }
 }

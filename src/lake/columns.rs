@@ -60,11 +60,7 @@ impl<'a> Columns<'a> {
             column: name,
             reason: "it is absent or of another type".to_owned(),
         })?;
-        Ok(Column {
-            table: self.table,
-            name,
-            array,
-        })
+        Ok(Column { table: self.table, name, array })
     }
 }
 
@@ -77,16 +73,12 @@ pub(super) struct Column<'a, A> {
 }
 
 impl<A> Column<'_, A> {
-    fn corrupt(&self, reason: impl ToString) -> LakeError {
-        LakeError::Corrupt {
-            table: self.table,
-            column: self.name,
-            reason: reason.to_string(),
-        }
+    fn corrupt(&self, reason: &impl ToString) -> LakeError {
+        LakeError::Corrupt { table: self.table, column: self.name, reason: reason.to_string() }
     }
 
     fn required<V>(&self, value: Option<V>) -> Result<V, LakeError> {
-        value.ok_or_else(|| self.corrupt("it is null"))
+        value.ok_or_else(|| self.corrupt(&"it is null"))
     }
 }
 
@@ -97,9 +89,7 @@ impl<'a> Column<'a, StringArray> {
 
     /// The text as a value of the program.
     pub(super) fn parsed<V: FromStr<Err: ToString>>(&self, row: usize) -> Result<V, LakeError> {
-        self.text(row)?
-            .parse()
-            .map_err(|error: V::Err| self.corrupt(error.to_string()))
+        self.text(row)?.parse().map_err(|error: V::Err| self.corrupt(&error))
     }
 
     pub(super) fn symbol(&self, row: usize) -> Result<Symbol, LakeError> {
@@ -129,25 +119,25 @@ impl Column<'_, Int64Array> {
     /// A required number as a narrower type.
     pub(super) fn narrow<V: TryFrom<i64, Error: ToString>>(&self, row: usize) -> Result<V, LakeError> {
         let value = self.required(self.integer(row))?;
-        V::try_from(value).map_err(|error| self.corrupt(error.to_string()))
+        V::try_from(value).map_err(|error| self.corrupt(&error))
     }
 }
 
 impl Column<'_, TimestampMicrosecondArray> {
     pub(super) fn instant(&self, row: usize) -> Result<DateTime<Utc>, LakeError> {
         let micros = self.required(self.array.is_valid(row).then(|| self.array.value(row)))?;
-        DateTime::from_timestamp_micros(micros).ok_or_else(|| self.corrupt("it is no instant"))
+        DateTime::from_timestamp_micros(micros).ok_or_else(|| self.corrupt(&"it is no instant"))
     }
 
     pub(super) fn slot(&self, row: usize) -> Result<Slot, LakeError> {
-        Slot::at(self.instant(row)?).map_err(|error| self.corrupt(error))
+        Slot::at(self.instant(row)?).map_err(|error| self.corrupt(&error))
     }
 }
 
 impl Column<'_, Date32Array> {
     pub(super) fn date(&self, row: usize) -> Result<NaiveDate, LakeError> {
         let days = self.required(self.array.is_valid(row).then(|| self.array.value(row)))?;
-        date_of(days).ok_or_else(|| self.corrupt("it is no date"))
+        date_of(days).ok_or_else(|| self.corrupt(&"it is no date"))
     }
 }
 
@@ -173,10 +163,7 @@ pub(super) fn plain(table: TableName, batch: &RecordBatch) -> Result<RecordBatch
     let named = schema.fields().iter().zip(batch.columns());
     let cast = named.map(|(field, array)| {
         let spec = columns(table).iter().find(|spec| spec.name == field.name());
-        let wanted = spec.map_or_else(
-            || field.data_type().clone(),
-            |spec| super::schema::arrow_type(spec.kind),
-        );
+        let wanted = spec.map_or_else(|| field.data_type().clone(), |spec| super::schema::arrow_type(spec.kind));
         Ok((field.name().clone(), arrow::compute::cast(array, &wanted)?))
     });
     RecordBatch::try_from_iter(cast.collect::<Result<Vec<_>, arrow::error::ArrowError>>()?)

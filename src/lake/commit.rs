@@ -5,6 +5,8 @@ use std::time::Duration;
 use deltalake::DeltaTableError;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitConflictError, CommitProperties, TransactionError};
+use deltalake::parquet::basic::Compression;
+use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use uuid::Uuid;
 
 use super::LakeError;
@@ -19,7 +21,7 @@ pub(super) const MAX_ROUNDS: u32 = 20;
 /// Longest pause after a lost round, in milliseconds.
 const MAX_PAUSE_MS: u128 = 25;
 
-/// The properties of a commit decided on this snapshot.
+/// The properties of a commit that is decided on this snapshot.
 pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, LakeError> {
     let table = view.table();
     let snapshot = table
@@ -34,6 +36,17 @@ pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, Lak
         // Else each commit lists the whole log to look for expired entries; maintenance cleans it.
         .with_cleanup_expired_logs(Some(false));
     Ok(properties)
+}
+
+/// How a data file of an append is written. It holds a row or two until the next compaction, so dictionaries and
+/// statistics of every column would be most of it; the instant alone skips files.
+pub(super) fn file_properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_statistics_enabled("timestamp".into(), EnabledStatistics::Chunk)
+        .build()
 }
 
 /// Whether the error only says that another writer was first.

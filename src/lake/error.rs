@@ -10,8 +10,8 @@ use crate::market::GatewayKind;
 
 use super::TableName;
 
-/// The number by which Unix systems name a full disk, for layers that hand on an error's text only.
-const ENOSPC: &str = "os error 28";
+/// How the standard library ends the text of a system's error, for layers that hand on the text only.
+const OS_ERROR: &str = "(os error ";
 
 /// An error of the layers below, kept as the cause only.
 pub(super) type Cause = Box<dyn Error + Send + Sync + 'static>;
@@ -99,6 +99,18 @@ pub enum LakeError {
         /// The folder.
         path: PathBuf,
     },
+    /// A table this process has seen is not there any more.
+    #[error("the table {} is gone: mount its disk or move it back; to begin a new one, restart", path.display())]
+    Vanished {
+        /// Folder of the table.
+        path: PathBuf,
+    },
+    /// The lake's folder is a file.
+    #[error("{} is a file, not a folder: give lake.uri another path or move the file away", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// The table has other columns than this program writes.
     #[error("the table {} has other columns: {difference}; give lake.uri another folder", path.display())]
     OtherColumns {
@@ -176,6 +188,17 @@ pub enum LakeError {
         /// What is wrong with the value.
         reason: String,
     },
+    /// Rows cannot be put into the table's columns.
+    #[error(
+        "rows for {table} do not fit its columns: nothing was written; this is a fault of the program, please report it"
+    )]
+    Unfit {
+        /// The table.
+        table: TableName,
+        /// What does not fit.
+        #[source]
+        source: Cause,
+    },
     /// A table could not be read or written.
     #[error("cannot {operation} the table {}: check the disk, then rerun", path.display())]
     Storage {
@@ -200,10 +223,15 @@ impl LakeError {
             | Self::ForeignRow { .. }
             | Self::Unbound { .. }
             | Self::NotATable { .. }
+            | Self::NotAFolder { .. }
             | Self::OtherColumns { .. }
             | Self::Unwritable { .. }
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
-            Self::NoSpace { .. } | Self::Corrupt { .. } | Self::Storage { .. } => LakeErrorClass::Storage,
+            Self::Vanished { .. }
+            | Self::NoSpace { .. }
+            | Self::Corrupt { .. }
+            | Self::Unfit { .. }
+            | Self::Storage { .. } => LakeErrorClass::Storage,
             Self::Conflict { .. } => LakeErrorClass::Conflict,
             Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => {
                 LakeErrorClass::Missing
@@ -219,11 +247,8 @@ impl LakeError {
             Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) if operation != "read" => {
                 Self::Unwritable { path, source }
             }
-            _ => Self::Storage {
-                operation,
-                path,
-                source,
-            },
+            Some(io::ErrorKind::NotADirectory) => Self::NotAFolder { path },
+            _ => Self::Storage { operation, path, source },
         }
     }
 }
@@ -237,12 +262,18 @@ pub(super) fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
             let inner = io.get_ref().and_then(|inner| io_kind(inner));
             return Some(inner.unwrap_or_else(|| io.kind()));
         }
-        if error.source().is_none() && error.to_string().contains(ENOSPC) {
-            return Some(io::ErrorKind::StorageFull);
+        if error.source().is_none() {
+            return kind_in_text(&error.to_string());
         }
         next = error.source();
     }
     None
+}
+
+fn kind_in_text(text: &str) -> Option<io::ErrorKind> {
+    let (_, number) = text.rsplit_once(OS_ERROR)?;
+    let (number, _) = number.split_once(')')?;
+    Some(io::Error::from_raw_os_error(number.parse().ok()?).kind())
 }
 
 #[cfg(test)]
@@ -255,20 +286,12 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_found_through_the_chain() {
-        let full = io::Error::new(io::ErrorKind::Other, io::Error::from(io::ErrorKind::StorageFull));
+        let full = io::Error::other(io::Error::from(io::ErrorKind::StorageFull));
         let error = classified(full);
         assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
-        assert!(
-            error
-                .to_string()
-                .starts_with("no space left for /lake/futures_snapshots"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("no space left for /lake/futures_snapshots"), "{error}");
         assert_eq!(error.class(), LakeErrorClass::Storage);
-        assert!(matches!(
-            classified("writing: No space left on device (os error 28)"),
-            LakeError::NoSpace { .. }
-        ));
+        assert!(matches!(classified("writing: No space left on device (os error 28)"), LakeError::NoSpace { .. }));
     }
 
     #[test]
@@ -281,13 +304,7 @@ mod tests {
     #[test]
     fn anything_else_keeps_its_cause_out_of_the_message() {
         let error = classified("the dog ate it");
-        assert_eq!(
-            error.to_string(),
-            "cannot append to the table /lake/futures_snapshots: check the disk, then rerun"
-        );
-        assert_eq!(
-            error.source().map(ToString::to_string),
-            Some("the dog ate it".to_owned())
-        );
+        assert_eq!(error.to_string(), "cannot append to the table /lake/futures_snapshots: check the disk, then rerun");
+        assert_eq!(error.source().map(ToString::to_string), Some("the dog ate it".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
 //! The folder of a table or a lake before anything is opened: what is in it, and to which gateway it is bound.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use deltalake::logstore::ObjectStoreRef;
@@ -26,24 +26,23 @@ pub(super) enum Presence {
 
 /// Looks into a folder. A log without a commit, as a crash before the first one leaves it, counts as nothing.
 pub(super) fn presence(path: &Path) -> io::Result<Presence> {
-    let committed = |name: &Path| {
-        name.extension()
-            .is_some_and(|extension| extension == "json" || extension == "parquet")
-    };
-    match entries(&path.join("_delta_log"))? {
-        Some(log) if log.iter().any(|entry| committed(entry)) => Ok(Presence::Table),
-        Some(_) => Ok(Presence::Absent),
-        None if entries(path)?.is_none_or(|found| found.is_empty()) => Ok(Presence::Absent),
-        None => Ok(Presence::Other),
+    let is_commit =
+        |name: &Path| name.extension().is_some_and(|extension| extension == "json" || extension == "parquet");
+    if let Some(log) = entries(&path.join("_delta_log"))? {
+        for entry in log {
+            if is_commit(&entry?.path()) {
+                return Ok(Presence::Table);
+            }
+        }
+        return Ok(Presence::Absent);
     }
+    let is_empty = entries(path)?.is_none_or(|mut found| found.next().is_none());
+    Ok(if is_empty { Presence::Absent } else { Presence::Other })
 }
 
-fn entries(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+fn entries(path: &Path) -> io::Result<Option<std::fs::ReadDir>> {
     match std::fs::read_dir(path) {
-        Ok(found) => found
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<_>>()
-            .map(Some),
+        Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -63,10 +62,7 @@ pub(super) async fn load(path: &Path, store: ObjectStoreRef, version: Option<u64
 /// A table in a folder, not loaded yet.
 pub(super) fn unloaded(path: &Path, store: ObjectStoreRef) -> Result<DeltaTable, LakeError> {
     let failed = |source| LakeError::storage("open", path, source);
-    builder(path, store)
-        .map_err(failed)?
-        .build()
-        .map_err(|error| failed(error.into()))
+    builder(path, store).map_err(failed)?.build().map_err(|error| failed(error.into()))
 }
 
 fn builder(path: &Path, store: ObjectStoreRef) -> Result<DeltaTableBuilder, super::error::Cause> {
@@ -76,38 +72,22 @@ fn builder(path: &Path, store: ObjectStoreRef) -> Result<DeltaTableBuilder, supe
 
 /// The kind of gateway a table is bound to.
 pub(super) fn bound_to(path: &Path, table: &DeltaTable) -> Result<GatewayKind, LakeError> {
-    let snapshot = table
-        .snapshot()
-        .map_err(|error| LakeError::storage("open", path, error))?;
-    let value = snapshot
-        .metadata()
-        .configuration()
-        .get(GATEWAY_PROPERTY)
-        .and_then(|kind| kind.parse().ok());
-    value.ok_or_else(|| LakeError::Unbound {
-        path: path.to_path_buf(),
-        property: GATEWAY_PROPERTY,
-    })
+    let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", path, error))?;
+    let value = snapshot.metadata().configuration().get(GATEWAY_PROPERTY).and_then(|kind| kind.parse().ok());
+    value.ok_or_else(|| LakeError::Unbound { path: path.to_path_buf(), property: GATEWAY_PROPERTY })
 }
 
 /// Refuses a table that is bound to another kind.
 pub(super) fn check_kind(path: &Path, table: &DeltaTable, wanted: GatewayKind) -> Result<(), LakeError> {
     let holds = bound_to(path, table)?;
-    if holds == wanted {
-        Ok(())
-    } else {
-        Err(LakeError::KindMismatch {
-            path: path.to_path_buf(),
-            holds,
-            wanted,
-        })
-    }
+    if holds == wanted { Ok(()) } else { Err(LakeError::KindMismatch { path: path.to_path_buf(), holds, wanted }) }
 }
 
 /// Refuses a lake in which any table, this program's or a later one's, is bound to another kind.
 pub(super) async fn check_lake(root: &Path, store: &ObjectStoreRef, wanted: GatewayKind) -> Result<(), LakeError> {
     let failed = |error: io::Error| LakeError::storage("open", root, error);
-    for path in entries(root).map_err(failed)?.unwrap_or_default() {
+    for entry in entries(root).map_err(failed)?.into_iter().flatten() {
+        let path = entry.map_err(failed)?.path();
         if path.is_dir() && presence(&path).map_err(failed)? == Presence::Table {
             check_kind(&path, &load(&path, Arc::clone(store), None).await?, wanted)?;
         }
@@ -127,36 +107,15 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_lake_of_one_kind_refuses_every_row_of_the_other() {
         let folder = tempdir().expect("a folder");
-        lake(folder.path())
-            .append_futures(&futures_of(slot(1)))
-            .await
-            .expect("written");
+        lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("written");
         let real = Lake::open(&config(folder.path()), GatewayKind::Ib).expect("a local folder");
-        let future = FuturesSnapshot {
-            gateway: GatewayKind::Ib,
-            ..futures_row("ES", slot(2))
-        };
-        let etf = SpotSnapshot {
-            gateway: GatewayKind::Ib,
-            ..spot_row("SPY", slot(2))
-        };
+        let future = FuturesSnapshot { gateway: GatewayKind::Ib, ..futures_row("ES", slot(2)) };
+        let etf = SpotSnapshot { gateway: GatewayKind::Ib, ..spot_row("SPY", slot(2)) };
         let error = real.append_futures(&[future]).await.expect_err("bound");
-        assert!(
-            matches!(
-                error,
-                LakeError::KindMismatch {
-                    holds: GatewayKind::Simulated,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, LakeError::KindMismatch { holds: GatewayKind::Simulated, .. }), "{error:?}");
         assert_eq!(error.class(), LakeErrorClass::Configuration);
         assert!(error.to_string().contains("holds simulated rows"), "{error}");
-        let error = real
-            .append_spot(&[etf])
-            .await
-            .expect_err("bound through the other table");
+        let error = real.append_spot(&[etf]).await.expect_err("bound through the other table");
         assert!(matches!(error, LakeError::KindMismatch { .. }), "{error:?}");
         assert!(!real.root().join("spot_snapshots").exists(), "nothing was made");
     }
@@ -164,21 +123,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_row_of_another_gateway_than_the_lakes_is_refused() {
         let folder = tempdir().expect("a folder");
-        let row = FuturesSnapshot {
-            gateway: GatewayKind::Ib,
-            ..futures_row("ES", slot(1))
-        };
+        let row = FuturesSnapshot { gateway: GatewayKind::Ib, ..futures_row("ES", slot(1)) };
         let error = lake(folder.path()).append_futures(&[row]).await.expect_err("foreign");
-        assert!(
-            matches!(
-                error,
-                LakeError::ForeignRow {
-                    row: GatewayKind::Ib,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, LakeError::ForeignRow { row: GatewayKind::Ib, .. }), "{error:?}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -187,10 +134,7 @@ mod tests {
         let table = folder.path().join("lake/futures_snapshots");
         std::fs::create_dir_all(&table).expect("made");
         std::fs::write(table.join("notes.txt"), "mine").expect("written");
-        let error = lake(folder.path())
-            .append_futures(&futures_of(slot(1)))
-            .await
-            .expect_err("no table");
+        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("no table");
         assert!(error.to_string().contains("is no Delta table"), "{error}");
         assert_eq!(error.class(), LakeErrorClass::Configuration);
     }
@@ -201,18 +145,17 @@ mod tests {
         let log = folder.path().join("lake/futures_snapshots/_delta_log");
         std::fs::create_dir_all(&log).expect("made");
         std::fs::write(log.join("00000000000000000000.json.1.tmp"), "").expect("written");
-        let written = lake(folder.path())
-            .append_futures(&futures_of(slot(1)))
-            .await
-            .expect("made anew");
+        let written = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("made anew");
         assert_eq!(written.added, 3);
     }
 
-    #[test]
-    fn a_file_in_place_of_the_table_is_an_error_and_not_an_empty_table() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_in_place_of_the_lake_is_told() {
         let folder = tempdir().expect("a folder");
-        let path = folder.path().join("futures_snapshots");
-        std::fs::write(&path, "a file").expect("written");
-        assert!(presence(&path).is_err());
+        std::fs::write(folder.path().join("lake"), "a file").expect("written");
+        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("a file");
+        assert!(matches!(error, LakeError::NotAFolder { .. }), "{error:?}");
+        let error = lake(folder.path()).prices(slot(0).instant(), slot(1).instant()).await.expect_err("a file");
+        assert!(matches!(error, LakeError::NotAFolder { .. }), "{error:?}");
     }
 }

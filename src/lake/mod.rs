@@ -4,7 +4,9 @@
 //! gateway, so that simulated rows never stand beside real ones. Writers, in this process or another, follow one
 //! protocol: look on one snapshot which keys are absent, append just those on that snapshot under a token all writers
 //! share, and begin again where another was first (`append.rs`). What a call reported as written survives a power cut
-//! (`store.rs`). Delta, DataFusion and arrow are used here and nowhere else, and none of their types leave.
+//! (`store.rs`). Delta, `DataFusion` and arrow are used here and nowhere else, and none of their types leave.
+//!
+//! The library blocks its thread while it writes a checkpoint, so a lake needs a runtime of several threads.
 
 mod append;
 mod columns;
@@ -17,6 +19,8 @@ mod fixtures;
 mod folder;
 mod futures;
 mod read;
+#[cfg(test)]
+mod recording;
 mod replace;
 mod row;
 mod schema;

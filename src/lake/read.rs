@@ -84,11 +84,7 @@ pub(super) fn explained(error: LakeError, table: TableName, as_of: &AsOf) -> Lak
         (LakeError::Storage { source, .. }, AsOf::Version(version))
             if io_kind(source.as_ref()) == Some(io::ErrorKind::NotFound) =>
         {
-            LakeError::VersionGone {
-                table,
-                version: *version,
-                source,
-            }
+            LakeError::VersionGone { table, version: *version, source }
         }
         (error, _) => error,
     }
@@ -99,12 +95,8 @@ pub(super) async fn keys(
     handle: &tokio::sync::Mutex<TableHandle>,
     range: &KeyRange,
 ) -> Result<BTreeSet<Key>, LakeError> {
-    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else {
-        return Ok(BTreeSet::new());
-    };
-    let Some(filter) = range.filter() else {
-        return Ok(BTreeSet::new());
-    };
+    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(BTreeSet::new()) };
+    let Some(filter) = range.filter() else { return Ok(BTreeSet::new()) };
     view.keys(Reach::Wide, filter).await
 }
 
@@ -114,17 +106,10 @@ pub(super) async fn rows<R: Row>(
     range: &KeyRange,
     as_of: &AsOf,
 ) -> Result<Vec<R>, LakeError> {
-    let Some((view, captured)) = view_as_of(handle, as_of).await? else {
-        return Ok(Vec::new());
-    };
-    let Some(filter) = range.filter() else {
-        return Ok(Vec::new());
-    };
+    let Some((view, captured)) = view_as_of(handle, as_of).await? else { return Ok(Vec::new()) };
+    let Some(filter) = range.filter() else { return Ok(Vec::new()) };
     let filter = captured.into_iter().fold(filter, Expr::and);
-    let rows = view
-        .rows(Reach::Wide, filter)
-        .await
-        .map_err(|error| explained(error, R::TABLE, as_of))?;
+    let rows = view.rows(Reach::Wide, filter).await.map_err(|error| explained(error, R::TABLE, as_of))?;
     Ok(sorted(rows))
 }
 
@@ -133,9 +118,7 @@ pub(super) async fn latest<R: Row>(
     handle: &tokio::sync::Mutex<TableHandle>,
     symbol: &Symbol,
 ) -> Result<Option<R>, LakeError> {
-    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else {
-        return Ok(None);
-    };
+    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(None) };
     let of_symbol = of_symbols([symbol]);
     let (reach, filter) = match view.newest()?.row(symbol) {
         NewestRow::Absent => return Ok(None),
@@ -151,22 +134,13 @@ pub(super) async fn prices(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<Vec<ContractPrice>, LakeError> {
-    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else {
-        return Ok(Vec::new());
-    };
+    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(Vec::new()) };
     let filter = between(from, to).and(col("last").is_not_null());
-    let scan = Scan {
-        columns: Some(PRICE_COLUMNS),
-        ..Scan::of(Reach::Wide, filter)
-    };
+    let scan = Scan { columns: Some(PRICE_COLUMNS), ..Scan::of(Reach::Wide, filter) };
     let mut prices = Vec::new();
     for batch in view.scan(scan).await? {
         let columns = Columns::new(view.name(), &batch);
-        let (symbol, at, last) = (
-            columns.texts("symbol")?,
-            columns.instants("timestamp")?,
-            columns.floats("last")?,
-        );
+        let (symbol, at, last) = (columns.texts("symbol")?, columns.instants("timestamp")?, columns.floats("last")?);
         let (contract, source) = (columns.texts("contract")?, columns.texts("source")?);
         for row in 0..batch.num_rows() {
             let Some(price) = last.float(row) else { continue };
@@ -174,10 +148,7 @@ pub(super) async fn prices(
                 symbol: symbol.symbol(row)?,
                 contract: contract.text(row)?.to_owned(),
                 source: source.source(row)?,
-                point: PricePoint {
-                    at: at.instant(row)?,
-                    price,
-                },
+                point: PricePoint { at: at.instant(row)?, price },
             });
         }
     }
@@ -196,11 +167,7 @@ mod tests {
 
     fn range(names: &[&str], from: i64, to: i64) -> KeyRange {
         let symbols = names.iter().map(|name| symbol(name)).collect();
-        KeyRange {
-            symbols,
-            from: slot(from).instant(),
-            to: slot(to).instant(),
-        }
+        KeyRange { symbols, from: slot(from).instant(), to: slot(to).instant() }
     }
 
     async fn filled(folder: &std::path::Path) -> Lake {
@@ -216,24 +183,9 @@ mod tests {
         let folder = tempdir().expect("a folder");
         let lake = Lake::reader(&config(folder.path())).expect("a local folder");
         assert_eq!(lake.latest_futures(&symbol("ES")).await.expect("empty"), None);
-        assert!(
-            lake.spot(&range(&["SPY"], 0, 9), &AsOf::Version(3))
-                .await
-                .expect("empty")
-                .is_empty()
-        );
-        assert!(
-            lake.futures_keys(&range(&["ES"], 0, 9))
-                .await
-                .expect("empty")
-                .is_empty()
-        );
-        assert!(
-            lake.prices(slot(0).instant(), slot(9).instant())
-                .await
-                .expect("empty")
-                .is_empty()
-        );
+        assert!(lake.spot(&range(&["SPY"], 0, 9), &AsOf::Version(3)).await.expect("empty").is_empty());
+        assert!(lake.futures_keys(&range(&["ES"], 0, 9)).await.expect("empty").is_empty());
+        assert!(lake.prices(slot(0).instant(), slot(9).instant()).await.expect("empty").is_empty());
         assert!(!lake.root().exists());
         let error = lake.append_futures(&futures_of(slot(1))).await.expect_err("a reader");
         assert!(matches!(error, LakeError::ReadOnly { .. }), "{error:?}");
@@ -244,11 +196,7 @@ mod tests {
         let folder = tempdir().expect("a folder");
         let lake = filled(folder.path()).await;
         for name in ["ES", "RTY"] {
-            let scanned = lake
-                .futures(&range(&[name], 0, 9), &AsOf::Latest)
-                .await
-                .expect("rows")
-                .pop();
+            let scanned = lake.futures(&range(&[name], 0, 9), &AsOf::Latest).await.expect("rows").pop();
             assert_eq!(lake.latest_futures(&symbol(name)).await.expect("readable"), scanned);
             assert_eq!(scanned, Some(futures_row(name, slot(4))));
         }
@@ -259,41 +207,22 @@ mod tests {
     async fn a_range_holds_both_ends_and_comes_in_order() {
         let folder = tempdir().expect("a folder");
         let lake = filled(folder.path()).await;
-        let rows = lake
-            .futures(&range(&["NQ", "ES"], 2, 3), &AsOf::Latest)
-            .await
-            .expect("rows");
+        let rows = lake.futures(&range(&["NQ", "ES"], 2, 3), &AsOf::Latest).await.expect("rows");
         let expected =
             [("ES", 2), ("ES", 3), ("NQ", 2), ("NQ", 3)].map(|(name, number)| futures_row(name, slot(number)));
         assert_eq!(rows, expected);
         let keys = lake.futures_keys(&range(&["RTY"], 3, 9)).await.expect("keys");
-        assert_eq!(
-            keys.into_iter().collect::<Vec<_>>(),
-            [(symbol("RTY"), slot(3)), (symbol("RTY"), slot(4))]
-        );
-        assert!(
-            lake.futures(&range(&[], 0, 9), &AsOf::Latest)
-                .await
-                .expect("rows")
-                .is_empty()
-        );
+        assert_eq!(keys.into_iter().collect::<Vec<_>>(), [(symbol("RTY"), slot(3)), (symbol("RTY"), slot(4))]);
+        assert!(lake.futures(&range(&[], 0, 9), &AsOf::Latest).await.expect("rows").is_empty());
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn as_of_an_instant_shows_what_had_been_captured() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        let backfilled = FuturesSnapshot {
-            captured_at: slot(20).instant(),
-            ..futures_row("ES", slot(1))
-        };
-        lake.append_futures(&[backfilled, futures_row("ES", slot(2))])
-            .await
-            .expect("written");
-        let seen = lake
-            .futures(&range(&["ES"], 0, 9), &AsOf::Instant(slot(3).instant()))
-            .await
-            .expect("rows");
+        let backfilled = FuturesSnapshot { captured_at: slot(20).instant(), ..futures_row("ES", slot(1)) };
+        lake.append_futures(&[backfilled, futures_row("ES", slot(2))]).await.expect("written");
+        let seen = lake.futures(&range(&["ES"], 0, 9), &AsOf::Instant(slot(3).instant())).await.expect("rows");
         assert_eq!(seen, [futures_row("ES", slot(2))]);
     }
 
@@ -314,36 +243,22 @@ mod tests {
     async fn a_version_whose_files_are_gone_says_so() {
         let folder = tempdir().expect("a folder");
         let lake = filled(folder.path()).await;
-        let new = FuturesSnapshot {
-            last: Some(1.0),
-            ..futures_row("ES", slot(1))
-        };
+        let new = FuturesSnapshot { last: Some(1.0), ..futures_row("ES", slot(1)) };
         let partition = lake.root().join("futures_snapshots/symbol=ES");
         let files = |folder: &std::path::Path| -> Vec<_> {
-            std::fs::read_dir(folder)
-                .expect("a folder")
-                .map(|entry| entry.expect("an entry").path())
-                .collect()
+            std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
         };
         let before = files(&partition);
         lake.replace_futures(&[new]).await.expect("replaced");
         for path in before {
             std::fs::remove_file(path).expect("as vacuum does");
         }
-        let error = lake
-            .futures(&range(&["ES"], 1, 1), &AsOf::Version(1))
-            .await
-            .expect_err("gone");
+        let error = lake.futures(&range(&["ES"], 1, 1), &AsOf::Version(1)).await.expect_err("gone");
         assert!(matches!(error, LakeError::VersionGone { version: 1, .. }), "{error:?}");
         assert_eq!(error.class(), LakeErrorClass::Missing);
-        let log = lake
-            .root()
-            .join("futures_snapshots/_delta_log/00000000000000000000.json");
+        let log = lake.root().join("futures_snapshots/_delta_log/00000000000000000000.json");
         std::fs::remove_file(log).expect("as log cleanup does");
-        let error = lake
-            .futures(&range(&["NQ"], 1, 1), &AsOf::Version(1))
-            .await
-            .expect_err("gone");
+        let error = lake.futures(&range(&["NQ"], 1, 1), &AsOf::Version(1)).await.expect_err("gone");
         assert!(matches!(error, LakeError::VersionGone { version: 1, .. }), "{error:?}");
     }
 
@@ -351,18 +266,10 @@ mod tests {
     async fn prices_are_those_rows_that_have_a_last() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        let without = FuturesSnapshot {
-            last: None,
-            ..futures_row("ES", slot(2))
-        };
-        lake.append_futures(&[futures_row("NQ", slot(1)), without, futures_row("ES", slot(3))])
-            .await
-            .expect("written");
+        let without = FuturesSnapshot { last: None, ..futures_row("ES", slot(2)) };
+        lake.append_futures(&[futures_row("NQ", slot(1)), without, futures_row("ES", slot(3))]).await.expect("written");
         let prices = lake.prices(slot(0).instant(), slot(3).instant()).await.expect("prices");
-        let told: Vec<_> = prices
-            .iter()
-            .map(|p| (p.contract.as_str(), p.point.price, p.source))
-            .collect();
+        let told: Vec<_> = prices.iter().map(|p| (p.contract.as_str(), p.point.price, p.source)).collect();
         assert_eq!(told, [("ESZ6", 6003.0, Source::Live), ("NQZ6", 6001.0, Source::Live)]);
     }
 
@@ -370,27 +277,14 @@ mod tests {
     async fn etfs_have_a_table_of_their_own() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        lake.append_spot(&[spot_row("SPY", slot(1)), spot_row("QQQ", slot(1))])
-            .await
-            .expect("written");
-        let new = SpotSnapshot {
-            last: Some(1.0),
-            ..spot_row("SPY", slot(1))
-        };
+        lake.append_spot(&[spot_row("SPY", slot(1)), spot_row("QQQ", slot(1))]).await.expect("written");
+        let new = SpotSnapshot { last: Some(1.0), ..spot_row("SPY", slot(1)) };
         assert_eq!(
-            lake.replace_spot(&[new.clone()]).await.expect("replaced").old,
+            lake.replace_spot(std::slice::from_ref(&new)).await.expect("replaced").old,
             [spot_row("SPY", slot(1))]
         );
         assert_eq!(lake.latest_spot(&symbol("SPY")).await.expect("readable"), Some(new));
-        assert_eq!(
-            lake.spot_keys(&range(&["SPY", "QQQ"], 0, 9)).await.expect("keys").len(),
-            2
-        );
-        assert!(
-            lake.futures_keys(&range(&["SPY"], 0, 9))
-                .await
-                .expect("keys")
-                .is_empty()
-        );
+        assert_eq!(lake.spot_keys(&range(&["SPY", "QQQ"], 0, 9)).await.expect("keys").len(), 2);
+        assert!(lake.futures_keys(&range(&["SPY"], 0, 9)).await.expect("keys").is_empty());
     }
 }

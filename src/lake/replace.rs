@@ -2,6 +2,7 @@
 //! between the other's look and write.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::prelude::{Expr, col};
 use deltalake::protocol::SaveMode;
@@ -11,9 +12,8 @@ use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
 
 use super::commit::{self, MAX_ROUNDS};
-use super::error::Cause;
-use super::row::{Row, sorted};
-use super::session::{of_symbols, utc};
+use super::row::{Row, encoded, sorted};
+use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
 use super::view::TableView;
 use super::{LakeError, Replaced};
@@ -27,72 +27,45 @@ pub(super) async fn replace<R: Row>(
     for _ in 0..MAX_ROUNDS {
         let view = handle.newest_or_new(kind).await?;
         let old = sorted(view.present(rows).await?);
-        if is_same(&view, &old, rows)? {
-            return Ok(Replaced {
-                written: 0,
-                old: Vec::new(),
-                version: None,
-            });
+        if is_same(&old, rows)? {
+            return Ok(Replaced { written: 0, old: Vec::new(), version: None });
         }
         match write(&view, rows).await? {
             Ok(table) => {
                 let version = table.version();
                 handle.keep_written(table);
-                return Ok(Replaced {
-                    written: rows.len(),
-                    old,
-                    version,
-                });
+                return Ok(Replaced { written: rows.len(), old, version });
             }
             Err(error) if commit::is_lost_race(&error) => commit::pause().await,
             Err(error) => {
                 let failed = LakeError::storage("replace rows of", view.path(), error);
-                let Ok(view) = handle.newest_or_new(kind).await else {
-                    return Err(failed);
-                };
-                let Ok(now) = view.present(rows).await else {
-                    return Err(failed);
-                };
-                if !is_same(&view, &sorted(now), rows)? {
+                let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
+                let Ok(now) = view.present(rows).await else { return Err(failed) };
+                if !is_same(&sorted(now), rows)? {
                     return Err(failed);
                 }
                 tracing::warn!(table = %R::TABLE, error = %failed, "the rows were replaced, but work after the commit failed");
-                return Ok(Replaced {
-                    written: rows.len(),
-                    old,
-                    version: Some(view.version()),
-                });
+                return Ok(Replaced { written: rows.len(), old, version: Some(view.version()) });
             }
         }
     }
-    Err(LakeError::Conflict {
-        table: R::TABLE,
-        rounds: MAX_ROUNDS,
-    })
+    Err(LakeError::Conflict { table: R::TABLE, rounds: MAX_ROUNDS })
 }
 
 /// Whether two lists of rows, both in order of their keys, would be stored as the same.
-fn is_same<R: Row>(view: &TableView, stored: &[R], rows: &[&R]) -> Result<bool, LakeError> {
-    if stored.len() != rows.len() {
-        return Ok(false);
-    }
-    let encoded =
-        |rows: &[&R]| R::encode(rows).map_err(|error| LakeError::storage("replace rows of", view.path(), error));
-    Ok(encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
+fn is_same<R: Row>(stored: &[R], rows: &[&R]) -> Result<bool, LakeError> {
+    Ok(stored.len() == rows.len() && encoded(&stored.iter().collect::<Vec<_>>())? == encoded(rows)?)
 }
 
 /// One overwrite of exactly these keys on the snapshot; the inner error is the commit's.
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    let failed = |error: Cause| LakeError::storage("replace rows of", view.path(), error);
-    let batch = R::encode(rows).map_err(|error| failed(error.into()))?;
-    let keys = exact_keys(rows).ok_or_else(|| failed("there are no rows".into()))?;
+    // Without a key to replace the library would replace the whole table.
+    let no_rows = || LakeError::Unfit { table: R::TABLE, source: "there are none".into() };
+    let (keys, batch) = (exact_keys(rows).ok_or_else(no_rows)?, encoded(rows)?);
     let properties = commit::properties(view).await?;
-    let write = view
-        .table()
-        .clone()
-        .write([batch])
-        .with_save_mode(SaveMode::Overwrite)
-        .with_replace_where(keys);
+    let session = Arc::new(view.sessions().of(Reach::Wide).state());
+    let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Overwrite).with_replace_where(keys);
+    let write = write.with_session_state(session).with_writer_properties(commit::file_properties());
     Ok(write.with_commit_properties(properties).await)
 }
 
@@ -120,11 +93,7 @@ mod tests {
 
     fn everything() -> KeyRange {
         let symbols = ["ES", "NQ", "RTY"].map(symbol).to_vec();
-        KeyRange {
-            symbols,
-            from: slot(0).instant(),
-            to: slot(1000).instant(),
-        }
+        KeyRange { symbols, from: slot(0).instant(), to: slot(1000).instant() }
     }
 
     fn other(row: FuturesSnapshot) -> FuturesSnapshot {
@@ -137,11 +106,7 @@ mod tests {
         let lake = lake(folder.path());
         let batch = [futures_of(slot(1)), futures_of(slot(2)), futures_of(slot(3))].concat();
         lake.append_futures(&batch).await.expect("written");
-        let new = [
-            other(futures_row("NQ", slot(2))),
-            other(futures_row("ES", slot(2))),
-            futures_row("ES", slot(9)),
-        ];
+        let new = [other(futures_row("NQ", slot(2))), other(futures_row("ES", slot(2))), futures_row("ES", slot(9))];
         let replaced = lake.replace_futures(&new).await.expect("replaced");
         assert_eq!(replaced.old, [futures_row("ES", slot(2)), futures_row("NQ", slot(2))]);
         assert_eq!(replaced.written, 3);
@@ -167,15 +132,7 @@ mod tests {
         let folder = tempdir().expect("a folder");
         let (one, late) = (lake(folder.path()), lake(folder.path()));
         one.append_futures(&futures_of(slot(1))).await.expect("written");
-        let view = late
-            .shared
-            .futures
-            .lock()
-            .await
-            .newest()
-            .await
-            .expect("readable")
-            .expect("a table");
+        let view = late.shared.futures.lock().await.newest().await.expect("readable").expect("a table");
         one.append_futures(&futures_of(slot(2))).await.expect("written");
         let row = other(futures_row("ES", slot(2)));
         let lost = write(&view, &[&row]).await.expect("encoded").expect_err("too late");
@@ -192,10 +149,7 @@ mod tests {
         appender.append_futures(&futures_of(slot(0))).await.expect("written");
         let appending = tokio::spawn(async move {
             for number in 0..10 {
-                appender
-                    .append_futures(&futures_of(slot(number)))
-                    .await
-                    .expect("written");
+                appender.append_futures(&futures_of(slot(number))).await.expect("written");
             }
         });
         let replacing = tokio::spawn(async move {
@@ -206,14 +160,8 @@ mod tests {
         });
         appending.await.expect("no panic");
         replacing.await.expect("no panic");
-        let rows = lake(folder.path())
-            .futures(&everything(), &AsOf::Latest)
-            .await
-            .expect("rows");
+        let rows = lake(folder.path()).futures(&everything(), &AsOf::Latest).await.expect("rows");
         assert_eq!(rows.len(), 30);
-        assert!(
-            rows.iter().all(|row| row.last == Some(1.0)),
-            "a replacement is never undone by an append"
-        );
+        assert!(rows.iter().all(|row| row.last == Some(1.0)), "a replacement is never undone by an append");
     }
 }

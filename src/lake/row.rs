@@ -31,6 +31,11 @@ pub(super) trait Row: Clone + Send + Sync + Sized + 'static {
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>, LakeError>;
 }
 
+/// Rows as one batch of their table.
+pub(super) fn encoded<R: Row>(rows: &[&R]) -> Result<RecordBatch, LakeError> {
+    R::encode(rows).map_err(|error| LakeError::Unfit { table: R::TABLE, source: error.into() })
+}
+
 /// The rows in order of their keys, the first of each key only: within a batch, as between batches, the first wins.
 pub(super) fn first_of_each_key<R: Row>(rows: &[R]) -> Vec<&R> {
     let mut seen = BTreeSet::new();

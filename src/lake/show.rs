@@ -1,7 +1,5 @@
 //! Rows of any table as plain values, for a person to look at.
 
-use std::path::Path;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
@@ -12,7 +10,7 @@ use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 
 use super::columns::date_of;
 use super::read::{AsOf, explained, view_as_of};
-use super::row::Row;
+use super::row::{Row, encoded};
 use super::schema;
 use super::session::{Reach, from_instant, of_symbols, to_instant};
 use super::table::TableHandle;
@@ -85,15 +83,15 @@ pub enum Value {
 }
 
 impl Rows {
-    /// Rows that are not in a table, as it would show them.
+    /// Rows of futures as the table would show them.
     ///
     /// # Errors
-    /// Where a row does not fit the table.
+    /// Where they do not fit the table's columns.
     pub fn of_futures(rows: &[FuturesSnapshot]) -> Result<Self, LakeError> {
         Self::of(rows)
     }
 
-    /// As [`Rows::of_futures`], for ETFs.
+    /// Rows of ETFs as the table would show them.
     ///
     /// # Errors
     /// As [`Rows::of_futures`].
@@ -102,12 +100,18 @@ impl Rows {
     }
 
     fn of<R: Row>(rows: &[R]) -> Result<Self, LakeError> {
-        let encoded = R::encode(&rows.iter().collect::<Vec<_>>());
-        let batch = encoded.map_err(|source| LakeError::storage("encode", Path::new(R::TABLE.as_str()), source))?;
-        Ok(Self {
-            columns: columns_of(&batch),
-            rows: values_of(&batch),
-        })
+        Ok(Self::ordered(R::TABLE, &[encoded(&rows.iter().collect::<Vec<_>>())?]))
+    }
+
+    fn ordered(table: TableName, batches: &[RecordBatch]) -> Self {
+        let own = || {
+            let specs = schema::columns(table).iter();
+            specs.map(|spec| Column { name: spec.name.to_owned(), kind: spec.kind }).collect()
+        };
+        let columns = batches.first().map_or_else(own, columns_of);
+        let mut rows: Vec<Vec<Value>> = batches.iter().flat_map(values_of).collect();
+        rows.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+        Self { columns, rows }
     }
 }
 
@@ -115,11 +119,7 @@ impl RowQuery {
     fn filter(&self) -> Expr {
         let symbol = self.symbol.as_ref().map(|symbol| of_symbols([symbol]));
         let parts = [symbol, self.from.map(from_instant), self.to.map(to_instant)];
-        parts
-            .into_iter()
-            .flatten()
-            .reduce(Expr::and)
-            .unwrap_or_else(|| lit(true))
+        parts.into_iter().flatten().reduce(Expr::and).unwrap_or_else(|| lit(true))
     }
 }
 
@@ -129,63 +129,24 @@ pub(super) async fn rows(
     table: TableName,
     query: &RowQuery,
 ) -> Result<Rows, LakeError> {
-    let own = schema::columns(table)
-        .iter()
-        .map(|spec| Column {
-            name: spec.name.to_owned(),
-            kind: spec.kind,
-        })
-        .collect();
-    let Some((view, captured)) = view_as_of(handle, &query.as_of).await? else {
-        return Ok(Rows {
-            columns: own,
-            rows: Vec::new(),
-        });
-    };
+    let Some((view, captured)) = view_as_of(handle, &query.as_of).await? else { return Ok(Rows::ordered(table, &[])) };
     let filter = captured.into_iter().fold(query.filter(), Expr::and);
-    let scan = Scan {
-        newest: query.last,
-        ..Scan::of(Reach::Wide, filter)
-    };
-    let batches = view
-        .scan(scan)
-        .await
-        .map_err(|error| explained(error, table, &query.as_of))?;
-    let columns = batches.first().map_or(own, |batch| columns_of(batch));
-    let mut rows: Vec<Vec<Value>> = batches.iter().flat_map(values_of).collect();
-    // Symbol and timestamp come first in every table here.
-    rows.sort_by(|a, b| {
-        order_of(a)
-            .partial_cmp(&order_of(b))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
-    Ok(Rows { columns, rows })
+    let scan = Scan { newest: query.last, ..Scan::of(Reach::Wide, filter) };
+    let batches = view.scan(scan).await.map_err(|error| explained(error, table, &query.as_of))?;
+    Ok(Rows::ordered(table, &batches))
 }
 
+/// By instant, then symbol: the first of their kinds in every table here.
 fn order_of(row: &[Value]) -> (Option<DateTime<Utc>>, Option<&str>) {
-    let at = row.iter().find_map(|value| {
-        if let Value::Timestamp(at) = value {
-            Some(*at)
-        } else {
-            None
-        }
-    });
-    let text = row.iter().find_map(|value| {
-        if let Value::Text(text) = value {
-            Some(text.as_str())
-        } else {
-            None
-        }
-    });
+    let at = row.iter().find_map(|value| if let Value::Timestamp(at) = value { Some(*at) } else { None });
+    let text = row.iter().find_map(|value| if let Value::Text(text) = value { Some(text.as_str()) } else { None });
     (at, text)
 }
 
 fn columns_of(batch: &RecordBatch) -> Vec<Column> {
     let schema = batch.schema();
-    let column = |field: &arrow::datatypes::FieldRef| Column {
-        name: field.name().clone(),
-        kind: kind_of(field.data_type()),
-    };
+    let column =
+        |field: &arrow::datatypes::FieldRef| Column { name: field.name().clone(), kind: kind_of(field.data_type()) };
     schema.fields().iter().map(column).collect()
 }
 
@@ -202,47 +163,28 @@ fn kind_of(data_type: &DataType) -> ColumnKind {
 
 fn values_of(batch: &RecordBatch) -> Vec<Vec<Value>> {
     let columns: Vec<Vec<Value>> = batch.columns().iter().map(|array| values(array.as_ref())).collect();
-    let row = |row: usize| {
-        columns
-            .iter()
-            .map(|column| column.get(row).cloned().unwrap_or(Value::Null))
-            .collect()
-    };
+    let row = |row: usize| columns.iter().map(|column| column.get(row).cloned().unwrap_or(Value::Null)).collect();
     (0..batch.num_rows()).map(row).collect()
 }
 
 fn values(array: &dyn Array) -> Vec<Value> {
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     match kind_of(array.data_type()) {
-        ColumnKind::Float => array
-            .as_primitive::<Float64Type>()
-            .iter()
-            .map(|v| or_null(v.map(Value::Float)))
-            .collect(),
-        ColumnKind::Integer => array
-            .as_primitive::<Int64Type>()
-            .iter()
-            .map(|v| or_null(v.map(Value::Integer)))
-            .collect(),
+        ColumnKind::Float => array.as_primitive::<Float64Type>().iter().map(|v| or_null(v.map(Value::Float))).collect(),
+        ColumnKind::Integer => {
+            array.as_primitive::<Int64Type>().iter().map(|v| or_null(v.map(Value::Integer))).collect()
+        }
         ColumnKind::Timestamp => {
             let instants = array.as_primitive::<TimestampMicrosecondType>().iter();
-            instants
-                .map(|v| or_null(v.and_then(DateTime::from_timestamp_micros).map(Value::Timestamp)))
-                .collect()
+            instants.map(|v| or_null(v.and_then(DateTime::from_timestamp_micros).map(Value::Timestamp))).collect()
         }
-        ColumnKind::Date => array
-            .as_primitive::<Date32Type>()
-            .iter()
-            .map(|v| or_null(v.and_then(date_of).map(Value::Date)))
-            .collect(),
+        ColumnKind::Date => {
+            array.as_primitive::<Date32Type>().iter().map(|v| or_null(v.and_then(date_of).map(Value::Date))).collect()
+        }
         ColumnKind::Text => {
             let texts = arrow::compute::cast(array, &DataType::Utf8);
             let texts = texts.unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Utf8, array.len()));
-            texts
-                .as_string::<i32>()
-                .iter()
-                .map(|v| or_null(v.map(|text| Value::Text(text.to_owned()))))
-                .collect()
+            texts.as_string::<i32>().iter().map(|v| or_null(v.map(|text| Value::Text(text.to_owned())))).collect()
         }
     }
 }
@@ -261,38 +203,25 @@ mod tests {
         for number in 1..5 {
             lake.append_futures(&futures_of(slot(number))).await.expect("written");
         }
-        let query = RowQuery {
-            last: Some(4),
-            to: Some(slot(3).instant()),
-            ..RowQuery::default()
-        };
+        let query = RowQuery { last: Some(4), to: Some(slot(3).instant()), ..RowQuery::default() };
         let shown = lake.rows(TableName::FuturesSnapshots, &query).await.expect("rows");
+        assert_eq!(Rows::of_futures(&futures_of(slot(3))).expect("rows").rows, shown.rows[1..]);
         let keys: Vec<_> = shown.rows.iter().map(|row| (row[1].clone(), row[0].clone())).collect();
         let key = |number, name: &str| (Value::Timestamp(slot(number).instant()), Value::Text(name.to_owned()));
         assert_eq!(keys, [key(2, "RTY"), key(3, "ES"), key(3, "NQ"), key(3, "RTY")]);
         let names: Vec<&str> = shown.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names[..3], ["symbol", "timestamp", "bid"]);
-        assert_eq!(
-            (names.len(), names[19], shown.columns[5].kind),
-            (20, "captured_at", ColumnKind::Integer)
-        );
-        assert_eq!(
-            (&shown.rows[0][6], &shown.rows[0][16]),
-            (&Value::Null, &Value::Integer(495_512_563))
-        );
+        assert_eq!((names.len(), names[19], shown.columns[5].kind), (20, "captured_at", ColumnKind::Integer));
+        assert_eq!((&shown.rows[0][6], &shown.rows[0][16]), (&Value::Null, &Value::Integer(495_512_563)));
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_query_takes_a_symbol_and_an_instant() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        lake.append_spot(&[
-            spot_row("SPY", slot(1)),
-            spot_row("SPY", slot(2)),
-            spot_row("QQQ", slot(2)),
-        ])
-        .await
-        .expect("written");
+        lake.append_spot(&[spot_row("SPY", slot(1)), spot_row("SPY", slot(2)), spot_row("QQQ", slot(2))])
+            .await
+            .expect("written");
         let query = RowQuery {
             symbol: Some(symbol("SPY")),
             from: Some(slot(1).instant()),

@@ -39,9 +39,7 @@ impl Row for SpotSnapshot {
             floats(|row| row.ask),
             floats(|row| row.last),
             Arc::new(rows.iter().map(|row| row.volume).collect::<Int64Array>()),
-            Arc::new(Date32Array::from_iter_values(
-                rows.iter().map(|row| days_of(row.date.date())),
-            )),
+            Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_of(row.date.date())))),
             texts(|row| row.source.as_str()),
             texts(|row| row.gateway.as_str()),
             Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),
@@ -81,14 +79,8 @@ mod tests {
 
     #[test]
     fn a_row_comes_back_as_it_went() {
-        let rows = vec![
-            spot_row("SPY", slot(1)),
-            SpotSnapshot {
-                last: None,
-                volume: None,
-                ..spot_row("QQQ", slot(1))
-            },
-        ];
+        let rows =
+            vec![spot_row("SPY", slot(1)), SpotSnapshot { last: None, volume: None, ..spot_row("QQQ", slot(1)) }];
         let batch = SpotSnapshot::encode(&rows.iter().collect::<Vec<_>>()).expect("a batch");
         assert_eq!(SpotSnapshot::decode(&batch).expect("rows"), rows);
     }

@@ -51,13 +51,7 @@ pub(super) struct DurableStore {
 
 impl DurableStore {
     pub(super) fn new(inner: Arc<dyn ObjectStore>, disk: Arc<dyn Disk>) -> Self {
-        Self {
-            inner,
-            flusher: Flusher {
-                disk,
-                paths: Arc::new(LocalFileSystem::new()),
-            },
-        }
+        Self { inner, flusher: Flusher { disk, paths: Arc::new(LocalFileSystem::new()) } }
     }
 
     async fn put_log_entry(&self, at: &Path, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
@@ -101,11 +95,7 @@ impl ObjectStore for DurableStore {
 
     async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let inner = self.inner.put_multipart_opts(at, options).await?;
-        Ok(Box::new(DurableUpload {
-            inner,
-            at: at.clone(),
-            flusher: self.flusher.clone(),
-        }))
+        Ok(Box::new(DurableUpload { inner, at: at.clone(), flusher: self.flusher.clone() }))
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
@@ -183,14 +173,11 @@ impl Flusher {
     }
 
     async fn flush_file(&self, at: &Path) -> Result<()> {
-        self.run(at, |disk, path| disk.flush_file(path)).await
+        self.run(at, Disk::flush_file).await
     }
 
     async fn flush_folder_of(&self, at: &Path) -> Result<()> {
-        self.run(at, |disk, path| {
-            path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))
-        })
-        .await
+        self.run(at, |disk, path| path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))).await
     }
 
     async fn run(
@@ -203,166 +190,28 @@ impl Flusher {
         flushed
             .map_err(io::Error::from)
             .flatten()
-            .map_err(|source| Error::Generic {
-                store: "disk",
-                source: source.into(),
-            })
+            .map_err(|source| Error::Generic { store: "disk", source: source.into() })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use tempfile::tempdir;
 
     use super::*;
-    use crate::lake::fixtures::{config, futures_of, slot};
-    use crate::lake::{Lake, LakeError};
-    use crate::market::GatewayKind;
-
-    /// What reached the store and the disk, in order, with the names of files shortened.
-    #[derive(Debug, Default)]
-    struct Journal(Mutex<Vec<String>>);
-
-    impl Journal {
-        fn note(&self, what: &str, path: &str) {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            let name = if name.starts_with("part-") {
-                "DATA".to_owned()
-            } else {
-                name.trim_start_matches('0').to_owned()
-            };
-            let name = if name.ends_with(".tmp") {
-                "STAGED".to_owned()
-            } else {
-                name
-            };
-            self.0.lock().expect("no panic").push(format!("{what} {name}"));
-        }
-
-        fn take(&self) -> Vec<String> {
-            std::mem::take(&mut *self.0.lock().expect("no panic"))
-        }
-    }
-
-    #[derive(Debug)]
-    struct RecordingDisk {
-        journal: Arc<Journal>,
-        fails: bool,
-    }
-
-    impl Disk for RecordingDisk {
-        fn flush_file(&self, path: &std::path::Path) -> io::Result<()> {
-            assert!(path.is_file(), "{path:?} is flushed before it is there");
-            self.journal.note("flush", &path.display().to_string());
-            if self.fails {
-                Err(io::ErrorKind::StorageFull.into())
-            } else {
-                Ok(())
-            }
-        }
-
-        fn flush_folder(&self, path: &std::path::Path) -> io::Result<()> {
-            self.journal.note("folder", &path.display().to_string());
-            LocalDisk::default().flush_folder(path)
-        }
-    }
-
-    #[derive(Debug)]
-    struct RecordingStore {
-        inner: LocalFileSystem,
-        journal: Arc<Journal>,
-    }
-
-    impl fmt::Display for RecordingStore {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "RecordingStore")
-        }
-    }
-
-    #[async_trait]
-    impl ObjectStore for RecordingStore {
-        async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-            self.journal.note("put", at.as_ref());
-            self.inner.put_opts(at, payload, options).await
-        }
-
-        async fn put_multipart_opts(
-            &self,
-            at: &Path,
-            options: PutMultipartOptions,
-        ) -> Result<Box<dyn MultipartUpload>> {
-            self.journal.note("upload", at.as_ref());
-            self.inner.put_multipart_opts(at, options).await
-        }
-
-        async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
-            self.inner.get_opts(at, options).await
-        }
-
-        fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-            self.inner.delete_stream(at)
-        }
-
-        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-            self.journal.note("list", prefix.map_or("", |prefix| prefix.as_ref()));
-            self.inner.list(prefix)
-        }
-
-        fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-            self.inner.list_with_offset(prefix, offset)
-        }
-
-        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-            self.inner.list_with_delimiter(prefix).await
-        }
-
-        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-            self.journal.note("link", to.as_ref());
-            self.inner.copy_opts(from, to, options).await
-        }
-
-        async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-            self.journal.note("rename", to.as_ref());
-            self.inner.rename_opts(from, to, options).await
-        }
-    }
-
-    fn recorded(fails: bool) -> (DurableStore, Arc<Journal>) {
-        let journal = Arc::new(Journal::default());
-        let inner = RecordingStore {
-            inner: LocalFileSystem::new(),
-            journal: Arc::clone(&journal),
-        };
-        let disk = RecordingDisk {
-            journal: Arc::clone(&journal),
-            fails,
-        };
-        (DurableStore::new(Arc::new(inner), Arc::new(disk)), journal)
-    }
-
-    fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
-        Lake::new(
-            config(folder).root().expect("a path"),
-            Some(GatewayKind::Simulated),
-            Arc::new(store),
-        )
-    }
+    use crate::lake::LakeError;
+    use crate::lake::fixtures::{futures_of, slot};
+    use crate::lake::recording::{Fault, lake_on, recorded};
 
     fn leftovers(folder: &std::path::Path) -> usize {
-        let entries = std::fs::read_dir(folder)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").path());
-        entries
-            .filter(|path| path.extension().is_some_and(|extension| extension == "tmp"))
-            .count()
+        let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).count()
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_data_file_is_on_the_disk_before_the_commit_gets_its_name() {
         let folder = tempdir().expect("a folder");
-        let (store, journal) = recorded(false);
+        let (store, journal) = recorded(Fault::None);
         let lake = lake_on(folder.path(), store);
         lake.append_futures(&futures_of(slot(1))).await.expect("written");
         journal.take();
@@ -370,71 +219,46 @@ mod tests {
         let events = journal.take();
         let count = |event: &str| events.iter().filter(|found| *found == event).count();
         assert_eq!((count("put DATA"), count("flush DATA")), (3, 3), "{events:?}");
-        let link = events
-            .iter()
-            .position(|event| event == "link 2.json")
-            .expect("a commit");
-        let last_data = events
-            .iter()
-            .rposition(|event| event.contains("DATA") || event.contains("symbol="))
-            .expect("data");
+        let link = events.iter().position(|event| event == "link 2.json").expect("a commit");
+        let last_data =
+            events.iter().rposition(|event| event.contains("DATA") || event.contains("symbol=")).expect("data");
         assert!(last_data < link, "{events:?}");
-        assert_eq!(
-            events[link - 2..=link + 1],
-            ["put STAGED", "flush STAGED", "link 2.json", "folder _delta_log"]
-        );
-        assert_eq!(
-            count("list _delta_log"),
-            0,
-            "an append must not read the whole log: {events:?}"
-        );
+        assert_eq!(events[link - 2..=link + 1], ["put STAGED", "flush STAGED", "link 2.json", "folder _delta_log"]);
+        assert_eq!(count("list _delta_log"), 0, "an append must not read the whole log: {events:?}");
         assert_eq!(leftovers(&lake.root().join("futures_snapshots/_delta_log")), 0);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_taken_name_is_refused_and_leaves_nothing() {
         let folder = tempdir().expect("a folder");
-        let (store, _) = recorded(false);
+        let (store, _) = recorded(Fault::None);
         let at = Path::from_absolute_path(folder.path().join("_delta_log/0.json")).expect("a location");
         let create = || PutOptions::from(PutMode::Create);
         store.put_opts(&at, "one".into(), create()).await.expect("free");
         let error = store.put_opts(&at, "two".into(), create()).await.expect_err("taken");
         assert!(matches!(error, Error::AlreadyExists { .. }), "{error:?}");
-        store
-            .put_opts(&at, "three".into(), PutOptions::default())
-            .await
-            .expect("overwritten");
-        assert_eq!(
-            store.get(&at).await.expect("there").bytes().await.expect("read"),
-            "three"
-        );
+        store.put_opts(&at, "three".into(), PutOptions::default()).await.expect("overwritten");
+        assert_eq!(store.get(&at).await.expect("there").bytes().await.expect("read"), "three");
         assert_eq!(leftovers(&folder.path().join("_delta_log")), 0);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_full_disk_is_told_and_nothing_is_written() {
         let folder = tempdir().expect("a folder");
-        let (store, _) = recorded(false);
-        lake_on(folder.path(), store)
-            .append_futures(&futures_of(slot(1)))
-            .await
-            .expect("written");
-        let (store, _) = recorded(true);
+        let (store, _) = recorded(Fault::None);
+        lake_on(folder.path(), store).append_futures(&futures_of(slot(1))).await.expect("written");
+        let (store, _) = recorded(Fault::FullDisk);
         let full = lake_on(folder.path(), store);
         let error = full.append_futures(&futures_of(slot(2))).await.expect_err("full");
         assert!(matches!(error, LakeError::NoSpace { .. }), "{error:?}");
-        let latest = full
-            .latest_futures(&"ES".parse().expect("a symbol"))
-            .await
-            .expect("readable")
-            .expect("a row");
+        let latest = full.latest_futures(&"ES".parse().expect("a symbol")).await.expect("readable").expect("a row");
         assert_eq!(latest.timestamp, slot(1));
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn large_files_are_flushed_when_they_are_complete() {
         let folder = tempdir().expect("a folder");
-        let (store, journal) = recorded(false);
+        let (store, journal) = recorded(Fault::None);
         let at = Path::from_absolute_path(folder.path().join("part-1.parquet")).expect("a location");
         let mut upload = store.put_multipart(&at).await.expect("begun");
         upload.put_part("content".into()).await.expect("written");

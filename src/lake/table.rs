@@ -23,6 +23,8 @@ pub(super) struct TableHandle {
     store: ObjectStoreRef,
     sessions: Arc<Sessions>,
     loaded: Option<Loaded>,
+    /// Whether this process has seen the table: should its disk be unmounted, no second one may begin beneath.
+    was_there: bool,
 }
 
 struct Loaded {
@@ -33,33 +35,30 @@ struct Loaded {
 
 impl TableHandle {
     pub(super) fn new(name: TableName, root: &Path, store: ObjectStoreRef, sessions: Arc<Sessions>) -> Self {
-        Self {
-            name,
-            path: root.join(name.as_str()),
-            store,
-            sessions,
-            loaded: None,
-        }
+        Self { name, path: root.join(name.as_str()), store, sessions, loaded: None, was_there: false }
     }
 
     /// The newest snapshot, or none where the table does not exist.
     pub(super) async fn newest(&mut self) -> Result<Option<TableView>, LakeError> {
+        // A refresh does not notice it: it only looks for versions newer than its own.
+        if self.was_there && !self.path.is_dir() {
+            return Err(LakeError::Vanished { path: self.path.clone() });
+        }
         if let Some(loaded) = &mut self.loaded {
-            let updated = loaded.table.update_state().await;
-            updated.map_err(|error| LakeError::storage("read", &self.path, error))?;
-            if !has_passed_checkpoint(loaded) {
-                let table = loaded.table.clone();
-                return Ok(Some(self.view(table)));
+            match loaded.table.update_state().await {
+                Ok(()) if !has_passed_checkpoint(loaded) => {
+                    let table = loaded.table.clone();
+                    return Ok(Some(self.view(table)));
+                }
+                Ok(()) => {}
+                // Opening it afresh either heals it or gives the better error.
+                Err(error) => tracing::debug!(table = %self.name, %error, "the warm handle could not be refreshed"),
             }
         }
         self.loaded = None;
         match folder::presence(&self.path).map_err(|error| LakeError::storage("open", &self.path, error))? {
             Presence::Absent => return Ok(None),
-            Presence::Other => {
-                return Err(LakeError::NotATable {
-                    path: self.path.clone(),
-                });
-            }
+            Presence::Other => return Err(LakeError::NotATable { path: self.path.clone() }),
             Presence::Table => {}
         }
         let table = folder::load(&self.path, Arc::clone(&self.store), None).await?;
@@ -80,25 +79,15 @@ impl TableHandle {
 
     /// An older version.
     pub(super) async fn at_version(&mut self, version: u64) -> Result<Option<TableView>, LakeError> {
-        let Some(newest) = self.newest().await? else {
-            return Ok(None);
-        };
+        let Some(newest) = self.newest().await? else { return Ok(None) };
         let newest = newest.version();
         if version > newest {
-            return Err(LakeError::NoSuchVersion {
-                table: self.name,
-                version,
-                newest,
-            });
+            return Err(LakeError::NoSuchVersion { table: self.name, version, newest });
         }
         match folder::load(&self.path, Arc::clone(&self.store), Some(version)).await {
             Ok(table) => Ok(Some(self.view(table))),
             // The version was there once, so whatever the library lacks now has been cleaned away.
-            Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone {
-                table: self.name,
-                version,
-                source,
-            }),
+            Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone { table: self.name, version, source }),
             Err(other) => Err(other),
         }
     }
@@ -116,10 +105,8 @@ impl TableHandle {
     }
 
     fn keep(&mut self, table: &DeltaTable) {
-        self.loaded = Some(Loaded {
-            table: table.clone(),
-            since: table.version().unwrap_or(0),
-        });
+        self.was_there = true;
+        self.loaded = Some(Loaded { table: table.clone(), since: table.version().unwrap_or(0) });
     }
 
     /// Of several processes that make the table at once one wins, and the others take what it made.
@@ -141,19 +128,16 @@ impl TableHandle {
         {
             return Err(LakeError::storage("create", &self.path, error));
         }
+        // Another process may have bound another table to the other kind since this one looked; one of the two sees it.
+        folder::check_lake(self.path.parent().unwrap_or(&self.path), &self.store, kind).await?;
         let view = self.newest().await?;
         view.ok_or_else(|| LakeError::storage("create", &self.path, "the table is gone again"))
     }
 
     fn check_columns(&self, table: &DeltaTable) -> Result<(), LakeError> {
-        let snapshot = table
-            .snapshot()
-            .map_err(|error| LakeError::storage("open", &self.path, error))?;
+        let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", &self.path, error))?;
         match difference(self.name, &snapshot.schema()) {
-            Some(difference) => Err(LakeError::OtherColumns {
-                path: self.path.clone(),
-                difference,
-            }),
+            Some(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
             None => Ok(()),
         }
     }
@@ -178,10 +162,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_new_table_has_the_columns_in_order_and_the_oldest_protocol() {
         let folder = tempdir().expect("a folder");
-        lake(folder.path())
-            .append_futures(&futures_of(slot(1)))
-            .await
-            .expect("written");
+        lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect("written");
         // A plain handle, without our store, as any other program opens it.
         let url = url::Url::from_directory_path(folder.path().join("lake/futures_snapshots")).expect("absolute");
         let plain = deltalake::open_table(url).await.expect("opens");
@@ -189,38 +170,15 @@ mod tests {
         let names: Vec<String> = state.schema().fields().map(|field| field.name().clone()).collect();
         let thirteen = "symbol timestamp bid ask last volume open_interest implied_vol change_1h change_4h \
                         change_overnight change_daily date";
-        assert_eq!(
-            names[..13].join(" "),
-            thirteen.split_whitespace().collect::<Vec<_>>().join(" ")
-        );
+        assert_eq!(names[..13].join(" "), thirteen.split_whitespace().collect::<Vec<_>>().join(" "));
         assert_eq!(names.len(), columns(TableName::FuturesSnapshots).len());
-        let required: Vec<&str> = columns(TableName::FuturesSnapshots)
-            .iter()
-            .filter(|spec| !spec.nullable)
-            .map(|spec| spec.name)
-            .collect();
-        let found: Vec<String> = state
-            .schema()
-            .fields()
-            .filter(|field| !field.is_nullable())
-            .map(|field| field.name().clone())
-            .collect();
+        let required: Vec<&str> =
+            columns(TableName::FuturesSnapshots).iter().filter(|spec| !spec.nullable).map(|spec| spec.name).collect();
+        let found: Vec<String> =
+            state.schema().fields().filter(|field| !field.is_nullable()).map(|field| field.name().clone()).collect();
         assert_eq!(found, required);
-        assert_eq!(
-            (
-                state.protocol().min_reader_version(),
-                state.protocol().min_writer_version()
-            ),
-            (1, 2)
-        );
-        assert_eq!(
-            state
-                .metadata()
-                .configuration()
-                .get(GATEWAY_PROPERTY)
-                .map(String::as_str),
-            Some("simulated")
-        );
+        assert_eq!((state.protocol().min_reader_version(), state.protocol().min_writer_version()), (1, 2));
+        assert_eq!(state.metadata().configuration().get(GATEWAY_PROPERTY).map(String::as_str), Some("simulated"));
         assert_eq!(state.metadata().partition_columns(), ["symbol"]);
     }
 
@@ -236,41 +194,36 @@ mod tests {
         ];
         let table = deltalake::DeltaTable::try_from_url(url).await.expect("a folder");
         table.create().with_columns(fields).await.expect("made");
-        let error = lake(folder.path())
-            .append_futures(&futures_of(slot(1)))
-            .await
-            .expect_err("not ours");
+        let error = lake(folder.path()).append_futures(&futures_of(slot(1))).await.expect_err("not ours");
         assert!(matches!(error, LakeError::Unbound { .. }), "{error:?}");
         let reader = Lake::reader(&config(folder.path())).expect("a local folder");
-        let error = reader
-            .prices(slot(0).instant(), slot(1).instant())
-            .await
-            .expect_err("not ours")
-            .to_string();
-        assert!(
-            error.contains("has other columns: column 2, timestamp, is of type"),
-            "{error}"
-        );
+        let error = reader.prices(slot(0).instant(), slot(1).instant()).await.expect_err("not ours").to_string();
+        assert!(error.contains("has other columns: column 2, timestamp, is of type"), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lake_that_vanished_under_a_warm_handle_is_not_begun_anew() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(lake.root(), &elsewhere).expect("moved");
+        let error = lake.append_futures(&futures_of(slot(2))).await.expect_err("gone");
+        assert!(matches!(error, LakeError::Vanished { .. }), "{error:?}");
+        assert!(!lake.root().exists());
+        std::fs::rename(&elsewhere, lake.root()).expect("moved back");
+        assert_eq!(lake.append_futures(&futures_of(slot(2))).await.expect("healed").added, 3);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_loser_of_a_race_to_make_the_table_takes_the_winners() {
         let folder = tempdir().expect("a folder");
-        let lakes = [
-            lake(folder.path()),
-            lake(folder.path()),
-            lake(folder.path()),
-            lake(folder.path()),
-        ];
+        let lakes = [lake(folder.path()), lake(folder.path()), lake(folder.path()), lake(folder.path())];
         let create = |lake: Lake| async move {
             let created = lake.shared.futures.lock().await.create(GatewayKind::Simulated).await;
             created.expect("made or found").version()
         };
         let versions = futures::future::join_all(lakes.map(create)).await;
-        assert_eq!(
-            versions,
-            [0, 0, 0, 0],
-            "one commit, and nobody's properties over another's"
-        );
+        assert_eq!(versions, [0, 0, 0, 0], "one commit, and nobody's properties over another's");
     }
 }

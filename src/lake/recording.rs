@@ -1,0 +1,145 @@
+//! A store and a disk that write down what they are asked for, and fail where a test wants them to.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use deltalake::logstore::object_store::local::LocalFileSystem;
+use deltalake::logstore::object_store::path::Path;
+use deltalake::logstore::object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+use futures::stream::BoxStream;
+
+use crate::market::GatewayKind;
+
+use super::Lake;
+use super::disk::{Disk, LocalDisk};
+use super::fixtures::config;
+use super::store::DurableStore;
+
+/// What is to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    /// Every flush finds the disk full.
+    FullDisk,
+    /// Every put of a location with this in it fails.
+    Store(&'static str),
+}
+
+/// A durable store over a recording one.
+pub(super) fn recorded(fault: Fault) -> (DurableStore, Arc<Journal>) {
+    let journal = Arc::new(Journal::default());
+    let inner = RecordingStore { inner: LocalFileSystem::new(), journal: Arc::clone(&journal), fault };
+    let disk = RecordingDisk { journal: Arc::clone(&journal), fault };
+    (DurableStore::new(Arc::new(inner), Arc::new(disk)), journal)
+}
+
+/// A lake to write simulated rows to, on such a store.
+pub(super) fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
+    Lake::new(config(folder).root().expect("a path"), Some(GatewayKind::Simulated), Arc::new(store))
+}
+
+/// What reached the store and the disk, in order, with the names of files shortened.
+#[derive(Debug, Default)]
+pub(super) struct Journal(Mutex<Vec<String>>);
+
+impl Journal {
+    fn note(&self, what: &str, path: &str) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = match name.rsplit_once('.') {
+            Some((_, "tmp")) => "STAGED",
+            _ if name.starts_with("part-") => "DATA",
+            _ => name.trim_start_matches('0'),
+        };
+        self.0.lock().expect("no panic").push(format!("{what} {name}"));
+    }
+
+    pub(super) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().expect("no panic"))
+    }
+}
+
+#[derive(Debug)]
+struct RecordingDisk {
+    journal: Arc<Journal>,
+    fault: Fault,
+}
+
+impl Disk for RecordingDisk {
+    fn flush_file(&self, path: &std::path::Path) -> io::Result<()> {
+        assert!(path.is_file(), "{path:?} is flushed before it is there");
+        self.journal.note("flush", &path.display().to_string());
+        if self.fault == Fault::FullDisk { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn flush_folder(&self, path: &std::path::Path) -> io::Result<()> {
+        self.journal.note("folder", &path.display().to_string());
+        LocalDisk::default().flush_folder(path)
+    }
+}
+
+#[derive(Debug)]
+struct RecordingStore {
+    inner: LocalFileSystem,
+    journal: Arc<Journal>,
+    fault: Fault,
+}
+
+impl fmt::Display for RecordingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordingStore")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for RecordingStore {
+    async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.journal.note("put", at.as_ref());
+        if let Fault::Store(part) = self.fault
+            && at.as_ref().contains(part)
+        {
+            return Err(Error::Generic { store: "recording", source: "the fault asked for".into() });
+        }
+        self.inner.put_opts(at, payload, options).await
+    }
+
+    async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.journal.note("upload", at.as_ref());
+        self.inner.put_multipart_opts(at, options).await
+    }
+
+    async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(at, options).await
+    }
+
+    fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(at)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.journal.note("list", prefix.map_or("", |prefix| prefix.as_ref()));
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.journal.note("link", to.as_ref());
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.journal.note("rename", to.as_ref());
+        self.inner.rename_opts(from, to, options).await
+    }
+}

@@ -54,28 +54,13 @@ impl Job for Backfill {
             Some(range) => range,
             None => recent(context, newest).await?,
         };
-        let parts = parts(
-            context,
-            run,
-            SlotRange {
-                from: range.from,
-                to: range.to.min(newest),
-            },
-        )
-        .await?;
+        let parts = parts(context, run, SlotRange { from: range.from, to: range.to.min(newest) }).await?;
         let planned: usize = parts.iter().map(|part| part.slots.len()).sum();
         if planned == 0 {
-            return Ok(Outcome::skipped(format!(
-                "nothing is missing from {} to {}",
-                range.from,
-                range.to.min(newest)
-            )));
+            return Ok(Outcome::skipped(format!("nothing is missing from {} to {}", range.from, range.to.min(newest))));
         }
         if run.request.mode == WriteMode::DryRun {
-            return Ok(Outcome::done(Counts {
-                planned,
-                ..Counts::default()
-            }));
+            return Ok(Outcome::done(Counts { planned, ..Counts::default() }));
         }
         let gateway = context.gateway().await?;
         fill_all(context, gateway.as_ref(), &parts, run.request.mode).await
@@ -108,18 +93,8 @@ async fn recent(context: &Context, newest: DateTime<Utc>) -> Result<SlotRange, J
     let today = calendar.trading_day(newest)?.date();
     // 60 sessions span at most 100 days, holidays included.
     let sessions = calendar.sessions(today - TimeDelta::days(100), today)?;
-    let begun: Vec<DateTime<Utc>> = sessions
-        .iter()
-        .map(Session::open)
-        .filter(|open| *open < newest)
-        .collect();
-    let from = begun
-        .iter()
-        .rev()
-        .take(num_sessions)
-        .next_back()
-        .copied()
-        .unwrap_or(newest);
+    let begun: Vec<DateTime<Utc>> = sessions.iter().map(Session::open).filter(|open| *open < newest).collect();
+    let from = begun.iter().rev().take(num_sessions).next_back().copied().unwrap_or(newest);
     Ok(SlotRange { from, to: newest })
 }
 
@@ -133,11 +108,7 @@ async fn parts(context: &Context, run: &Run, range: SlotRange) -> Result<Vec<Par
     ] {
         for symbol in symbols.iter().filter(|s| run.wants(s)) {
             let slots = missing(context, (table, symbol), (calendar, range), run.request.mode).await?;
-            parts.extend(cut(&slots).into_iter().map(|slots| Part {
-                table,
-                symbol: symbol.clone(),
-                slots,
-            }));
+            parts.extend(cut(&slots).into_iter().map(|slots| Part { table, symbol: symbol.clone(), slots }));
         }
     }
     Ok(parts)
@@ -155,11 +126,7 @@ async fn missing(
     }
     let mut slots = calendar.slots(range.from, range.to)?;
     if mode != WriteMode::Replace {
-        let keys = KeyRange {
-            symbols: vec![symbol.clone()],
-            from: range.from,
-            to: range.to,
-        };
+        let keys = KeyRange { symbols: vec![symbol.clone()], from: range.from, to: range.to };
         let present = match table {
             Table::Futures => context.lake.futures_keys(&keys).await?,
             Table::Spot => context.lake.spot_keys(&keys).await?,
@@ -174,13 +141,7 @@ fn cut(slots: &[Slot]) -> Vec<Vec<Slot>> {
     let mut parts: Vec<Vec<Slot>> = Vec::new();
     for slot in slots {
         match parts.last_mut() {
-            Some(part)
-                if part
-                    .first()
-                    .is_some_and(|first| slot.instant() - first.instant() < PART) =>
-            {
-                part.push(*slot)
-            }
+            Some(part) if part.first().is_some_and(|first| slot.instant() - first.instant() < PART) => part.push(*slot),
             _ => parts.push(vec![*slot]),
         }
     }
@@ -210,39 +171,23 @@ async fn fill_all(
     if failures.is_empty() {
         return Ok(Outcome::done(counts));
     }
-    let told: Vec<String> = failures
-        .iter()
-        .map(|(symbol, error)| format!("{symbol}: {}", chain(error)))
-        .collect();
+    let told: Vec<String> = failures.iter().map(|(symbol, error)| format!("{symbol}: {}", chain(error))).collect();
     let told = format!("{} of {planned} rows filled, then: {}", counts.added, told.join("; "));
-    Err(failures.into_iter().next().map_or_else(
-        || JobError::fail(Failure::Failed, ""),
-        |(_, first)| first.with_message(told),
-    ))
+    Err(failures
+        .into_iter()
+        .next()
+        .map_or_else(|| JobError::fail(Failure::Failed, ""), |(_, first)| first.with_message(told)))
 }
 
 async fn fill(context: &Context, gateway: &dyn Gateway, part: &Part, mode: WriteMode) -> Result<Counts, JobError> {
-    let fill = Fill {
-        symbol: &part.symbol,
-        slots: part.slots.clone(),
-    };
+    let fill = Fill { symbol: &part.symbol, slots: part.slots.clone() };
     let rows = match part.table {
-        Table::Futures => Captured {
-            futures: bars::futures_rows(context, gateway, &fill).await?,
-            spot: Vec::new(),
-        },
-        Table::Spot => Captured {
-            futures: Vec::new(),
-            spot: bars::spot_rows(context, gateway, &fill).await?,
-        },
+        Table::Futures => Captured { futures: bars::futures_rows(context, gateway, &fill).await?, spot: Vec::new() },
+        Table::Spot => Captured { futures: Vec::new(), spot: bars::spot_rows(context, gateway, &fill).await? },
     };
     let made = rows.futures.len() + rows.spot.len();
     let counts = write(context, &rows, mode).await?;
     let planned = part.slots.len();
     tracing::debug!(symbol = %part.symbol, planned, made, "filled a part");
-    Ok(Counts {
-        planned,
-        without_data: planned - made,
-        ..counts
-    })
+    Ok(Counts { planned, without_data: planned - made, ..counts })
 }

@@ -25,20 +25,12 @@ pub(super) struct Fill<'a> {
 
 /// A request for five-minute bars that end after one instant and until another.
 pub(super) fn request(instrument: Instrument, after: DateTime<Utc>, until: DateTime<Utc>) -> BarRequest {
-    BarRequest {
-        instrument,
-        after: after - TimeDelta::seconds(1),
-        until,
-        size: BarSize::FiveMinutes,
-    }
+    BarRequest { instrument, after: after - TimeDelta::seconds(1), until, size: BarSize::FiveMinutes }
 }
 
 /// The closes of bars, known when the bar is over.
 pub(super) fn closes(bars: &[Bar]) -> impl Iterator<Item = PricePoint> {
-    bars.iter().map(|bar| PricePoint {
-        at: bar.end,
-        price: bar.close,
-    })
+    bars.iter().map(|bar| PricePoint { at: bar.end, price: bar.close })
 }
 
 /// What the table knows of a contract. Delayed prices are only ever differenced with delayed ones.
@@ -93,9 +85,7 @@ async fn contract_rows(
     let opened = futures.session_of_slot(*first)?.map(|session| session.open());
     let oldest = ChangeReferences::of(*first, futures, nyse)?.oldest();
     let after = opened.map_or(oldest, |open| open.min(oldest));
-    let bars = gateway
-        .bars(&request(Instrument::Future(contract.clone()), after, last.instant()))
-        .await?;
+    let bars = gateway.bars(&request(Instrument::Future(contract.clone()), after, last.instant())).await?;
     let table = context.lake.prices(after, last.instant()).await?;
     let history = table_history(&table, &contract.local_symbol, MarketData::Live).extended(closes(&bars));
     let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
@@ -184,11 +174,7 @@ impl<'a> BarsByEnd<'a> {
 
     /// The session's volume up to a slot: the sum over its bars, unknown where one of them is missing.
     fn volume_since_open(&self, session: &Session, slot: Slot) -> Option<i64> {
-        session
-            .slots()
-            .take_while(|s| *s <= slot)
-            .map(|s| self.ending_at(s)?.volume)
-            .sum()
+        session.slots().take_while(|s| *s <= slot).map(|s| self.ending_at(s)?.volume).sum()
     }
 }
 
@@ -199,15 +185,7 @@ mod tests {
 
     fn bar(end: &str, volume: Option<i64>) -> Bar {
         let end = parse_instant(end).expect("New York time");
-        Bar {
-            start: end - TimeDelta::minutes(5),
-            end,
-            open: 1.0,
-            high: 1.0,
-            low: 1.0,
-            close: 1.0,
-            volume,
-        }
+        Bar { start: end - TimeDelta::minutes(5), end, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume }
     }
 
     fn volume_at(bars: &[Bar], text: &str) -> Option<i64> {
@@ -241,10 +219,7 @@ mod tests {
         };
         let prices = [price(Source::Delayed, 1.0), price(Source::Live, 2.0)];
         let standing = |market_data| table_history(&prices, "ESZ6", market_data).standing_at(at);
-        assert_eq!(
-            (standing(MarketData::Live), standing(MarketData::Delayed)),
-            (Some(2.0), Some(1.0))
-        );
+        assert_eq!((standing(MarketData::Live), standing(MarketData::Delayed)), (Some(2.0), Some(1.0)));
         assert_eq!(table_history(&prices, "ESH7", MarketData::Live).standing_at(at), None);
     }
 }

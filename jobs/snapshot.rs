@@ -48,17 +48,10 @@ impl Job for Snapshot {
         let Some(wanted) = wanted(context, run)? else {
             return Ok(Outcome::skipped(format!("cme_equity is closed at {}", run.slot)));
         };
-        let missing = if run.request.mode == WriteMode::Replace {
-            wanted.clone()
-        } else {
-            absent(context, &wanted).await?
-        };
+        let missing =
+            if run.request.mode == WriteMode::Replace { wanted.clone() } else { absent(context, &wanted).await? };
         if missing.is_empty() {
-            return Ok(Outcome::skipped(format!(
-                "already captured: all {} rows of {}",
-                wanted.len(),
-                run.slot
-            )));
+            return Ok(Outcome::skipped(format!("already captured: all {} rows of {}", wanted.len(), run.slot)));
         }
         let present = wanted.len() - missing.len();
         let gateway = context.gateway().await?;
@@ -69,11 +62,7 @@ impl Job for Snapshot {
             fill(context, gateway.as_ref(), &missing, run.request.mode).await?
         };
         if let RunResult::Done(counts) = &mut outcome.result {
-            counts.add(Counts {
-                planned: present,
-                present,
-                ..Counts::default()
-            });
+            counts.add(Counts { planned: present, present, ..Counts::default() });
         }
         Ok(outcome)
     }
@@ -105,16 +94,8 @@ fn wanted(context: &Context, run: &Run) -> Result<Option<Wanted>, JobError> {
     let asked = |symbols: &[Symbol]| symbols.iter().filter(|s| run.wants(s)).cloned().collect();
     let nyse_open = context.calendars.nyse.session_of_slot(run.slot)?.is_some();
     let futures = asked(&context.config.market.futures);
-    let spot = if nyse_open {
-        asked(&context.config.market.spot)
-    } else {
-        Vec::new()
-    };
-    Ok(Some(Wanted {
-        slot: run.slot,
-        futures,
-        spot,
-    }))
+    let spot = if nyse_open { asked(&context.config.market.spot) } else { Vec::new() };
+    Ok(Some(Wanted { slot: run.slot, futures, spot }))
 }
 
 /// Those of the wanted rows that the tables lack.
@@ -127,12 +108,8 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
     let futures = context.lake.futures_keys(&at(&wanted.futures)).await?;
     let spot = context.lake.spot_keys(&at(&wanted.spot)).await?;
     let mut absent = wanted.clone();
-    absent
-        .futures
-        .retain(|symbol| !futures.contains(&(symbol.clone(), wanted.slot)));
-    absent
-        .spot
-        .retain(|symbol| !spot.contains(&(symbol.clone(), wanted.slot)));
+    absent.futures.retain(|symbol| !futures.contains(&(symbol.clone(), wanted.slot)));
+    absent.spot.retain(|symbol| !spot.contains(&(symbol.clone(), wanted.slot)));
     Ok(absent)
 }
 
@@ -143,29 +120,15 @@ async fn capture(
     wanted: &Wanted,
     mode: WriteMode,
 ) -> Result<Outcome, JobError> {
-    let leads = wanted
-        .futures
-        .iter()
-        .map(|symbol| lead_quote(context, gateway, symbol, wanted.slot));
+    let leads = wanted.futures.iter().map(|symbol| lead_quote(context, gateway, symbol, wanted.slot));
     let etfs = wanted.spot.iter().map(|symbol| etf_quote(gateway, symbol));
     let (leads, etfs) = tokio::join!(join_all(leads), join_all(etfs));
     let mut desk = Desk::new(context, wanted.slot);
-    let quoted: Vec<(Lead, Quote)> = leads
-        .into_iter()
-        .filter_map(|quoted| desk.note_failure(quoted))
-        .collect();
-    let quoted: Vec<(Lead, Quote)> = quoted
-        .into_iter()
-        .filter(|(lead, quote)| desk.accepts_future(lead, quote))
-        .collect();
-    let etfs: Vec<(Instrument, Quote)> = etfs
-        .into_iter()
-        .filter_map(|quoted| desk.note_failure(quoted))
-        .collect();
-    let etfs: Vec<(Instrument, Quote)> = etfs
-        .into_iter()
-        .filter(|(etf, quote)| desk.accepts_etf(etf, quote))
-        .collect();
+    let quoted: Vec<(Lead, Quote)> = leads.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
+    let quoted: Vec<(Lead, Quote)> =
+        quoted.into_iter().filter(|(lead, quote)| desk.accepts_future(lead, quote)).collect();
+    let etfs: Vec<(Instrument, Quote)> = etfs.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
+    let etfs: Vec<(Instrument, Quote)> = etfs.into_iter().filter(|(etf, quote)| desk.accepts_etf(etf, quote)).collect();
     let rows = Captured {
         futures: futures_rows(context, gateway, wanted.slot, quoted).await?,
         spot: spot_rows(context, gateway, wanted.slot, etfs)?,
@@ -221,13 +184,7 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn new(context: &'a Context, slot: Slot) -> Self {
-        Self {
-            context,
-            slot,
-            findings: Vec::new(),
-            rejected: 0,
-            failures: Vec::new(),
-        }
+        Self { context, slot, findings: Vec::new(), rejected: 0, failures: Vec::new() }
     }
 
     fn note_failure<T>(&mut self, quoted: Result<T, CaptureError>) -> Option<T> {
@@ -236,12 +193,7 @@ impl<'a> Desk<'a> {
 
     fn accepts_future(&mut self, lead: &Lead, quote: &Quote) -> bool {
         let contract = &lead.contract;
-        self.findings.extend(check_expiry(
-            &contract.symbol,
-            self.slot,
-            contract.expiry,
-            lead.expiry_by_rule,
-        ));
+        self.findings.extend(check_expiry(&contract.symbol, self.slot, contract.expiry, lead.expiry_by_rule));
         self.accepts(&contract.symbol, contract.spec.tick, quote)
     }
 
@@ -254,15 +206,7 @@ impl<'a> Desk<'a> {
 
     fn accepts(&mut self, symbol: &Symbol, tick: f64, quote: &Quote) -> bool {
         let stale_after = TimeDelta::seconds(self.context.config.gateway.stale_after_seconds);
-        let findings = check_quote(
-            &QuoteContext {
-                symbol,
-                slot: self.slot,
-                tick,
-                stale_after,
-            },
-            quote,
-        );
+        let findings = check_quote(&QuoteContext { symbol, slot: self.slot, tick, stale_after }, quote);
         let sound = findings.iter().all(|finding| finding.severity < Severity::Error);
         self.rejected += usize::from(!sound);
         self.findings.extend(findings);
@@ -271,36 +215,21 @@ impl<'a> Desk<'a> {
 
     /// A slot with all its rows is done; with a part of them it failed, and a new attempt asks for the rest.
     fn finish(self, wanted: &Wanted, counts: Counts, rows: Captured, mode: WriteMode) -> Result<Outcome, JobError> {
-        let counts = Counts {
-            planned: wanted.len(),
-            ..counts
-        };
+        let counts = Counts { planned: wanted.len(), ..counts };
         if self.failures.is_empty() && self.rejected == 0 {
-            let unwritten = if mode == WriteMode::DryRun {
-                rows
-            } else {
-                Captured::default()
-            };
-            return Ok(Outcome {
-                unwritten,
-                ..Outcome::done(counts).with_findings(self.findings)
-            });
+            let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
+            return Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(self.findings) });
         }
         let sound = wanted.len() - self.rejected - self.failures.len();
-        let bad = self
-            .findings
-            .iter()
-            .filter(|f| f.severity == Severity::Error)
-            .map(ToString::to_string);
+        let bad = self.findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string);
         let mut told: Vec<String> = self.failures.iter().map(|error| chain(error)).chain(bad).collect();
         told.dedup();
         let told = format!("{sound} of {} rows captured: {}", wanted.len(), told.join("; "));
         match self.failures.into_iter().next() {
             Some(first) => Err(first.with_message(told)),
-            None if sound == 0 => Err(JobError::fail(
-                Failure::BadData,
-                format!("all rows are bad data, nothing was written: {told}"),
-            )),
+            None if sound == 0 => {
+                Err(JobError::fail(Failure::BadData, format!("all rows are bad data, nothing was written: {told}")))
+            }
             None => Err(JobError::retry(Failure::Failed, told)),
         }
     }
@@ -324,27 +253,24 @@ async fn futures_rows(
         history(gateway, lead, quote.market_data, (references, slot), known)
     });
     let histories = join_all(histories).await;
-    let rows = quoted
-        .into_iter()
-        .zip(histories)
-        .map(|((lead, quote), history)| FuturesSnapshot {
-            symbol: lead.contract.symbol,
-            timestamp: slot,
-            bid: quote.bid,
-            ask: quote.ask,
-            last: quote.last,
-            volume: quote.volume,
-            open_interest: quote.open_interest,
-            implied_vol: quote.implied_vol,
-            changes: references.changes(quote.last, &history),
-            date: session.day,
-            contract: lead.contract.local_symbol,
-            expiry: lead.contract.expiry,
-            con_id: lead.contract.con_id,
-            source: source(quote.market_data),
-            gateway: gateway.kind(),
-            captured_at: quote.quoted_at,
-        });
+    let rows = quoted.into_iter().zip(histories).map(|((lead, quote), history)| FuturesSnapshot {
+        symbol: lead.contract.symbol,
+        timestamp: slot,
+        bid: quote.bid,
+        ask: quote.ask,
+        last: quote.last,
+        volume: quote.volume,
+        open_interest: quote.open_interest,
+        implied_vol: quote.implied_vol,
+        changes: references.changes(quote.last, &history),
+        date: session.day,
+        contract: lead.contract.local_symbol,
+        expiry: lead.contract.expiry,
+        con_id: lead.contract.con_id,
+        source: source(quote.market_data),
+        gateway: gateway.kind(),
+        captured_at: quote.quoted_at,
+    });
     Ok(rows.collect())
 }
 
@@ -360,11 +286,7 @@ async fn history(
     if market_data == MarketData::Delayed || references.unknown_in(&known).is_empty() {
         return known;
     }
-    let request = bars::request(
-        Instrument::Future(lead.contract.clone()),
-        references.oldest(),
-        slot.instant(),
-    );
+    let request = bars::request(Instrument::Future(lead.contract.clone()), references.oldest(), slot.instant());
     match gateway.bars(&request).await {
         Ok(bars) => known.extended(bars::closes(&bars)),
         Err(error) => {
@@ -415,16 +337,10 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
             let slots = vec![wanted.slot];
             let made = if is_future {
                 let futures = bars::futures_rows(context, gateway, &Fill { symbol, slots }).await?;
-                Captured {
-                    futures,
-                    spot: Vec::new(),
-                }
+                Captured { futures, spot: Vec::new() }
             } else {
                 let spot = bars::spot_rows(context, gateway, &Fill { symbol, slots }).await?;
-                Captured {
-                    futures: Vec::new(),
-                    spot,
-                }
+                Captured { futures: Vec::new(), spot }
             };
             rows.futures.extend(made.futures);
             rows.spot.extend(made.spot);
@@ -434,21 +350,11 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     counts.planned = wanted.len();
     counts.without_data = wanted.len() - rows.futures.len() - rows.spot.len();
     if counts.without_data == wanted.len() {
-        let told = format!(
-            "the gateway has no bar that ended at {}: nothing was written",
-            wanted.slot
-        );
+        let told = format!("the gateway has no bar that ended at {}: nothing was written", wanted.slot);
         return Err(JobError::fail(Failure::Unavailable, told));
     }
-    let unwritten = if mode == WriteMode::DryRun {
-        rows
-    } else {
-        Captured::default()
-    };
-    Ok(Outcome {
-        unwritten,
-        ..Outcome::done(counts)
-    })
+    let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
+    Ok(Outcome { unwritten, ..Outcome::done(counts) })
 }
 
 /// Writes rows as the mode says. Replaced rows go to the log, so that no price is ever lost without a trace.

@@ -18,10 +18,7 @@ pub type SharedClock = Arc<dyn Clock>;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the machine's time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's time")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

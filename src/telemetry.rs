@@ -25,10 +25,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            file_filter: "warn,frontmonth=info".to_owned(),
-            retention_days: 30,
-        }
+        Self { file_filter: "warn,frontmonth=info".to_owned(), retention_days: 30 }
     }
 }
 
@@ -81,10 +78,7 @@ pub struct LogTarget<'a> {
 /// # Errors
 /// [`TelemetryError`] where the log folder cannot be written.
 pub fn start(target: &LogTarget<'_>) -> Result<WorkerGuard, TelemetryError> {
-    let unwritable = |source| TelemetryError {
-        folder: target.folder.to_owned(),
-        source,
-    };
+    let unwritable = |source| TelemetryError { folder: target.folder.to_owned(), source };
     fs::create_dir_all(target.folder).map_err(unwritable)?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -96,15 +90,8 @@ pub fn start(target: &LogTarget<'_>) -> Result<WorkerGuard, TelemetryError> {
     link_newest(target.folder, target.job).map_err(unwritable)?;
     let (file, guard) = tracing_appender::non_blocking(appender);
     let filter = EnvFilter::try_new(&target.config.file_filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let to_file = fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_writer(file)
-        .with_filter(filter);
-    tracing_subscriber::registry()
-        .with(to_file)
-        .with(to_stderr(target.verbosity))
-        .init();
+    let to_file = fmt::layer().json().flatten_event(true).with_writer(file).with_filter(filter);
+    tracing_subscriber::registry().with(to_file).with(to_stderr(target.verbosity)).init();
     Ok(guard)
 }
 
@@ -125,20 +112,13 @@ where
     };
     let ours = format!("off,frontmonth={level}");
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::IsTerminal::is_terminal(&io::stderr());
-    fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(ansi)
-        .with_target(false)
-        .with_filter(EnvFilter::new(ours))
+    fmt::layer().with_writer(io::stderr).with_ansi(ansi).with_target(false).with_filter(EnvFilter::new(ours))
 }
 
 /// Points `JOB.log` at the newest file of the job.
 fn link_newest(folder: &Path, job: &str) -> io::Result<()> {
     let prefix = format!("{job}.");
-    let is_ours = |name: &str| {
-        name.strip_prefix(&prefix)
-            .is_some_and(|rest| rest.len() == "2026-01-01.log".len())
-    };
+    let is_ours = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| rest.len() == "2026-01-01.log".len());
     let names = fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let Some(newest) = names.filter(|name| is_ours(name)).max() else {
         return Ok(());
@@ -166,11 +146,7 @@ mod tests {
     #[test]
     fn the_link_points_at_the_newest_file_of_the_job_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        for name in [
-            "snapshot.2026-11-22.log",
-            "snapshot.2026-11-23.log",
-            "snapshot-x.2026-11-24.log",
-        ] {
+        for name in ["snapshot.2026-11-22.log", "snapshot.2026-11-23.log", "snapshot-x.2026-11-24.log"] {
             fs::write(folder.path().join(name), name).expect("a file");
         }
         link_newest(folder.path(), "snapshot").expect("a link");
@@ -181,10 +157,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_a_fault() {
-        let config = LogConfig {
-            file_filter: "frontmonth=loud".to_owned(),
-            retention_days: 0,
-        };
+        let config = LogConfig { file_filter: "frontmonth=loud".to_owned(), retention_days: 0 };
         assert_eq!(config.faults().len(), 2, "{:?}", config.faults());
     }
 }

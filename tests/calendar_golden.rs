@@ -45,13 +45,8 @@ fn date(text: &str) -> NaiveDate {
 fn golden(rows: &[Row], kind: impl Fn(&Row) -> DayKind) -> Golden {
     let mut sessions = Golden::new();
     for row in rows {
-        let segment = Segment {
-            open: instant(&row["open_utc"]),
-            close: instant(&row["close_utc"]),
-        };
-        let session = sessions
-            .entry(date(&row["session_date"]))
-            .or_insert_with(|| (Vec::new(), kind(row)));
+        let segment = Segment { open: instant(&row["open_utc"]), close: instant(&row["close_utc"]) };
+        let session = sessions.entry(date(&row["session_date"])).or_insert_with(|| (Vec::new(), kind(row)));
         session.0.push(segment);
     }
     sessions
@@ -79,11 +74,7 @@ fn golden_nyse() -> Option<Golden> {
 
 /// Every day of the coverage: date, segments, kind, regular hours, slots, and none on closed days.
 fn differing_days(calendar: &Calendar, golden: &Golden, regular: &Golden) -> Vec<NaiveDate> {
-    let days = calendar
-        .coverage()
-        .start()
-        .iter_days()
-        .take_while(|day| day <= calendar.coverage().end());
+    let days = calendar.coverage().start().iter_days().take_while(|day| day <= calendar.coverage().end());
     days.filter(|day| {
         let expected = golden.get(day).map(|(segments, kind)| Session {
             day: TradingDay::new(*day),
@@ -158,9 +149,7 @@ fn where_public_libraries_disagree_the_calendar_is_right() {
     for row in &rows {
         let session = calendar.session(date(&row[""])).unwrap();
         let last_trade = session.map_or("closed".to_owned(), |session| {
-            (to_new_york(session.close()) - TimeDelta::hours(1))
-                .format("%H:%M")
-                .to_string()
+            (to_new_york(session.close()) - TimeDelta::hours(1)).format("%H:%M").to_string()
         });
         assert_eq!(last_trade, row["best"], "{}", row[""]);
     }
@@ -185,9 +174,7 @@ fn every_expiry_and_roll_is_that_of_the_table() {
             roll(RollRule::Thursday8d),
             roll(RollRule::Monday),
             roll(RollRule::ByDate),
-            to_new_york(month.last_trade_at())
-                .format("%H:%M America/New_York")
-                .to_string(),
+            to_new_york(month.last_trade_at()).format("%H:%M America/New_York").to_string(),
         ];
         let columns = [
             "code",
@@ -211,9 +198,7 @@ fn the_lead_changes_at_the_open_of_the_roll_session() {
         return;
     };
     let cme = Calendar::embedded(CalendarId::CmeEquity);
-    let months = rows
-        .iter()
-        .map(|row| row["contract_month"].parse::<ContractMonth>().unwrap());
+    let months = rows.iter().map(|row| row["contract_month"].parse::<ContractMonth>().unwrap());
     for month in months.filter(|month| month.year() >= 2010) {
         let at = roll_at(month, RollRule::ByDate);
         let session = cme.session(roll_date(month, RollRule::ByDate)).unwrap().unwrap();
@@ -251,11 +236,6 @@ fn the_clocks_change_when_the_table_says_and_never_else() {
         }
         at = next;
     }
-    assert_eq!(
-        found,
-        rows.iter()
-            .map(|row| instant(&row["transition_utc"]))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(found, rows.iter().map(|row| instant(&row["transition_utc"])).collect::<Vec<_>>());
     assert_eq!(rows.len(), 56);
 }

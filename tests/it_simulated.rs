@@ -138,7 +138,8 @@ async fn the_farms_are_told_after_the_handshake() {
 
 #[tokio::test]
 async fn an_older_version_is_agreed_on() {
-    let gateway = SimulatedGateway::start(SimulatedConfig { server_version: 213, ..config(&[]) }).await.expect("started");
+    let gateway =
+        SimulatedGateway::start(SimulatedConfig { server_version: 213, ..config(&[]) }).await.expect("started");
     assert_eq!(connect(&gateway).await.server_version(), 213);
 }
 
@@ -184,7 +185,8 @@ async fn a_snapshot_is_complete_and_agrees_with_the_bar_that_ends_there() {
     for symbol in ["ES", "NQ", "RTY"] {
         let contract = lead(&client, symbol).await;
         let ticks = snapshot(&client, &contract).await.expect("a quote");
-        let [bid, ask, last] = [TickType::Bid, TickType::Ask, TickType::Last].map(|t| price(&ticks, &t).expect("a price"));
+        let [bid, ask, last] =
+            [TickType::Bid, TickType::Ask, TickType::Last].map(|t| price(&ticks, &t).expect("a price"));
         assert!(bid < ask && bid <= last && last <= ask, "{bid} {ask} {last}");
         let bars = bars(&client, &contract, BarSize::Min5, 1).await.expect("bars");
         let newest = bars.last().expect("a bar");
@@ -258,7 +260,10 @@ async fn on_a_closed_market_last_and_close_still_arrive() {
     let contract = lead(&client, "ES").await;
     let ticks = snapshot(&client, &contract).await.expect("ticks");
     assert_eq!(price(&ticks, &TickType::Bid), Some(-1.0));
-    assert!(price(&ticks, &TickType::Last).expect("a last") > 0.0 && price(&ticks, &TickType::Close).expect("a close") > 0.0);
+    assert!(
+        price(&ticks, &TickType::Last).expect("a last") > 0.0
+            && price(&ticks, &TickType::Close).expect("a close") > 0.0
+    );
     client.switch_market_data_type(MarketDataType::Frozen).await.expect("switched");
     let frozen = snapshot(&client, &contract).await.expect("ticks");
     assert!(price(&frozen, &TickType::Bid).expect("the last bid") > 0.0);
@@ -305,7 +310,8 @@ async fn a_span_of_the_past_and_its_head_are_served() {
     let ending = client.historical_data(&continuous, BarSize::Hour).duration(historical::Duration::days(1));
     let refused = ending.ending(offset("2026-11-19T16:00:00Z")).fetch().await.expect_err("refused");
     assert!(matches!(refused, Error::Notice(ref notice) if notice.code == 10339), "{refused:?}");
-    let schedule = client.historical_schedules(&contract, historical::Duration::days(5)).fetch().await.expect("a schedule");
+    let schedule =
+        client.historical_schedules(&contract, historical::Duration::days(5)).fetch().await.expect("a schedule");
     assert_eq!(schedule.sessions.len(), 5);
 }
 
@@ -327,7 +333,10 @@ async fn a_client_id_is_free_again_when_its_socket_closes() {
 async fn faults_of_the_connection_are_what_the_client_knows_them_as() {
     assert!(matches!(try_connect(&gateway(&["refuse"]).await, 7).await, Err(Error::Io(_))));
     assert!(matches!(try_connect(&gateway(&["close-after-hello"]).await, 7).await, Err(Error::Io(_))));
-    assert!(matches!(try_connect(&gateway(&["reject-version"]).await, 7).await, Err(Error::ServerVersion(213, 212, _))));
+    assert!(matches!(
+        try_connect(&gateway(&["reject-version"]).await, 7).await,
+        Err(Error::ServerVersion(213, 212, _))
+    ));
     let busy = gateway(&["326:2"]).await;
     assert!(try_connect(&busy, 7).await.is_err() && try_connect(&busy, 7).await.is_err());
     try_connect(&busy, 7).await.expect("the third time");
@@ -364,7 +373,9 @@ async fn faults_of_a_quote_reach_the_client() {
     assert!(value(&crossed, TickType::Bid) > value(&crossed, TickType::Ask));
     assert_eq!(size(&snapshot_with("unset-sizes").await.expect("ticks"), &TickType::Volume), Some(0.0));
     let delayed = snapshot_with("10167").await.expect("ticks");
-    assert!(value(&delayed, TickType::DelayedLast).expect("a price") > 0.0 && value(&delayed, TickType::Last).is_none());
+    assert!(
+        value(&delayed, TickType::DelayedLast).expect("a price") > 0.0 && value(&delayed, TickType::Last).is_none()
+    );
     let stale = snapshot_with("stale:3600").await.expect("ticks");
     let traded = stale.iter().find_map(|t| match t {
         TickTypes::String(s) if s.tick_type == TickType::LastTimestamp => s.value.parse::<i64>().ok(),
@@ -407,7 +418,12 @@ async fn faults_of_the_wire_end_in_an_error_and_not_in_data() {
 
 #[tokio::test]
 async fn faults_of_history_are_told_by_their_text() {
-    for (fault, wanted) in [("162:pacing", "pacing violation"), ("162:nodata", "no data"), ("162:permissions", "No market data permissions"), ("162:cancelled", "cancelled")] {
+    for (fault, wanted) in [
+        ("162:pacing", "pacing violation"),
+        ("162:nodata", "no data"),
+        ("162:permissions", "No market data permissions"),
+        ("162:cancelled", "cancelled"),
+    ] {
         let gateway = gateway(&[fault]).await;
         let client = connect(&gateway).await;
         let contract = lead(&client, "ES").await;

@@ -230,7 +230,8 @@ fn imports_point_one_way_and_foreign_crates_stay_home() {
 
 #[test]
 fn every_module_of_the_crate_has_a_place_in_the_order() {
-    let modules: BTreeSet<String> = sources().iter().filter_map(|(file, _)| module_path(file).first().cloned()).collect();
+    let modules: BTreeSet<String> =
+        sources().iter().filter_map(|(file, _)| module_path(file).first().cloned()).collect();
     let unknown: Vec<String> = modules.into_iter().filter(|module| !ORDER.contains(&module.as_str())).collect();
     assert_none(&unknown);
 }
@@ -274,7 +275,9 @@ fn an_import_against_the_order_is_found_in_every_form() {
 
 #[test]
 fn a_foreign_crate_away_from_home_is_found_in_every_form() {
-    for form in ["use ibapi::Client;", "use ibapi::{Client, Error};", "fn f() -> ibapi::Error { g() }", "use ibapi as ib;"] {
+    for form in
+        ["use ibapi::Client;", "use ibapi::{Client, Error};", "fn f() -> ibapi::Error { g() }", "use ibapi as ib;"]
+    {
         let found = faults(Path::new("src/lake/read.rs"), form);
         assert!(found.iter().any(|f| f.contains("names the crate ibapi")), "{form}: {found:?}");
         assert!(faults(Path::new("src/gateway/ib.rs"), form).is_empty(), "{form}");

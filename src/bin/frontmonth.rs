@@ -4,9 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
-    let beside = std::env::current_exe()
-        .and_then(|path| path.canonicalize())
-        .map(|path| path.with_file_name("jobs"));
+    let beside = std::env::current_exe().and_then(|path| path.canonicalize()).map(|path| path.with_file_name("jobs"));
     let program = match beside {
         Ok(program) => program,
         Err(error) => {
@@ -15,9 +13,6 @@ fn main() -> ExitCode {
         }
     };
     let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
-    eprintln!(
-        "error: cannot run {}: {error}: install jobs and frontmonth in one folder",
-        program.display()
-    );
+    eprintln!("error: cannot run {}: {error}: install jobs and frontmonth in one folder", program.display());
     ExitCode::FAILURE
 }

@@ -8,10 +8,7 @@ use chrono::{Datelike, Days, NaiveDate, Weekday};
 pub(super) const LAST_RULE_DAY: NaiveDate = ymd(2099, 12, 31);
 
 /// The date `year-month-day`, of numbers that are known to make one.
-#[expect(
-    clippy::expect_used,
-    reason = "every caller gives constants or a nominal day that each year has"
-)]
+#[expect(clippy::expect_used, reason = "every caller gives constants or a nominal day that each year has")]
 pub(super) const fn ymd(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).expect("a date of the civil calendar")
 }
@@ -57,9 +54,7 @@ pub(super) fn easter_sunday(year: i32) -> NaiveDate {
     let correction = (golden + 11 * epact + 22 * to_sunday) / 451;
     let days_after_21_march = epact + to_sunday - 7 * correction + 1;
     let equinox = ymd(year, 3, 21);
-    equinox
-        .checked_add_days(Days::new(u64::from(days_after_21_march.unsigned_abs())))
-        .unwrap_or(equinox)
+    equinox.checked_add_days(Days::new(u64::from(days_after_21_march.unsigned_abs()))).unwrap_or(equinox)
 }
 
 #[cfg(test)]
@@ -68,25 +63,16 @@ mod tests {
 
     #[test]
     fn easter_falls_where_the_almanac_has_it() {
-        for (year, month, day) in [
-            (2000, 4, 23),
-            (2008, 3, 23),
-            (2011, 4, 24),
-            (2019, 4, 21),
-            (2024, 3, 31),
-            (2027, 3, 28),
-            (2038, 4, 25),
-        ] {
+        for (year, month, day) in
+            [(2000, 4, 23), (2008, 3, 23), (2011, 4, 24), (2019, 4, 21), (2024, 3, 31), (2027, 3, 28), (2038, 4, 25)]
+        {
             assert_eq!(easter_sunday(year), ymd(year, month, day));
         }
     }
 
     #[test]
     fn the_third_friday_of_march_2008_is_good_friday() {
-        assert_eq!(
-            nth_weekday(2008, 3, (3, Weekday::Fri)),
-            days_before(easter_sunday(2008), 2)
-        );
+        assert_eq!(nth_weekday(2008, 3, (3, Weekday::Fri)), days_before(easter_sunday(2008), 2));
     }
 
     #[test]

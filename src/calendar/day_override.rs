@@ -81,10 +81,9 @@ impl DayOverride {
         let first = *table::coverage(self.calendar).start();
         let num_times = usize::from(self.open.is_some()) + usize::from(self.close.is_some());
         match (self.closed, num_times) {
-            _ if self.date < first || self.date > LAST_RULE_DAY => Err(OverrideProblem::OutsideCalendar {
-                first,
-                last: LAST_RULE_DAY,
-            }),
+            _ if self.date < first || self.date > LAST_RULE_DAY => {
+                Err(OverrideProblem::OutsideCalendar { first, last: LAST_RULE_DAY })
+            }
             (false, 0) => Err(OverrideProblem::NothingChanged),
             (true, 0) => Ok(()),
             (true, _) => Err(OverrideProblem::ClosedWithHours),
@@ -98,18 +97,11 @@ impl DayOverride {
     pub(super) fn day_hours(&self) -> Option<DayHours> {
         let pattern = weekly_pattern(self.calendar, self.date);
         let close = self.close.map(wall_minute);
-        let open = self
-            .open
-            .map(wall_minute)
-            .map(|open| match close.or(pattern.last().map(|last| last.close)) {
-                Some(close) if self.calendar == CalendarId::CmeEquity && open > close => open - hm(24, 0),
-                _ => open,
-            });
-        let hours = if self.closed {
-            SpecialHours::Closed
-        } else {
-            SpecialHours::Open { open, close }
-        };
+        let open = self.open.map(wall_minute).map(|open| match close.or(pattern.last().map(|last| last.close)) {
+            Some(close) if self.calendar == CalendarId::CmeEquity && open > close => open - hm(24, 0),
+            _ => open,
+        });
+        let hours = if self.closed { SpecialHours::Closed } else { SpecialHours::Open { open, close } };
         DayHours::special(pattern, hours)
     }
 }
@@ -124,11 +116,8 @@ fn hours_and_minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
         return Ok(None);
     };
     let time = NaiveTime::parse_from_str(&text, "%H:%M");
-    time.map(Some).map_err(|_| {
-        de::Error::custom(format!(
-            "{text:?} is no time of day: write HH:MM in the exchange's zone"
-        ))
-    })
+    time.map(Some)
+        .map_err(|_| de::Error::custom(format!("{text:?} is no time of day: write HH:MM in the exchange's zone")))
 }
 
 #[cfg(test)]
@@ -147,10 +136,7 @@ mod tests {
     fn an_entry_reads_as_it_is_written() {
         let noon = entry(r#"{"calendar": "cme_equity", "date": "2026-12-07", "close": "12:00", "reason": "mourning"}"#);
         assert_eq!(noon.validate(), Ok(()));
-        assert_eq!(
-            (noon.closed, noon.open, noon.close),
-            (false, None, NaiveTime::from_hms_opt(12, 0, 0))
-        );
+        assert_eq!((noon.closed, noon.open, noon.close), (false, None, NaiveTime::from_hms_opt(12, 0, 0)));
         assert_eq!(noon.reason.as_deref(), Some("mourning"));
     }
 
@@ -177,10 +163,7 @@ mod tests {
                 r#"{"calendar": "nyse", "date": "2026-12-05", "close": "13:00"}"#,
                 "a Saturday or Sunday has no usual hours",
             ),
-            (
-                r#"{"calendar": "nyse", "date": "2026-12-07", "close": "09:00"}"#,
-                "its open is not before its close",
-            ),
+            (r#"{"calendar": "nyse", "date": "2026-12-07", "close": "09:00"}"#, "its open is not before its close"),
             (
                 r#"{"calendar": "nyse", "date": "2026-12-07", "open": "17:00", "close": "16:00"}"#,
                 "its open is not before",
@@ -198,13 +181,7 @@ mod tests {
     #[test]
     fn an_open_of_cme_later_than_the_close_is_on_the_evening_before() {
         let open = |json| entry(json).day_hours().unwrap().segments[0].open;
-        assert_eq!(
-            open(r#"{"calendar": "cme_equity", "date": "2026-12-07", "open": "19:00"}"#),
-            hm(19, 0) - hm(24, 0)
-        );
-        assert_eq!(
-            open(r#"{"calendar": "cme_equity", "date": "2026-12-07", "open": "05:00"}"#),
-            hm(5, 0)
-        );
+        assert_eq!(open(r#"{"calendar": "cme_equity", "date": "2026-12-07", "open": "19:00"}"#), hm(19, 0) - hm(24, 0));
+        assert_eq!(open(r#"{"calendar": "cme_equity", "date": "2026-12-07", "open": "05:00"}"#), hm(5, 0));
     }
 }

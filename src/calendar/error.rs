@@ -117,9 +117,7 @@ mod tests {
             "the range 2026-02-01 to 2026-01-01 is reversed: give the earlier end first"
         );
         assert_eq!(
-            Slot::at("2026-11-20T15:07:30Z".parse().unwrap())
-                .unwrap_err()
-                .to_string(),
+            Slot::at("2026-11-20T15:07:30Z".parse().unwrap()).unwrap_err().to_string(),
             "2026-11-20T15:07:30Z is not on the five-minute grid: the nearest slots are 2026-11-20T15:05:00Z and 2026-11-20T15:10:00Z"
         );
     }

@@ -39,9 +39,7 @@ impl Calendar {
     /// The calendar with these overrides, checked before, and nothing worked out yet.
     pub(super) fn new(id: CalendarId, overrides: Overrides) -> Calendar {
         let index = MonthIndex::new(&table::coverage(id));
-        Calendar {
-            inner: Arc::new(Inner { id, overrides, index }),
-        }
+        Calendar { inner: Arc::new(Inner { id, overrides, index }) }
     }
 
     /// The name of the calendar.
@@ -78,10 +76,7 @@ impl Calendar {
     /// [`CalendarError::ReversedRange`], [`CalendarError::BeforeCoverage`] or [`CalendarError::AfterRules`].
     pub fn sessions(&self, from: NaiveDate, to: NaiveDate) -> Result<Vec<Session>, CalendarError> {
         if to < from {
-            return Err(CalendarError::ReversedRange {
-                from: from.to_string(),
-                to: to.to_string(),
-            });
+            return Err(CalendarError::ReversedRange { from: from.to_string(), to: to.to_string() });
         }
         self.check_day(from)?;
         self.check_day(to)?;
@@ -96,9 +91,7 @@ impl Calendar {
     pub fn reason(&self, day: NaiveDate) -> Result<Option<String>, CalendarError> {
         self.check_day(day)?;
         if let Some(given) = self.overrides().get(&(self.id(), day)) {
-            return Ok(Some(
-                given.reason.clone().unwrap_or_else(|| "operator's override".to_owned()),
-            ));
+            return Ok(Some(given.reason.clone().unwrap_or_else(|| "operator's override".to_owned())));
         }
         Ok(table::known_special_day(self.id(), day).map(|special| special.reason.to_owned()))
     }
@@ -110,11 +103,7 @@ impl Calendar {
             return Err(CalendarError::BeforeCoverage { calendar, day, first });
         }
         if day > LAST_RULE_DAY {
-            return Err(CalendarError::AfterRules {
-                calendar,
-                day,
-                last: LAST_RULE_DAY,
-            });
+            return Err(CalendarError::AfterRules { calendar, day, last: LAST_RULE_DAY });
         }
         Ok(())
     }
@@ -144,10 +133,7 @@ impl Calendar {
             return Some(nyse);
         }
         let own = whole(&self.segments_dated(day))?;
-        let clipped = Segment {
-            open: nyse.open.max(own.open),
-            close: nyse.close.min(own.close),
-        };
+        let clipped = Segment { open: nyse.open.max(own.open), close: nyse.close.min(own.close) };
         (clipped.open < clipped.close).then_some(clipped)
     }
 
@@ -160,9 +146,7 @@ impl Calendar {
     /// The segments of the session of either calendar dated `day`; empty if it is closed.
     pub(super) fn segments_of_calendar(&self, id: CalendarId, day: NaiveDate) -> Vec<Segment> {
         let hours = self.hours(id, day);
-        hours
-            .map(|hours| hours.segments.iter().map(|wall| wall.on(id, day)).collect())
-            .unwrap_or_default()
+        hours.map(|hours| hours.segments.iter().map(|wall| wall.on(id, day)).collect()).unwrap_or_default()
     }
 
     /// The hours of a day: the operator's word, else the table's or the rules', else the pattern's.
@@ -181,19 +165,13 @@ impl Calendar {
 impl fmt::Debug for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let overrides: Vec<_> = self.overrides().values().collect();
-        f.debug_struct("Calendar")
-            .field("id", &self.id())
-            .field("overrides", &overrides)
-            .finish_non_exhaustive()
+        f.debug_struct("Calendar").field("id", &self.id()).field("overrides", &overrides).finish_non_exhaustive()
     }
 }
 
 /// From the first open to the last close.
 pub(super) fn whole(segments: &[Segment]) -> Option<Segment> {
-    segments.first().zip(segments.last()).map(|(first, last)| Segment {
-        open: first.open,
-        close: last.close,
-    })
+    segments.first().zip(segments.last()).map(|(first, last)| Segment { open: first.open, close: last.close })
 }
 
 #[cfg(test)]
@@ -213,21 +191,12 @@ mod tests {
         let cme = Calendar::embedded(CalendarId::CmeEquity);
         let slot = Slot::at("2028-07-04T16:55:00Z".parse().unwrap()).unwrap();
         let fourth = cme.session_of_slot(slot).unwrap().unwrap();
-        assert_eq!(
-            (fourth.kind, fourth.regular, fourth.num_slots()),
-            (DayKind::EarlyClose, None, 228)
-        );
-        assert_eq!(
-            cme.reason(ymd(2028, 7, 4)).unwrap().as_deref(),
-            Some("Independence Day")
-        );
+        assert_eq!((fourth.kind, fourth.regular, fourth.num_slots()), (DayKind::EarlyClose, None, 228));
+        assert_eq!(cme.reason(ymd(2028, 7, 4)).unwrap().as_deref(), Some("Independence Day"));
     }
 
     #[test]
     fn the_debug_form_is_short() {
-        assert_eq!(
-            format!("{:?}", Calendar::embedded(CalendarId::Nyse)),
-            "Calendar { id: Nyse, overrides: [], .. }"
-        );
+        assert_eq!(format!("{:?}", Calendar::embedded(CalendarId::Nyse)), "Calendar { id: Nyse, overrides: [], .. }");
     }
 }

@@ -54,9 +54,7 @@ impl ContractMonth {
         let quarter = Quarter::ALL.into_iter().find(|quarter| quarter.month() == month);
         match quarter {
             Some(quarter) if YEARS.contains(&year) => Ok(ContractMonth { year, quarter }),
-            _ => Err(CalendarError::BadContractMonth {
-                text: format!("{year:04}{month:02}"),
-            }),
+            _ => Err(CalendarError::BadContractMonth { text: format!("{year:04}{month:02}") }),
         }
     }
 
@@ -135,11 +133,7 @@ impl ContractMonth {
     #[must_use]
     pub fn last_trade_at(self) -> DateTime<Utc> {
         let midnight = self.last_trade_date().and_time(NaiveTime::MIN);
-        new_york(
-            midnight
-                .checked_add_signed(TimeDelta::minutes(9 * 60 + 30))
-                .unwrap_or(midnight),
-        )
+        new_york(midnight.checked_add_signed(TimeDelta::minutes(9 * 60 + 30)).unwrap_or(midnight))
     }
 }
 
@@ -218,25 +212,15 @@ mod tests {
     #[test]
     fn only_those_of_2000_to_2040_move() {
         let months = (2000..=2040).flat_map(|year| [3, 6, 9, 12].map(|month| ContractMonth::new(year, month).unwrap()));
-        let moved: Vec<_> = months
-            .filter(|month| month.last_trade_date() != month.third_friday())
-            .collect();
-        assert_eq!(
-            moved,
-            ["200803", "202606", "202706", "203206", "203706", "203806"].map(contract)
-        );
+        let moved: Vec<_> = months.filter(|month| month.last_trade_date() != month.third_friday()).collect();
+        assert_eq!(moved, ["200803", "202606", "202706", "203206", "203706", "203806"].map(contract));
     }
 
     #[test]
     fn what_is_no_quarterly_month_is_refused() {
-        for text in [
-            "", "202611", "2026-12", "202600", "199912", "210003", "+20261", "ESZ6", "2026é",
-        ] {
+        for text in ["", "202611", "2026-12", "202600", "199912", "210003", "+20261", "ESZ6", "2026é"] {
             let message = text.parse::<ContractMonth>().unwrap_err().to_string();
-            assert!(
-                message.contains("write YYYYMM with month 03, 06, 09 or 12"),
-                "{message}"
-            );
+            assert!(message.contains("write YYYYMM with month 03, 06, 09 or 12"), "{message}");
         }
     }
 

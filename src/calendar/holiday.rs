@@ -40,9 +40,7 @@ impl Holiday {
 
     /// The holiday that is observed on `day`.
     pub(super) fn observed_on(day: NaiveDate) -> Option<Holiday> {
-        Holiday::ALL
-            .into_iter()
-            .find(|holiday| holiday.observed(day.year()) == Some(day))
+        Holiday::ALL.into_iter().find(|holiday| holiday.observed(day.year()) == Some(day))
     }
 
     /// The weekday of `year` on which the holiday is kept; none in years that do not keep it.
@@ -128,9 +126,7 @@ mod tests {
 
     #[test]
     fn the_day_before_independence_day_is_half_when_it_is_monday_to_thursday() {
-        let years: Vec<_> = (2010..=2027)
-            .filter(|year| half_day_on(ymd(*year, 7, 3)).is_some())
-            .collect();
+        let years: Vec<_> = (2010..=2027).filter(|year| half_day_on(ymd(*year, 7, 3)).is_some()).collect();
         assert_eq!(years, [2012, 2013, 2014, 2017, 2018, 2019, 2023, 2024, 2025]);
     }
 

@@ -56,13 +56,10 @@ impl FromStr for CalendarId {
     type Err = CalendarError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        CalendarId::ALL
-            .into_iter()
-            .find(|id| id.as_str() == name)
-            .ok_or_else(|| CalendarError::UnknownCalendar {
-                name: name.to_owned(),
-                suggestion: CalendarId::closest(name),
-            })
+        CalendarId::ALL.into_iter().find(|id| id.as_str() == name).ok_or_else(|| CalendarError::UnknownCalendar {
+            name: name.to_owned(),
+            suggestion: CalendarId::closest(name),
+        })
     }
 }
 
@@ -97,14 +94,8 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones_and_suggests_one() {
         let message = |name: &str| name.parse::<CalendarId>().unwrap_err().to_string();
-        assert_eq!(
-            message("CME"),
-            "unknown calendar \"CME\": known are cme_equity and nyse; did you mean cme_equity?"
-        );
-        assert_eq!(
-            message("lse"),
-            "unknown calendar \"lse\": known are cme_equity and nyse"
-        );
+        assert_eq!(message("CME"), "unknown calendar \"CME\": known are cme_equity and nyse; did you mean cme_equity?");
+        assert_eq!(message("lse"), "unknown calendar \"lse\": known are cme_equity and nyse");
         assert_eq!(message(""), "unknown calendar \"\": known are cme_equity and nyse");
     }
 }

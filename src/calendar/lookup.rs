@@ -26,9 +26,7 @@ impl Calendar {
             return Ok(None);
         };
         let day = self.local_day(at)?;
-        let mut sessions = [day, day_after(day)]
-            .into_iter()
-            .filter_map(|day| self.session_dated(day));
+        let mut sessions = [day, day_after(day)].into_iter().filter_map(|day| self.session_dated(day));
         Ok(sessions.find(|session| session.segments.contains(&segment)))
     }
 
@@ -57,38 +55,25 @@ impl Calendar {
     /// [`CalendarError::ReversedRange`], else as [`Calendar::is_open`].
     pub fn slots(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<Slot>, CalendarError> {
         if to < from {
-            return Err(CalendarError::ReversedRange {
-                from: rfc3339(from),
-                to: rfc3339(to),
-            });
+            return Err(CalendarError::ReversedRange { from: rfc3339(from), to: rfc3339(to) });
         }
         let days = self.local_day(from)?..=day_after(self.local_day(to)?);
         let asked = |slot: &Slot| from <= slot.instant() && slot.instant() <= to;
         let segments = days_in(days).flat_map(|day| self.segments_dated(day));
-        Ok(segments
-            .flat_map(|segment| segment.slots().filter(asked).collect::<Vec<_>>())
-            .collect())
+        Ok(segments.flat_map(|segment| segment.slots().filter(asked).collect::<Vec<_>>()).collect())
     }
 
     /// The segment with `open <= at < close`.
     fn segment_at(&self, at: DateTime<Utc>) -> Result<Option<Segment>, CalendarError> {
         let day = self.local_day(at)?;
         // A session is dated on the day it closes, so an evening may belong to the next date, and to the next month.
-        let found = [day, day_after(day)]
-            .into_iter()
-            .find_map(|day| match self.indexed_month(day) {
-                Some(segments) => {
-                    let not_over = segments.partition_point(|segment| segment.close <= at);
-                    segments
-                        .get(not_over)
-                        .copied()
-                        .filter(|segment| segment.contains_instant(at))
-                }
-                None => self
-                    .segments_dated(day)
-                    .into_iter()
-                    .find(|segment| segment.contains_instant(at)),
-            });
+        let found = [day, day_after(day)].into_iter().find_map(|day| match self.indexed_month(day) {
+            Some(segments) => {
+                let not_over = segments.partition_point(|segment| segment.close <= at);
+                segments.get(not_over).copied().filter(|segment| segment.contains_instant(at))
+            }
+            None => self.segments_dated(day).into_iter().find(|segment| segment.contains_instant(at)),
+        });
         Ok(found)
     }
 
@@ -163,22 +148,15 @@ mod tests {
         assert_eq!(of_slot(session.close()), Some(session.clone()));
         assert_eq!(cme().session_at(session.open()), Ok(Some(session.clone())));
         assert_eq!(cme().session_at(session.close()), Ok(None));
-        assert_eq!(
-            session.slots().next().map(Slot::instant),
-            Some(session.open() + TimeDelta::minutes(SLOT_MINUTES))
-        );
+        assert_eq!(session.slots().next().map(Slot::instant), Some(session.open() + TimeDelta::minutes(SLOT_MINUTES)));
         assert_eq!(session.slots().last().map(Slot::instant), Some(session.close()));
     }
 
     #[test]
     fn a_slot_of_the_old_halt_belongs_to_no_session_but_the_halt_to_its_trading_day() {
         let halt = utc("2021-06-25T20:20:00Z"); // 15:20 in Chicago
-        let of_slot = |at: DateTime<Utc>| {
-            cme()
-                .session_of_slot(Slot::at(at).unwrap())
-                .unwrap()
-                .map(|session| session.day.date())
-        };
+        let of_slot =
+            |at: DateTime<Utc>| cme().session_of_slot(Slot::at(at).unwrap()).unwrap().map(|session| session.day.date());
         assert_eq!(of_slot(utc("2021-06-25T20:15:00Z")), Some(ymd(2021, 6, 25)));
         assert_eq!(of_slot(halt), None);
         assert_eq!(of_slot(utc("2021-06-25T20:30:00Z")), None);
@@ -190,15 +168,8 @@ mod tests {
 
     #[test]
     fn a_range_of_slots_holds_both_ends_and_spans_closures() {
-        let slots = cme()
-            .slots(utc("2026-11-20T21:55:00Z"), utc("2026-11-22T23:10:00Z"))
-            .unwrap();
-        let expected = [
-            "2026-11-20T21:55:00Z",
-            "2026-11-20T22:00:00Z",
-            "2026-11-22T23:05:00Z",
-            "2026-11-22T23:10:00Z",
-        ];
+        let slots = cme().slots(utc("2026-11-20T21:55:00Z"), utc("2026-11-22T23:10:00Z")).unwrap();
+        let expected = ["2026-11-20T21:55:00Z", "2026-11-20T22:00:00Z", "2026-11-22T23:05:00Z", "2026-11-22T23:10:00Z"];
         assert_eq!(slots.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
         let reversed = cme().slots(utc("2026-11-22T23:10:00Z"), utc("2026-11-20T21:55:00Z"));
         assert!(matches!(reversed, Err(CalendarError::ReversedRange { .. })));
@@ -210,16 +181,10 @@ mod tests {
             assert!(matches!(cme().is_open(at), Err(CalendarError::BeforeCoverage { .. })));
         }
         assert_eq!(cme().is_open(utc("2010-01-01T06:00:00Z")), Ok(false));
-        assert!(matches!(
-            cme().last_close(utc("2010-01-04T12:00:00Z")),
-            Err(CalendarError::BeforeCoverage { .. })
-        ));
+        assert!(matches!(cme().last_close(utc("2010-01-04T12:00:00Z")), Err(CalendarError::BeforeCoverage { .. })));
         for at in [DateTime::<Utc>::MAX_UTC, utc("2100-01-01T06:00:00Z")] {
             assert!(matches!(cme().is_open(at), Err(CalendarError::AfterRules { .. })));
         }
-        assert!(matches!(
-            cme().next_open(utc("2099-12-31T22:00:00Z")),
-            Err(CalendarError::AfterRules { .. })
-        ));
+        assert!(matches!(cme().next_open(utc("2099-12-31T22:00:00Z")), Err(CalendarError::AfterRules { .. })));
     }
 }

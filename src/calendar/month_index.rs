@@ -21,10 +21,7 @@ impl MonthIndex {
     /// An index over the months of `range`, all still empty.
     pub(super) fn new(range: &RangeInclusive<NaiveDate>) -> Self {
         let num_months = position(*range.start(), *range.end()).map_or(0, |last| last + 1);
-        MonthIndex {
-            first: *range.start(),
-            months: (0..num_months).map(|_| OnceLock::new()).collect(),
-        }
+        MonthIndex { first: *range.start(), months: (0..num_months).map(|_| OnceLock::new()).collect() }
     }
 
     /// The segments of the sessions dated in the month of `day`, built by `build` the first time; none outside the range.
@@ -47,10 +44,7 @@ fn position(first: NaiveDate, day: NaiveDate) -> Option<usize> {
 fn whole_month(day: NaiveDate) -> RangeInclusive<NaiveDate> {
     let first = ymd(day.year(), day.month(), 1);
     let next = first.checked_add_months(Months::new(1));
-    first
-        ..=next
-            .and_then(|next| next.checked_sub_days(Days::new(1)))
-            .unwrap_or(first)
+    first..=next.and_then(|next| next.checked_sub_days(Days::new(1))).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -66,11 +60,7 @@ mod tests {
             Vec::new()
         });
         assert!(built.is_some());
-        assert!(
-            index
-                .month_of(ymd(2026, 2, 28), |_| unreachable!("it is built already"))
-                .is_some()
-        );
+        assert!(index.month_of(ymd(2026, 2, 28), |_| unreachable!("it is built already")).is_some());
         assert_eq!(index.months.iter().filter(|month| month.get().is_some()).count(), 1);
     }
 

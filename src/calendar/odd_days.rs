@@ -30,10 +30,7 @@ fn reopens(day: NaiveDate) -> String {
 
 #[test]
 fn the_mourning_days_end_at_the_open_of_new_york_and_reopen_in_the_evening() {
-    for (day, evening) in [
-        (ymd(2018, 12, 5), "Wed 2018-12-05 18:00"),
-        (ymd(2025, 1, 9), "Thu 2025-01-09 18:00"),
-    ] {
+    for (day, evening) in [(ymd(2018, 12, 5), "Wed 2018-12-05 18:00"), (ymd(2025, 1, 9), "Thu 2025-01-09 18:00")] {
         assert_eq!(last_trade(day), "08:30");
         assert_eq!(reopens(day), evening);
         assert_eq!(cme(day).unwrap().regular, None);
@@ -54,14 +51,7 @@ fn sandy_closes_new_york_for_two_days_and_the_futures_each_morning() {
 
 #[test]
 fn a_good_friday_with_a_jobs_report_trades_until_a_quarter_past_eight() {
-    for (year, month, day) in [
-        (2010, 4, 2),
-        (2012, 4, 6),
-        (2015, 4, 3),
-        (2021, 4, 2),
-        (2023, 4, 7),
-        (2026, 4, 3),
-    ] {
+    for (year, month, day) in [(2010, 4, 2), (2012, 4, 6), (2015, 4, 3), (2021, 4, 2), (2023, 4, 7), (2026, 4, 3)] {
         let day = ymd(year, month, day);
         assert_eq!(last_trade(day), "08:15");
         assert!(reopens(day).starts_with("Sun "));
@@ -79,15 +69,9 @@ fn a_good_friday_without_one_is_closed() {
 
 #[test]
 fn a_noon_friday_reopens_on_sunday() {
-    for (year, month, day) in [
-        (2014, 7, 4),
-        (2015, 7, 3),
-        (2020, 7, 3),
-        (2025, 7, 4),
-        (2026, 6, 19),
-        (2026, 7, 3),
-        (2027, 6, 18),
-    ] {
+    for (year, month, day) in
+        [(2014, 7, 4), (2015, 7, 3), (2020, 7, 3), (2025, 7, 4), (2026, 6, 19), (2026, 7, 3), (2027, 6, 18)]
+    {
         let friday = ymd(year, month, day);
         assert_eq!(last_trade(friday), "12:00");
         assert!(reopens(friday).starts_with("Sun "), "{friday}");
@@ -99,10 +83,7 @@ fn a_noon_monday_reopens_the_same_evening() {
     assert_eq!(last_trade(ymd(2010, 7, 5)), "10:30");
     for (year, month, day) in [(2021, 7, 5), (2022, 6, 20), (2027, 7, 5)] {
         assert_eq!(last_trade(ymd(year, month, day)), "12:00");
-        assert_eq!(
-            reopens(ymd(year, month, day)),
-            format!("Mon {year}-{month:02}-{day:02} 18:00")
-        );
+        assert_eq!(reopens(ymd(year, month, day)), format!("Mon {year}-{month:02}-{day:02} 18:00"));
     }
 }
 
@@ -119,20 +100,11 @@ fn a_half_day_of_new_york_ends_a_quarter_of_an_hour_earlier_than_the_futures() {
 
 #[test]
 fn the_late_opens_are_at_five_in_the_morning() {
-    for (year, month, day) in [
-        (2011, 12, 27),
-        (2012, 1, 3),
-        (2012, 12, 26),
-        (2013, 1, 2),
-        (2013, 12, 26),
-        (2014, 1, 2),
-    ] {
+    for (year, month, day) in [(2011, 12, 27), (2012, 1, 3), (2012, 12, 26), (2013, 1, 2), (2013, 12, 26), (2014, 1, 2)]
+    {
         let session = cme(ymd(year, month, day)).unwrap();
         assert_eq!(session.kind, DayKind::LateOpen);
-        assert_eq!(
-            session.open(),
-            chicago(ymd(year, month, day).and_hms_opt(5, 0, 0).unwrap())
-        );
+        assert_eq!(session.open(), chicago(ymd(year, month, day).and_hms_opt(5, 0, 0).unwrap()));
         assert_eq!(session.segments.len(), 2);
     }
     assert_eq!(cme(ymd(2018, 12, 26)).unwrap().kind, DayKind::Normal);
@@ -155,9 +127,7 @@ fn the_outage_of_2025_is_not_in_the_calendar() {
 fn the_odd_minutes_of_new_york_are_kept() {
     let hours = |year, month, day| {
         let session = nyse(ymd(year, month, day)).unwrap();
-        [session.open(), session.close()]
-            .map(|at| to_new_york(at).format("%H:%M").to_string())
-            .join("-")
+        [session.open(), session.close()].map(|at| to_new_york(at).format("%H:%M").to_string()).join("-")
     };
     assert_eq!(hours(2001, 9, 17), "09:33-16:00");
     assert_eq!(hours(2001, 10, 8), "09:31-16:00");
@@ -243,19 +213,13 @@ fn the_sessions_of_2026_have_70_965_slots() {
     let sessions = calendar.sessions(from, to).unwrap();
     let (first, last) = (sessions.first().unwrap(), sessions.last().unwrap());
     assert_eq!(calendar.slots(first.open(), last.close()).unwrap().len(), 70_965);
-    assert_eq!(
-        sessions.iter().map(|session| session.slots().count()).sum::<usize>(),
-        70_965
-    );
+    assert_eq!(sessions.iter().map(|session| session.slots().count()).sum::<usize>(), 70_965);
 }
 
 #[test]
 fn from_2015_on_ninety_weekdays_have_futures_and_no_stocks_and_none_the_reverse() {
     let days = || days_in(ymd(2015, 1, 1)..=ymd(2027, 12, 31));
-    let futures_alone = days()
-        .filter_map(cme)
-        .filter(|session| session.regular.is_none())
-        .count();
+    let futures_alone = days().filter_map(cme).filter(|session| session.regular.is_none()).count();
     assert_eq!(futures_alone, 90);
     let stocks_alone =
         days_in(ymd(2010, 1, 1)..=ymd(2027, 12, 31)).filter(|day| cme(*day).is_none() && nyse(*day).is_some());

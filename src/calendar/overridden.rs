@@ -26,9 +26,7 @@ impl Calendar {
         all.extend(overrides.iter().map(|day| ((day.calendar, day.date), day.clone())));
         let calendar = Calendar::new(self.id(), all);
         for (entry, day) in (1..).zip(overrides) {
-            calendar
-                .check_neighbours(day)
-                .map_err(|problem| bad_override(entry, day, problem))?;
+            calendar.check_neighbours(day).map_err(|problem| bad_override(entry, day, problem))?;
         }
         Ok(calendar)
     }
@@ -41,9 +39,7 @@ impl Calendar {
         };
         for day in [day_before(given.date), day_after(given.date)] {
             if session(day).is_some_and(|other| other.open < own.close && own.open < other.close) {
-                return Err(OverrideProblem::Overlap {
-                    other: TradingDay::new(day),
-                });
+                return Err(OverrideProblem::Overlap { other: TradingDay::new(day) });
             }
         }
         Ok(())
@@ -51,12 +47,7 @@ impl Calendar {
 }
 
 fn bad_override(entry: usize, day: &DayOverride, problem: OverrideProblem) -> CalendarError {
-    CalendarError::BadOverride {
-        entry,
-        calendar: day.calendar,
-        date: day.date,
-        problem,
-    }
+    CalendarError::BadOverride { entry, calendar: day.calendar, date: day.date, problem }
 }
 
 #[cfg(test)]
@@ -74,10 +65,7 @@ mod tests {
     }
 
     fn refused(json: &str) -> String {
-        Calendar::embedded(CalendarId::CmeEquity)
-            .with_overrides(&entries(json))
-            .unwrap_err()
-            .to_string()
+        Calendar::embedded(CalendarId::CmeEquity).with_overrides(&entries(json)).unwrap_err().to_string()
     }
 
     #[test]
@@ -100,31 +88,16 @@ mod tests {
     #[test]
     fn a_shorter_day_of_the_future_is_no_longer_provisional() {
         let json = r#"[{"calendar": "cme_equity", "date": "2034-04-07", "close": "08:15"}]"#;
-        let good_friday = overridden(CalendarId::CmeEquity, json)
-            .session(ymd(2034, 4, 7))
-            .unwrap()
-            .unwrap();
+        let good_friday = overridden(CalendarId::CmeEquity, json).session(ymd(2034, 4, 7)).unwrap().unwrap();
         assert_eq!(good_friday.close().to_rfc3339(), "2034-04-07T13:15:00+00:00");
-        assert_eq!(
-            (good_friday.kind, good_friday.provisional),
-            (DayKind::EarlyClose, false)
-        );
+        assert_eq!((good_friday.kind, good_friday.provisional), (DayKind::EarlyClose, false));
     }
 
     #[test]
     fn the_regular_hours_of_cme_follow_an_override_of_nyse() {
         let day = ymd(2026, 12, 7);
-        let regular = |json| {
-            overridden(CalendarId::CmeEquity, json)
-                .session(day)
-                .unwrap()
-                .unwrap()
-                .regular
-        };
-        assert_eq!(
-            regular(r#"[{"calendar": "nyse", "date": "2026-12-07", "closed": true}]"#),
-            None
-        );
+        let regular = |json| overridden(CalendarId::CmeEquity, json).session(day).unwrap().unwrap().regular;
+        assert_eq!(regular(r#"[{"calendar": "nyse", "date": "2026-12-07", "closed": true}]"#), None);
         let half = regular(r#"[{"calendar": "nyse", "date": "2026-12-07", "close": "13:00"}]"#).unwrap();
         assert_eq!(half.close.to_rfc3339(), "2026-12-07T18:00:00+00:00");
         let clipped = regular(r#"[{"calendar": "cme_equity", "date": "2026-12-07", "close": "11:00"}]"#).unwrap();
@@ -136,10 +109,7 @@ mod tests {
     #[test]
     fn a_saturday_session_can_be_added() {
         let json = r#"[{"calendar": "cme_equity", "date": "2027-06-19", "open": "05:00", "close": "17:00"}]"#;
-        let saturday = overridden(CalendarId::CmeEquity, json)
-            .session(ymd(2027, 6, 19))
-            .unwrap()
-            .unwrap();
+        let saturday = overridden(CalendarId::CmeEquity, json).session(ymd(2027, 6, 19)).unwrap().unwrap();
         assert_eq!(saturday.open().to_rfc3339(), "2027-06-19T10:00:00+00:00");
         assert_eq!(saturday.num_slots(), 144);
     }

@@ -61,10 +61,7 @@ impl WallSegment {
             let local = midnight.checked_add_signed(TimeDelta::minutes(minutes.into()));
             instant_of(local.unwrap_or(midnight), id.zone())
         };
-        Segment {
-            open: instant(self.open),
-            close: instant(self.close),
-        }
+        Segment { open: instant(self.open), close: instant(self.close) }
     }
 }
 
@@ -84,10 +81,7 @@ mod tests {
     #[test]
     fn the_open_minutes_of_each_epoch_are_those_of_the_facts() {
         let minutes = |day| -> Vec<i32> {
-            weekly_pattern(CalendarId::CmeEquity, day)
-                .iter()
-                .map(|segment| segment.close - segment.open)
-                .collect()
+            weekly_pattern(CalendarId::CmeEquity, day).iter().map(|segment| segment.close - segment.open).collect()
         };
         assert_eq!(minutes(ymd(2010, 1, 4)), [1335, 60]);
         assert_eq!(minutes(ymd(2010, 1, 8)), [1335]);

@@ -64,10 +64,7 @@ impl FromStr for RollRule {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let unknown = || CalendarError::UnknownRollRule { name: name.to_owned() };
-        RollRule::ALL
-            .into_iter()
-            .find(|rule| rule.as_str() == name)
-            .ok_or_else(unknown)
+        RollRule::ALL.into_iter().find(|rule| rule.as_str() == name).ok_or_else(unknown)
     }
 }
 
@@ -82,11 +79,7 @@ pub fn roll_date(month: ContractMonth, rule: RollRule) -> NaiveDate {
 #[must_use]
 pub fn roll_at(month: ContractMonth, rule: RollRule) -> DateTime<Utc> {
     let evening_before = day_before(roll_date(month, rule)).and_time(NaiveTime::MIN);
-    chicago(
-        evening_before
-            .checked_add_signed(TimeDelta::hours(17))
-            .unwrap_or(evening_before),
-    )
+    chicago(evening_before.checked_add_signed(TimeDelta::hours(17)).unwrap_or(evening_before))
 }
 
 /// The contract month that leads at an instant of 2000 to 2099.
@@ -108,11 +101,7 @@ pub fn lead_month(at: DateTime<Utc>, rule: RollRule) -> Result<ContractMonth, Ca
     }
     // The contract of the running quarter leads until its roll, and then the next.
     let running = ContractMonth::new(day.year(), day.month().div_ceil(3) * 3)?;
-    Ok(if at < roll_at(running, rule) {
-        running
-    } else {
-        running.next()
-    })
+    Ok(if at < roll_at(running, rule) { running } else { running.next() })
 }
 
 #[cfg(test)]
@@ -133,10 +122,7 @@ mod tests {
     fn december_2026_rolls_on_sunday_evening_before_monday_the_fourteenth() {
         let december = contract("202612");
         assert_eq!(roll_date(december, RollRule::ByDate), ymd(2026, 12, 14));
-        assert_eq!(
-            to_new_york(roll_at(december, RollRule::ByDate)).to_string(),
-            "2026-12-13 18:00:00 EST"
-        );
+        assert_eq!(to_new_york(roll_at(december, RollRule::ByDate)).to_string(), "2026-12-13 18:00:00 EST");
         assert_eq!(lead("2026-12-13T22:59:59Z", RollRule::ByDate), "202612");
         assert_eq!(lead("2026-12-13T23:00:00Z", RollRule::ByDate), "202703");
         assert_eq!(lead("2026-12-13T23:00:00Z", RollRule::Thursday8d), "202703");
@@ -159,10 +145,7 @@ mod tests {
     #[test]
     fn a_roll_on_the_night_the_clocks_change_is_still_at_six_in_the_evening() {
         // Sunday 2027-03-14 is the change; the third Friday is the 19th.
-        assert_eq!(
-            to_new_york(roll_at(contract("202703"), RollRule::Monday)).to_string(),
-            "2027-03-14 18:00:00 EDT"
-        );
+        assert_eq!(to_new_york(roll_at(contract("202703"), RollRule::Monday)).to_string(), "2027-03-14 18:00:00 EDT");
     }
 
     #[test]
@@ -172,31 +155,16 @@ mod tests {
             assert_eq!(serde_json::to_string(&rule).unwrap(), format!("\"{rule}\""));
         }
         let message = "volume".parse::<RollRule>().unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "unknown roll rule \"volume\": known are by_date, monday and thursday_8d"
-        );
+        assert_eq!(message, "unknown roll rule \"volume\": known are by_date, monday and thursday_8d");
     }
 
     #[test]
     fn outside_the_century_there_is_no_lead() {
         let ask = |at: DateTime<Utc>| lead_month(at, RollRule::ByDate);
-        assert!(matches!(
-            ask(DateTime::<Utc>::MIN_UTC),
-            Err(CalendarError::BeforeCoverage { .. })
-        ));
-        assert!(matches!(
-            ask("2000-01-01T04:59:59Z".parse().unwrap()),
-            Err(CalendarError::BeforeCoverage { .. })
-        ));
-        assert!(matches!(
-            ask("2100-01-01T05:00:00Z".parse().unwrap()),
-            Err(CalendarError::AfterRules { .. })
-        ));
-        assert!(matches!(
-            ask(DateTime::<Utc>::MAX_UTC),
-            Err(CalendarError::AfterRules { .. })
-        ));
+        assert!(matches!(ask(DateTime::<Utc>::MIN_UTC), Err(CalendarError::BeforeCoverage { .. })));
+        assert!(matches!(ask("2000-01-01T04:59:59Z".parse().unwrap()), Err(CalendarError::BeforeCoverage { .. })));
+        assert!(matches!(ask("2100-01-01T05:00:00Z".parse().unwrap()), Err(CalendarError::AfterRules { .. })));
+        assert!(matches!(ask(DateTime::<Utc>::MAX_UTC), Err(CalendarError::AfterRules { .. })));
     }
 
     proptest! {

@@ -27,19 +27,13 @@ pub(super) fn special_day(id: CalendarId, day: NaiveDate) -> Option<SpecialDay> 
             CalendarId::Nyse => SpecialHours::Closed,
             CalendarId::CmeEquity => cme_holiday(holiday, day),
         };
-        return Some(SpecialDay {
-            hours,
-            reason: holiday.name(),
-        });
+        return Some(SpecialDay { hours, reason: holiday.name() });
     }
     let close = match id {
         CalendarId::Nyse => hm(13, 0),
         CalendarId::CmeEquity => hm(12, 15),
     };
-    half_day_on(day).map(|reason| SpecialDay {
-        hours: SpecialHours::closes_at(close),
-        reason,
-    })
+    half_day_on(day).map(|reason| SpecialDay { hours: SpecialHours::closes_at(close), reason })
 }
 
 fn cme_holiday(holiday: Holiday, day: NaiveDate) -> SpecialHours {
@@ -120,9 +114,6 @@ mod tests {
     #[test]
     fn past_the_tables_a_good_friday_is_closed_even_on_the_first_friday_of_april() {
         let good_friday = special_day(CalendarId::CmeEquity, ymd(2034, 4, 7)).unwrap();
-        assert_eq!(
-            (good_friday.hours, good_friday.reason),
-            (SpecialHours::Closed, "Good Friday")
-        );
+        assert_eq!((good_friday.hours, good_friday.reason), (SpecialHours::Closed, "Good Friday"));
     }
 }

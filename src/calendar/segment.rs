@@ -49,10 +49,7 @@ mod tests {
 
     fn segment(open: &str, close: &str) -> Segment {
         let at = |time: &str| format!("2026-11-20T{time}:00Z").parse().unwrap();
-        Segment {
-            open: at(open),
-            close: at(close),
-        }
+        Segment { open: at(open), close: at(close) }
     }
 
     #[test]

@@ -30,11 +30,7 @@ impl Slot {
         if before.0 == at {
             return Ok(before);
         }
-        Err(CalendarError::OffGrid {
-            at,
-            before: before.0,
-            after: before.next().0,
-        })
+        Err(CalendarError::OffGrid { at, before: before.0, after: before.next().0 })
     }
 
     /// The newest slot at or before the instant.
@@ -68,9 +64,7 @@ impl Slot {
     }
 
     fn moved(self, minutes: i64) -> Slot {
-        self.0
-            .checked_add_signed(TimeDelta::minutes(minutes))
-            .map_or(self, Slot)
+        self.0.checked_add_signed(TimeDelta::minutes(minutes)).map_or(self, Slot)
     }
 }
 
@@ -144,12 +138,7 @@ mod tests {
 
     #[test]
     fn a_slot_shows_itself_in_utc() {
-        assert_eq!(
-            Slot::at("2026-11-20T10:05:00-05:00".parse().unwrap())
-                .unwrap()
-                .to_string(),
-            "2026-11-20T15:05:00Z"
-        );
+        assert_eq!(Slot::at("2026-11-20T10:05:00-05:00".parse().unwrap()).unwrap().to_string(), "2026-11-20T15:05:00Z");
     }
 
     #[test]

@@ -22,10 +22,7 @@ pub(super) enum SpecialHours {
 impl SpecialHours {
     /// A session that ends at `minute` and opens as usual.
     pub(super) const fn closes_at(minute: i32) -> Self {
-        SpecialHours::Open {
-            open: None,
-            close: Some(minute),
-        }
+        SpecialHours::Open { open: None, close: Some(minute) }
     }
 }
 
@@ -39,10 +36,7 @@ pub(super) struct DayHours {
 impl DayHours {
     /// The pattern as it is; none where it has no segment (a weekend).
     pub(super) fn usual(pattern: &[WallSegment]) -> Option<Self> {
-        (!pattern.is_empty()).then(|| DayHours {
-            segments: pattern.to_vec(),
-            kind: DayKind::Normal,
-        })
+        (!pattern.is_empty()).then(|| DayHours { segments: pattern.to_vec(), kind: DayKind::Normal })
     }
 
     /// The pattern with the special hours put over it; none if the day is closed or no trading time is left.
@@ -52,10 +46,10 @@ impl DayHours {
         let SpecialHours::Open { open, close } = hours else {
             return None;
         };
-        let usual = pattern.first().zip(pattern.last()).map(|(first, last)| WallSegment {
-            open: first.open,
-            close: last.close,
-        });
+        let usual = pattern
+            .first()
+            .zip(pattern.last())
+            .map(|(first, last)| WallSegment { open: first.open, close: last.close });
         let open = open.or_else(|| usual.map(|usual| usual.open))?;
         let close = close.or_else(|| usual.map(|usual| usual.close))?;
         let kind = match usual {
@@ -63,10 +57,7 @@ impl DayHours {
             Some(usual) if open > usual.open => DayKind::LateOpen,
             _ => DayKind::Normal,
         };
-        (open < close).then(|| DayHours {
-            segments: between(pattern, WallSegment { open, close }),
-            kind,
-        })
+        (open < close).then(|| DayHours { segments: between(pattern, WallSegment { open, close }), kind })
     }
 }
 
@@ -104,48 +95,27 @@ mod tests {
     #[test]
     fn an_early_close_drops_the_segment_after_the_halt() {
         let early = hours(None, Some(hm(12, 15)));
-        assert_eq!(
-            early.segments,
-            [WallSegment {
-                open: -hm(7, 0),
-                close: hm(12, 15)
-            }]
-        );
+        assert_eq!(early.segments, [WallSegment { open: -hm(7, 0), close: hm(12, 15) }]);
         assert_eq!(early.kind, DayKind::EarlyClose);
     }
 
     #[test]
     fn a_late_open_keeps_the_halt() {
         let late = hours(Some(hm(5, 0)), None);
-        assert_eq!(
-            late.segments,
-            [
-                WallSegment {
-                    open: hm(5, 0),
-                    close: hm(15, 15)
-                },
-                halted()[1]
-            ]
-        );
+        assert_eq!(late.segments, [WallSegment { open: hm(5, 0), close: hm(15, 15) }, halted()[1]]);
         assert_eq!(late.kind, DayKind::LateOpen);
     }
 
     #[test]
     fn longer_hours_stretch_the_ends() {
         let long = hours(Some(-hm(8, 0)), Some(hm(16, 30)));
-        assert_eq!(
-            long.segments.iter().map(|s| (s.open, s.close)).collect::<Vec<_>>(),
-            [(-480, 915), (930, 990)]
-        );
+        assert_eq!(long.segments.iter().map(|s| (s.open, s.close)).collect::<Vec<_>>(), [(-480, 915), (930, 990)]);
         assert_eq!(long.kind, DayKind::Normal);
     }
 
     #[test]
     fn hours_without_a_minute_of_trading_are_no_session() {
-        let impossible = SpecialHours::Open {
-            open: Some(600),
-            close: Some(600),
-        };
+        let impossible = SpecialHours::Open { open: Some(600), close: Some(600) };
         assert_eq!(DayHours::special(halted(), impossible), None);
         assert_eq!(DayHours::special(&[], SpecialHours::closes_at(600)), None);
         assert_eq!(DayHours::special(halted(), SpecialHours::Closed), None);

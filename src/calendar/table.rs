@@ -40,19 +40,12 @@ pub(super) fn special_day(id: CalendarId, day: NaiveDate) -> Option<SpecialDay> 
 
 /// What is known of a day: the table's word inside its coverage, the rules' word outside.
 pub(super) fn known_special_day(id: CalendarId, day: NaiveDate) -> Option<SpecialDay> {
-    if coverage(id).contains(&day) {
-        special_day(id, day)
-    } else {
-        rules::special_day(id, day)
-    }
+    if coverage(id).contains(&day) { special_day(id, day) } else { rules::special_day(id, day) }
 }
 
 #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads it")]
 fn embedded(text: &'static str) -> Table {
-    text.lines()
-        .skip(1)
-        .map(|line| parse(line).expect("a line of the embedded table"))
-        .collect()
+    text.lines().skip(1).map(|line| parse(line).expect("a line of the embedded table")).collect()
 }
 
 fn parse(line: &'static str) -> Option<(NaiveDate, SpecialDay)> {
@@ -62,10 +55,7 @@ fn parse(line: &'static str) -> Option<(NaiveDate, SpecialDay)> {
     let hours = match kind {
         "closed" => SpecialHours::Closed,
         "early_close" => SpecialHours::closes_at(minute(close)?),
-        "late_open" => SpecialHours::Open {
-            open: Some(minute(open)?),
-            close: None,
-        },
+        "late_open" => SpecialHours::Open { open: Some(minute(open)?), close: None },
         _ => return None,
     };
     Some((date.parse().ok()?, SpecialDay { hours, reason }))
@@ -87,22 +77,14 @@ mod tests {
     fn num_of(id: CalendarId, kind: Option<DayKind>) -> usize {
         let table: &Table = if id == CalendarId::Nyse { &NYSE } else { &CME_EQUITY };
         let kind_of = |day, hours| DayHours::special(weekly_pattern(id, day), hours).map(|hours| hours.kind);
-        table
-            .iter()
-            .filter(|(day, special)| kind_of(*day, special.hours) == kind)
-            .count()
+        table.iter().filter(|(day, special)| kind_of(*day, special.hours) == kind).count()
     }
 
     #[test]
     fn the_tables_hold_the_counts_of_the_facts() {
         let counts = |id| {
-            [
-                None,
-                Some(DayKind::EarlyClose),
-                Some(DayKind::LateOpen),
-                Some(DayKind::Normal),
-            ]
-            .map(|kind| num_of(id, kind))
+            [None, Some(DayKind::EarlyClose), Some(DayKind::LateOpen), Some(DayKind::Normal)]
+                .map(|kind| num_of(id, kind))
         };
         assert_eq!(counts(CalendarId::CmeEquity), [46, 161, 6, 0]);
         assert_eq!(counts(CalendarId::Nyse), [264, 62, 6, 0]);
@@ -113,9 +95,7 @@ mod tests {
         for (id, table) in [(CalendarId::CmeEquity, &CME_EQUITY), (CalendarId::Nyse, &NYSE)] {
             assert!(table.is_sorted_by(|one, next| one.0 < next.0));
             assert!(
-                table
-                    .iter()
-                    .all(|(day, _)| coverage(id).contains(day) && day.weekday().num_days_from_monday() < 5)
+                table.iter().all(|(day, _)| coverage(id).contains(day) && day.weekday().num_days_from_monday() < 5)
             );
             assert!(table.iter().all(|(_, special)| !special.reason.is_empty()));
         }
@@ -123,13 +103,9 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_read_is_none() {
-        for line in [
-            "",
-            "2026-01-01,closed",
-            "2026-01-01,shut,,,x",
-            "2026-01-01,early_close,,,x",
-            "2026-13-01,closed,,,x",
-        ] {
+        for line in
+            ["", "2026-01-01,closed", "2026-01-01,shut,,,x", "2026-01-01,early_close,,,x", "2026-13-01,closed,,,x"]
+        {
             assert_eq!(parse(line), None, "{line}");
         }
     }

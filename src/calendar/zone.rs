@@ -33,27 +33,14 @@ pub fn to_new_york(at: DateTime<Utc>) -> DateTime<Tz> {
 /// [`CalendarError::BadInstant`], which lists the accepted forms.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, CalendarError> {
     const WITH_OFFSET: [&str; 2] = ["%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M%#z"];
-    const NEW_YORK: [&str; 4] = [
-        "%Y-%m-%dT%H:%M:%S",
-        "%Y-%m-%dT%H:%M",
-        "%Y-%m-%d %H:%M:%S",
-        "%Y-%m-%d %H:%M",
-    ];
+    const NEW_YORK: [&str; 4] = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"];
     let trimmed = text.trim();
-    let with_offset = || {
-        WITH_OFFSET
-            .iter()
-            .find_map(|form| DateTime::parse_from_str(trimmed, form).ok())
-    };
+    let with_offset = || WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(trimmed, form).ok());
     if let Some(at) = DateTime::parse_from_rfc3339(trimmed).ok().or_else(with_offset) {
         return Ok(at.to_utc());
     }
-    let local = NEW_YORK
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(trimmed, form).ok());
-    local
-        .map(new_york)
-        .ok_or_else(|| CalendarError::BadInstant { text: text.to_owned() })
+    let local = NEW_YORK.iter().find_map(|form| NaiveDateTime::parse_from_str(trimmed, form).ok());
+    local.map(new_york).ok_or_else(|| CalendarError::BadInstant { text: text.to_owned() })
 }
 
 /// The instant of a wall-clock time in `zone`, with the project's rule for gap and overlap.
@@ -84,41 +71,20 @@ mod tests {
     fn a_time_in_the_gap_is_the_first_instant_after_it() {
         for day in ["2026-03-08", "2027-03-14"] {
             for time in ["02:00:00", "02:30:00", "02:59:59"] {
-                assert_eq!(
-                    new_york(local(&format!("{day}T{time}"))),
-                    utc(&format!("{day}T07:00:00Z"))
-                );
-                assert_eq!(
-                    chicago(local(&format!("{day}T{time}"))),
-                    utc(&format!("{day}T08:00:00Z"))
-                );
+                assert_eq!(new_york(local(&format!("{day}T{time}"))), utc(&format!("{day}T07:00:00Z")));
+                assert_eq!(chicago(local(&format!("{day}T{time}"))), utc(&format!("{day}T08:00:00Z")));
             }
-            assert_eq!(
-                new_york(local(&format!("{day}T01:59:59"))),
-                utc(&format!("{day}T06:59:59Z"))
-            );
-            assert_eq!(
-                new_york(local(&format!("{day}T03:00:00"))),
-                utc(&format!("{day}T07:00:00Z"))
-            );
+            assert_eq!(new_york(local(&format!("{day}T01:59:59"))), utc(&format!("{day}T06:59:59Z")));
+            assert_eq!(new_york(local(&format!("{day}T03:00:00"))), utc(&format!("{day}T07:00:00Z")));
         }
     }
 
     #[test]
     fn a_time_that_happens_twice_is_its_first() {
         for day in ["2026-11-01", "2027-11-07"] {
-            assert_eq!(
-                new_york(local(&format!("{day}T01:30:00"))),
-                utc(&format!("{day}T05:30:00Z"))
-            );
-            assert_eq!(
-                chicago(local(&format!("{day}T01:30:00"))),
-                utc(&format!("{day}T06:30:00Z"))
-            );
-            assert_eq!(
-                new_york(local(&format!("{day}T02:00:00"))),
-                utc(&format!("{day}T07:00:00Z"))
-            );
+            assert_eq!(new_york(local(&format!("{day}T01:30:00"))), utc(&format!("{day}T05:30:00Z")));
+            assert_eq!(chicago(local(&format!("{day}T01:30:00"))), utc(&format!("{day}T06:30:00Z")));
+            assert_eq!(new_york(local(&format!("{day}T02:00:00"))), utc(&format!("{day}T07:00:00Z")));
         }
     }
 
@@ -155,14 +121,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_time_is_told_the_accepted_forms() {
-        for text in [
-            "",
-            "now",
-            "10:05",
-            "2026-11-20",
-            "2026-13-01T00:00",
-            "2026-11-20T10:05 ET",
-        ] {
+        for text in ["", "now", "10:05", "2026-11-20", "2026-13-01T00:00", "2026-11-20T10:05 ET"] {
             let message = parse_instant(text).unwrap_err().to_string();
             assert!(
                 message.starts_with(&format!("cannot read the time {text:?}: write it with an offset (")),

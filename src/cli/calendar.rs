@@ -53,21 +53,13 @@ pub(super) struct InstantArgs {
 
 impl InstantArgs {
     fn at(&self) -> Result<DateTime<Utc>, JobError> {
-        Ok(self
-            .at
-            .as_deref()
-            .map(parse_instant)
-            .transpose()?
-            .unwrap_or_else(|| SystemClock.now()))
+        Ok(self.at.as_deref().map(parse_instant).transpose()?.unwrap_or_else(|| SystemClock.now()))
     }
 }
 
 impl RangeArgs {
     fn range(&self) -> Result<(NaiveDate, NaiveDate), JobError> {
-        let from = self
-            .from
-            .or(self.to)
-            .unwrap_or_else(|| to_new_york(SystemClock.now()).date_naive());
+        let from = self.from.or(self.to).unwrap_or_else(|| to_new_york(SystemClock.now()).date_naive());
         let to = self.to.unwrap_or(from + TimeDelta::days(DEFAULT_DAYS));
         if from > to {
             return Err(JobError::fail(
@@ -100,22 +92,13 @@ fn pick(calendars: &Calendars, id: CalendarId) -> &Calendar {
 fn is_open(calendar: &Calendar, at: DateTime<Utc>, format: Format) -> Result<u8, JobError> {
     let open = calendar.is_open(at)?;
     let until = match calendar.session_at(at)? {
-        Some(session) => session
-            .segments
-            .iter()
-            .find(|s| s.contains_instant(at))
-            .map_or(at, |s| s.close),
+        Some(session) => session.segments.iter().find(|s| s.contains_instant(at)).map_or(at, |s| s.close),
         None => calendar.next_open(at)?,
     };
     match format {
         Format::Text => {
             let word = if open { "open" } else { "closed" };
-            print_line(&format!(
-                "{} is {word} at {}, until {}",
-                calendar.id(),
-                eastern(at),
-                eastern(until)
-            ))?;
+            print_line(&format!("{} is {word} at {}, until {}", calendar.id(), eastern(at), eastern(until)))?;
         }
         _ => print_document(
             &json!({ "calendar": calendar.id().to_string(), "at_utc": utc(at), "open": open, "until_utc": utc(until) }),
@@ -128,12 +111,7 @@ fn is_open(calendar: &Calendar, at: DateTime<Utc>, format: Format) -> Result<u8,
 fn next_open(calendar: &Calendar, at: DateTime<Utc>, format: Format) -> Result<u8, JobError> {
     let open = calendar.next_open(at)?;
     match format {
-        Format::Text => print_line(&format!(
-            "{} opens next at {} ({})",
-            calendar.id(),
-            eastern(open),
-            utc(open)
-        ))?,
+        Format::Text => print_line(&format!("{} opens next at {} ({})", calendar.id(), eastern(open), utc(open)))?,
         _ => print_document(
             &json!({ "calendar": calendar.id().to_string(), "at_utc": utc(at), "next_open_utc": utc(open) }),
             format,
@@ -143,11 +121,7 @@ fn next_open(calendar: &Calendar, at: DateTime<Utc>, format: Format) -> Result<u
 }
 
 fn print_document(document: &serde_json::Value, format: Format) -> Result<(), JobError> {
-    if format == Format::Jsonl {
-        print_line(&document.to_string())
-    } else {
-        print_json(document)
-    }
+    if format == Format::Jsonl { print_line(&document.to_string()) } else { print_json(document) }
 }
 
 fn sessions(calendar: &Calendar, (from, to): (NaiveDate, NaiveDate), format: Format) -> Result<u8, JobError> {
@@ -173,11 +147,7 @@ fn sessions(calendar: &Calendar, (from, to): (NaiveDate, NaiveDate), format: For
 }
 
 fn kind(session: &Session) -> String {
-    if session.provisional {
-        format!("{} (provisional)", session.kind)
-    } else {
-        session.kind.to_string()
-    }
+    if session.provisional { format!("{} (provisional)", session.kind) } else { session.kind.to_string() }
 }
 
 fn print_segments(sessions: &[Session], format: Format) -> Result<u8, JobError> {
@@ -196,9 +166,7 @@ fn print_segments(sessions: &[Session], format: Format) -> Result<u8, JobError> 
     if format == Format::Json {
         print_json(&segments.into())?;
     } else {
-        segments
-            .iter()
-            .try_for_each(|segment| print_line(&segment.to_string()))?;
+        segments.iter().try_for_each(|segment| print_line(&segment.to_string()))?;
     }
     Ok(0)
 }
@@ -228,34 +196,12 @@ fn show(calendar: &Calendar, (from, to): (NaiveDate, NaiveDate), format: Format)
 fn day_row(day: NaiveDate, session: Option<&Session>, reason: String) -> [String; 6] {
     let name = day.format("%a %Y-%m-%d").to_string();
     let Some(session) = session else {
-        return [
-            name,
-            "closed".to_owned(),
-            String::new(),
-            String::new(),
-            "0".to_owned(),
-            reason,
-        ];
+        return [name, "closed".to_owned(), String::new(), String::new(), "0".to_owned(), reason];
     };
-    let hours = |open, close| {
-        format!(
-            "{} to {}",
-            to_new_york(open).format("%a %H:%M"),
-            to_new_york(close).format("%a %H:%M")
-        )
-    };
+    let hours =
+        |open, close| format!("{} to {}", to_new_york(open).format("%a %H:%M"), to_new_york(close).format("%a %H:%M"));
     let all: Vec<String> = session.segments.iter().map(|s| hours(s.open, s.close)).collect();
-    let regular = session
-        .regular
-        .as_ref()
-        .map_or_else(|| "none".to_owned(), |s| hours(s.open, s.close));
+    let regular = session.regular.as_ref().map_or_else(|| "none".to_owned(), |s| hours(s.open, s.close));
     let num_slots = session.slots().collect::<Vec<Slot>>().len();
-    [
-        name,
-        all.join(", "),
-        regular,
-        kind(session),
-        num_slots.to_string(),
-        reason,
-    ]
+    [name, all.join(", "), regular, kind(session), num_slots.to_string(), reason]
 }

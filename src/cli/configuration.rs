@@ -33,15 +33,9 @@ pub(super) fn configuration(globals: &Globals, command: &ConfigCommand) -> Resul
 fn check(globals: &Globals) -> Result<(), JobError> {
     let loaded = globals.load(Vec::new())?;
     calendars(&loaded.config)?;
-    let from = loaded
-        .file
-        .as_ref()
-        .map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
+    let from = loaded.file.as_ref().map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
     match globals.format {
-        Format::Text => print_line(&format!(
-            "the configuration is sound ({from}, {} keys set)",
-            loaded.origins.len()
-        )),
+        Format::Text => print_line(&format!("the configuration is sound ({from}, {} keys set)", loaded.origins.len())),
         _ => print_json(&serde_json::json!({ "sound": true, "file": loaded.file, "keys_set": loaded.origins.len() })),
     }
 }
@@ -64,17 +58,10 @@ fn show(globals: &Globals) -> Result<(), JobError> {
 fn keys<'a>(config: &'a Json, loaded: &Loaded) -> Vec<(String, &'a Json, String)> {
     let sections = config.as_object().into_iter().flatten();
     let keys = sections.flat_map(|(section, keys)| {
-        keys.as_object()
-            .into_iter()
-            .flatten()
-            .map(move |(key, value)| (format!("{section}.{key}"), value))
+        keys.as_object().into_iter().flatten().map(move |(key, value)| (format!("{section}.{key}"), value))
     });
     keys.map(|(key, value)| {
-        let origin = loaded
-            .origins
-            .get(&key)
-            .cloned()
-            .unwrap_or_else(|| "default".to_owned());
+        let origin = loaded.origins.get(&key).cloned().unwrap_or_else(|| "default".to_owned());
         (key, value, origin)
     })
     .collect()

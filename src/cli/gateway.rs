@@ -99,9 +99,9 @@ fn list_faults(format: Format) -> Result<u8, JobError> {
             }
             print_text(&table)?;
         }
-        _ => kinds
-            .iter()
-            .try_for_each(|(name, help)| print_line(&json!({ "fault": name, "help": help }).to_string()))?,
+        _ => {
+            kinds.iter().try_for_each(|(name, help)| print_line(&json!({ "fault": name, "help": help }).to_string()))?
+        }
     }
     Ok(0)
 }
@@ -125,15 +125,11 @@ async fn simulate(args: SimulateArgs, format: Format) -> Result<u8, JobError> {
     config.port = args.port;
     config.server_version = args.server_version;
     config.faults = args.fault;
-    let gateway = SimulatedGateway::start(config)
-        .await
-        .map_err(|error| JobError::fail(Failure::Unavailable, error))?;
+    let gateway = SimulatedGateway::start(config).await.map_err(|error| JobError::fail(Failure::Unavailable, error))?;
     match format {
-        Format::Text => print_line(&format!(
-            "simulated gateway on {}, its time is {}",
-            gateway.address(),
-            gateway.now()
-        ))?,
+        Format::Text => {
+            print_line(&format!("simulated gateway on {}, its time is {}", gateway.address(), gateway.now()))?
+        }
         _ => print_line(&json!({ "address": gateway.address().to_string(), "now_utc": gateway.now() }).to_string())?,
     }
     let listen = |kind| signal(kind).map_err(|error| JobError::fail(Failure::Failed, error));
@@ -149,18 +145,13 @@ async fn simulate(args: SimulateArgs, format: Format) -> Result<u8, JobError> {
 async fn print_probe(environment: &Environment, format: Format) -> Result<u8, JobError> {
     let steps = probe(&environment.endpoint(Duration::ZERO)).await?;
     match format {
-        Format::Text => steps
-            .iter()
-            .try_for_each(|(step, found)| print_line(&format!("{step}: {found}")))?,
+        Format::Text => steps.iter().try_for_each(|(step, found)| print_line(&format!("{step}: {found}")))?,
         Format::Jsonl => steps
             .iter()
             .try_for_each(|(step, found)| print_line(&json!({ "step": step, "found": found }).to_string()))?,
-        Format::Json => print_json(
-            &steps
-                .iter()
-                .map(|(step, found)| json!({ "step": step, "found": found }))
-                .collect(),
-        )?,
+        Format::Json => {
+            print_json(&steps.iter().map(|(step, found)| json!({ "step": step, "found": found })).collect())?
+        }
     }
     Ok(0)
 }

@@ -22,13 +22,7 @@ use settings::Globals;
 
 /// Captures, keeps and judges CME index futures quotes.
 #[derive(Debug, Parser)]
-#[command(
-    name = "jobs",
-    version,
-    max_term_width = 100,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "jobs", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   jobs run snapshot                              capture the newest slot (simulated gateway unless configured)
   jobs run backfill --from 2026-11-16            fill what is missing since that trading day
@@ -79,11 +73,7 @@ pub fn main() -> ExitCode {
         }
     };
     // systemd takes 1 to 254 from an ExecCondition for "skip", so every error of this question is 255.
-    let code = if asks_is_open && code > calendar::CLOSED {
-        u8::MAX
-    } else {
-        code
-    };
+    let code = if asks_is_open && code > calendar::CLOSED { u8::MAX } else { code };
     ExitCode::from(code)
 }
 
@@ -136,9 +126,7 @@ mod tests {
     #[test]
     fn the_question_is_recognised_with_flags_around_it() {
         let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert!(is_open_question(&words(
-            "jobs --config x calendar is-open nyse --bogus"
-        )));
+        assert!(is_open_question(&words("jobs --config x calendar is-open nyse --bogus")));
         assert!(!is_open_question(&words("jobs calendar next-open nyse")));
     }
 }

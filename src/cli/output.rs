@@ -23,10 +23,7 @@ pub(super) fn print_rows(rows: &Rows, format: Format) -> Result<(), JobError> {
     match format {
         Format::Text => print_text(&text_table(rows)),
         Format::Json => print_json(&Json::Array(rows.rows.iter().map(|row| object(rows, row)).collect())),
-        Format::Jsonl => rows
-            .rows
-            .iter()
-            .try_for_each(|row| print_line(&object(rows, row).to_string())),
+        Format::Jsonl => rows.rows.iter().try_for_each(|row| print_line(&object(rows, row).to_string())),
     }
 }
 
@@ -55,11 +52,7 @@ pub(super) fn objects(rows: &Rows) -> Vec<Json> {
 }
 
 fn object(rows: &Rows, row: &[Value]) -> Json {
-    let fields = rows
-        .columns
-        .iter()
-        .zip(row)
-        .map(|(column, value)| (column.name.clone(), json(value)));
+    let fields = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), json(value)));
     Json::Object(fields.collect::<Map<_, _>>())
 }
 
@@ -144,9 +137,6 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!(
-            [0, 999, 1_000, -1_234_567].map(grouped),
-            ["0", "999", "1,000", "-1,234,567"]
-        );
+        assert_eq!([0, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
     }
 }

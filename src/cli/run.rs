@@ -89,12 +89,8 @@ pub(super) fn run(globals: &Globals, command: RunCommand) -> Result<u8, JobError
         RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
     }
     let paths = &loaded.config.paths;
-    let target = LogTarget {
-        folder: &paths.logs,
-        job: job.name(),
-        config: &loaded.config.log,
-        verbosity: globals.verbosity(),
-    };
+    let target =
+        LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
         let environment =
@@ -110,10 +106,7 @@ impl RunFlags {
         let configured: Vec<&Symbol> = market.futures.iter().chain(&market.spot).collect();
         if let Some(unknown) = self.symbols.iter().find(|s| !configured.contains(s)) {
             let known: Vec<&str> = configured.iter().map(|s| s.as_str()).collect();
-            let told = format!(
-                "{unknown} is not captured: give one of {}, or add it under market",
-                known.join(", ")
-            );
+            let told = format!("{unknown} is not captured: give one of {}, or add it under market", known.join(", "));
             return Err(JobError::fail(Failure::Usage, told));
         }
         let mode = match (self.dry_run, self.force) {
@@ -121,11 +114,7 @@ impl RunFlags {
             (false, true) => WriteMode::Replace,
             (false, false) => WriteMode::Add,
         };
-        Ok(RunRequest {
-            symbols: self.symbols.clone(),
-            mode,
-            ..RunRequest::manual()
-        })
+        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..RunRequest::manual() })
     }
 }
 
@@ -138,18 +127,10 @@ fn range(args: &BackfillArgs, loaded: &Loaded) -> Result<Option<SlotRange>, JobE
     let Some(from) = &args.from else { return Ok(None) };
     let futures = crate::job::calendars(&loaded.config)?.futures;
     let from = bound(from, &futures, Bound::First)?;
-    let to = args
-        .to
-        .as_deref()
-        .map(|to| bound(to, &futures, Bound::Last))
-        .transpose()?;
+    let to = args.to.as_deref().map(|to| bound(to, &futures, Bound::Last)).transpose()?;
     let to = to.unwrap_or(DateTime::<Utc>::MAX_UTC);
     if from > to {
-        let told = format!(
-            "the range is reversed: --from {} lies after --to {}: exchange them",
-            utc(from),
-            utc(to)
-        );
+        let told = format!("the range is reversed: --from {} lies after --to {}: exchange them", utc(from), utc(to));
         return Err(JobError::fail(Failure::Usage, told));
     }
     Ok(Some(SlotRange { from, to }))
@@ -171,10 +152,7 @@ fn bound(text: &str, futures: &Calendar, bound: Bound) -> Result<DateTime<Utc>, 
         Bound::Last => session.close(),
     });
     let closed = || {
-        JobError::fail(
-            Failure::Usage,
-            format!("{day} is no trading day of cme_equity: give a day on which it trades"),
-        )
+        JobError::fail(Failure::Usage, format!("{day} is no trading day of cme_equity: give a day on which it trades"))
     };
     edge.ok_or_else(closed)
 }
@@ -229,12 +207,7 @@ async fn stored(environment: &Environment, job: &str, report: &RunReport) -> Res
         return Ok(Tables::default());
     };
     let at = Some(slot.instant());
-    let query = RowQuery {
-        from: at,
-        to: at,
-        as_of: AsOf::Latest,
-        ..RowQuery::default()
-    };
+    let query = RowQuery { from: at, to: at, as_of: AsOf::Latest, ..RowQuery::default() };
     let lake = environment.lake();
     Ok(Tables {
         futures: lake.rows(TableName::FuturesSnapshots, &query).await?,
@@ -244,9 +217,7 @@ async fn stored(environment: &Environment, job: &str, report: &RunReport) -> Res
 
 fn print_text_report(environment: &Environment, job: &str, report: &RunReport, rows: &Tables) -> Result<(), JobError> {
     let Ok(outcome) = &report.result else { return Ok(()) };
-    let slot = report
-        .slot
-        .map_or_else(String::new, |slot| format!(" {} ({slot})", eastern(slot.instant())));
+    let slot = report.slot.map_or_else(String::new, |slot| format!(" {} ({slot})", eastern(slot.instant())));
     let lake = environment.lake().root().display();
     let kind = environment.config().gateway.kind;
     match &outcome.result {
@@ -258,12 +229,7 @@ fn print_text_report(environment: &Environment, job: &str, report: &RunReport, r
                 ("replaced", counts.replaced),
                 ("without a bar", counts.without_data),
             ];
-            parts.extend(
-                others
-                    .iter()
-                    .filter(|(_, n)| *n > 0)
-                    .map(|(what, n)| format!("{n} {what}")),
-            );
+            parts.extend(others.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}")));
             print_line(&format!(
                 "{job}{slot}: {}, gateway {kind}, {:.1} s",
                 parts.join(", "),

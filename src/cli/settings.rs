@@ -75,9 +75,6 @@ pub(super) struct GatewayFlag {
 impl GatewayFlag {
     /// The keys it sets.
     pub(super) fn flags(&self) -> Vec<Flag> {
-        self.address
-            .iter()
-            .map(|address| ("--gateway", "gateway.address", address.clone()))
-            .collect()
+        self.address.iter().map(|address| ("--gateway", "gateway.address", address.clone())).collect()
     }
 }

@@ -32,10 +32,7 @@ pub(super) struct ShellInitArgs {
 pub(super) fn shell_init(args: &ShellInitArgs) -> Result<u8, JobError> {
     let program = std::env::current_exe().map_err(|error| JobError::fail(Failure::Failed, error))?;
     let program = quoted(&program.to_string_lossy());
-    let subcommands: Vec<String> = Cli::command()
-        .get_subcommands()
-        .map(|c| c.get_name().to_owned())
-        .collect();
+    let subcommands: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
     let function = format!(
         "jobs() {{\n  case \"${{1-}}\" in\n    {}|help|--config|--config=*|--format|--format=*|--version) {program} \"$@\" ;;\n    *) builtin jobs \"$@\" ;;\n  esac\n}}",
         subcommands.join("|")

@@ -52,16 +52,8 @@ pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
     let unlimited = args.from.is_some() || args.to.is_some() || args.last.is_some();
     let query = RowQuery {
         symbol: args.symbol.clone(),
-        from: args
-            .from
-            .as_deref()
-            .map(|text| instant(text, &futures, Edge::Open))
-            .transpose()?,
-        to: args
-            .to
-            .as_deref()
-            .map(|text| instant(text, &futures, Edge::Close))
-            .transpose()?,
+        from: args.from.as_deref().map(|text| instant(text, &futures, Edge::Open)).transpose()?,
+        to: args.to.as_deref().map(|text| instant(text, &futures, Edge::Close)).transpose()?,
         last: args.last.or_else(|| (!unlimited).then_some(DEFAULT_ROWS)),
         as_of: args.as_of.as_deref().map(as_of).transpose()?.unwrap_or_default(),
     };

@@ -89,11 +89,7 @@ pub fn load(layers: &Layers) -> Result<Loaded, ConfigError> {
         Some(path) => Some(path.clone()),
         None => layers.usual_files.iter().find(|path| path.exists()).cloned(),
     };
-    let mut collector = Collector {
-        defaults: &defaults,
-        entries: Vec::new(),
-        faults: Vec::new(),
-    };
+    let mut collector = Collector { defaults: &defaults, entries: Vec::new(), faults: Vec::new() };
     if let Some(path) = &file {
         collector.file(path)?;
     }
@@ -137,10 +133,7 @@ impl Collector<'_> {
                 Some(line) => format!("{}:{line}", path.display()),
                 None => path.display().to_string(),
             }),
-            _ => self.faults.push(format!(
-                "{}: is no mapping of sections: see jobs config generate",
-                path.display()
-            )),
+            _ => self.faults.push(format!("{}: is no mapping of sections: see jobs config generate", path.display())),
         }
         Ok(())
     }
@@ -155,11 +148,7 @@ impl Collector<'_> {
                 }
                 // A section without keys, as a sample with everything commented has it.
                 (Some(Value::Mapping(known)), Value::Null) if !known.is_empty() => {}
-                _ => self.entries.push(Entry {
-                    path: path.clone(),
-                    value: value.clone(),
-                    origin: origin(path),
-                }),
+                _ => self.entries.push(Entry { path: path.clone(), value: value.clone(), origin: origin(path) }),
             }
             path.pop();
         }
@@ -181,16 +170,8 @@ impl Collector<'_> {
             return;
         }
         let parsed = serde_yaml::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-        let as_text = Entry {
-            path: path.clone(),
-            value: Value::String(text.to_owned()),
-            origin: origin.clone(),
-        };
-        let as_yaml = Entry {
-            path,
-            value: parsed,
-            origin,
-        };
+        let as_text = Entry { path: path.clone(), value: Value::String(text.to_owned()), origin: origin.clone() };
+        let as_yaml = Entry { path, value: parsed, origin };
         let only_text_fits = self.type_fault(&as_yaml).is_some() && self.type_fault(&as_text).is_none();
         self.entries.push(if only_text_fits { as_text } else { as_yaml });
     }
@@ -211,9 +192,7 @@ impl Collector<'_> {
         if faults.is_empty() {
             return Ok((config, origins));
         }
-        Err(ConfigError::new(
-            faults.into_iter().map(|fault| with_origin(fault, &origins)).collect(),
-        ))
+        Err(ConfigError::new(faults.into_iter().map(|fault| with_origin(fault, &origins)).collect()))
     }
 
     /// Whether one value fits its key, judged alone so that each misfit is told.
@@ -225,18 +204,11 @@ impl Collector<'_> {
     }
 
     fn unknown_key(&self, path: &[String], origin: &str) -> String {
-        let (name, parents) = path
-            .split_last()
-            .map_or(("", path), |(last, rest)| (last.as_str(), rest));
+        let (name, parents) = path.split_last().map_or(("", path), |(last, rest)| (last.as_str(), rest));
         let known = lookup(self.defaults, parents).and_then(Value::as_mapping);
-        let known: Vec<&str> = known
-            .into_iter()
-            .flat_map(Mapping::keys)
-            .filter_map(Value::as_str)
-            .collect();
-        let nearest = known
-            .iter()
-            .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        let known: Vec<&str> = known.into_iter().flat_map(Mapping::keys).filter_map(Value::as_str).collect();
+        let nearest =
+            known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
         let remedy = match nearest.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("known are {}", known.join(", ")),
@@ -247,10 +219,7 @@ impl Collector<'_> {
 
 /// Puts the origin of the key that a fault names before it.
 fn with_origin(fault: String, origins: &BTreeMap<String, String>) -> String {
-    let named = origins
-        .iter()
-        .filter(|(key, _)| fault.contains(key.as_str()))
-        .max_by_key(|(key, _)| key.len());
+    let named = origins.iter().filter(|(key, _)| fault.contains(key.as_str())).max_by_key(|(key, _)| key.len());
     match named {
         Some((_, origin)) => format!("{origin}: {fault}"),
         None => fault,
@@ -258,8 +227,7 @@ fn with_origin(fault: String, origins: &BTreeMap<String, String>) -> String {
 }
 
 fn lookup<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter()
-        .try_fold(value, |value, key| value.as_mapping()?.get(key.as_str()))
+    path.iter().try_fold(value, |value, key| value.as_mapping()?.get(key.as_str()))
 }
 
 fn set(value: &mut Value, path: &[String], new: Value) {
@@ -282,10 +250,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("jobs.yaml");
         fs::write(&path, text).expect("a file");
-        let layers = Layers {
-            usual_files: vec![path],
-            ..Layers::default()
-        };
+        let layers = Layers { usual_files: vec![path], ..Layers::default() };
         (folder, layers)
     }
 
@@ -314,10 +279,7 @@ mod tests {
         assert_eq!(loaded.config.gateway.kind, GatewayKind::Ib);
         assert_eq!(loaded.config.gateway.address.as_deref(), Some("127.0.0.1:3"));
         assert_eq!(loaded.config.lake.uri, "42", "a number where text is meant is text");
-        assert_eq!(
-            loaded.origins.get("gateway.address").map(String::as_str),
-            Some("--gateway")
-        );
+        assert_eq!(loaded.origins.get("gateway.address").map(String::as_str), Some("--gateway"));
     }
 
     #[test]
@@ -327,30 +289,16 @@ mod tests {
         );
         assert_eq!(told.len(), 4, "{told:#?}");
         assert_eq!(told[0], "jobs.yaml:1: unknown key gatway: did you mean gateway?");
-        assert_eq!(
-            told[1],
-            "jobs.yaml:5: unknown key market.role_rule: did you mean roll_rule?"
-        );
-        assert!(
-            told[2].starts_with("jobs.yaml:7: gateway.quote_settle_ms: "),
-            "{}",
-            told[2]
-        );
-        assert!(
-            told[3].starts_with("jobs.yaml:8: gateway.client_id_count: "),
-            "{}",
-            told[3]
-        );
+        assert_eq!(told[1], "jobs.yaml:5: unknown key market.role_rule: did you mean roll_rule?");
+        assert!(told[2].starts_with("jobs.yaml:7: gateway.quote_settle_ms: "), "{}", told[2]);
+        assert!(told[3].starts_with("jobs.yaml:8: gateway.client_id_count: "), "{}", told[3]);
     }
 
     #[test]
     fn a_value_out_of_range_names_its_line() {
         let told = faults("gateway:\n  kind: ib\n  address: nowhere\n");
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(
-            told[0].starts_with("jobs.yaml:3: gateway.address 'nowhere' is no HOST:PORT"),
-            "{told:?}"
-        );
+        assert!(told[0].starts_with("jobs.yaml:3: gateway.address 'nowhere' is no HOST:PORT"), "{told:?}");
     }
 
     #[test]

@@ -21,10 +21,7 @@ pub(super) fn line_of(text: &str, path: &[String]) -> Option<usize> {
     }
     let needle = format!("{}:", path.last()?);
     let after = text.lines().enumerate().skip(nearest.1);
-    after
-        .filter(|(_, line)| line.contains(&needle))
-        .map(|(at, _)| at + 1)
-        .next()
+    after.filter(|(_, line)| line.contains(&needle)).map(|(at, _)| at + 1).next()
 }
 
 /// Indentation and key of a line `  key: …`.
@@ -46,18 +43,12 @@ mod tests {
     #[test]
     fn a_key_is_found_in_its_own_section() {
         let text = "a:\n  kind: 1\n# comment\nb:\n  other: 2\n\n  kind: 3\n";
-        assert_eq!(
-            (find(text, "a.kind"), find(text, "b.kind"), find(text, "b")),
-            (Some(2), Some(7), Some(4))
-        );
+        assert_eq!((find(text, "a.kind"), find(text, "b.kind"), find(text, "b")), (Some(2), Some(7), Some(4)));
     }
 
     #[test]
     fn a_key_in_a_flow_mapping_is_found_on_its_line() {
         let text = "a: { kind: 1 }\nb: { x: 1,\n  kind: 2 }\n";
-        assert_eq!(
-            (find(text, "a.kind"), find(text, "b.kind"), find(text, "c.z")),
-            (Some(1), Some(3), None)
-        );
+        assert_eq!((find(text, "a.kind"), find(text, "b.kind"), find(text, "c.z")), (Some(1), Some(3), None));
     }
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub calendar: CalendarConfig,
     /// Folders.
     pub paths: PathsConfig,
+    /// How runs are tried.
+    pub runs: RunsConfig,
     /// Log files.
     pub log: LogConfig,
 }
@@ -42,12 +44,8 @@ impl Config {
     /// Every fault of every section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let sections = [
-            self.gateway.faults(),
-            self.market.faults(),
-            self.lake.faults(),
-            self.log.faults(),
-        ];
+        let sections =
+            [self.gateway.faults(), self.market.faults(), self.lake.faults(), self.runs.faults(), self.log.faults()];
         sections.concat()
     }
 }
@@ -58,6 +56,33 @@ impl Config {
 pub struct CalendarConfig {
     /// A YAML list of days on which an exchange deviates from the embedded table.
     pub override_file: Option<PathBuf>,
+}
+
+/// The configuration section `runs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunsConfig {
+    /// Further attempts after a failure that may pass.
+    pub max_retries: u32,
+    /// Pause before each.
+    pub retry_backoff_ms: u64,
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        Self { max_retries: 2, retry_backoff_ms: 5_000 }
+    }
+}
+
+impl RunsConfig {
+    /// Every fault of the section.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let bounds =
+            [("max_retries", u64::from(self.max_retries), 10), ("retry_backoff_ms", self.retry_backoff_ms, 60_000)];
+        let outside = bounds.into_iter().filter(|(_, value, most)| value > most);
+        outside.map(|(key, value, most)| format!("runs.{key} is {value}: give at most {most}")).collect()
+    }
 }
 
 /// The configuration section `paths`; relative ones are relative to the working directory.
@@ -72,10 +97,7 @@ pub struct PathsConfig {
 
 impl Default for PathsConfig {
     fn default() -> Self {
-        Self {
-            state: PathBuf::from("state"),
-            logs: PathBuf::from("logs"),
-        }
+        Self { state: PathBuf::from("state"), logs: PathBuf::from("logs") }
     }
 }
 
@@ -119,15 +141,9 @@ mod tests {
             panic!("sections");
         };
         for (section, keys) in sections {
-            assert!(
-                SAMPLE.contains(&format!("\n{}:", section.as_str().expect("text"))),
-                "{section:?}"
-            );
+            assert!(SAMPLE.contains(&format!("\n{}:", section.as_str().expect("text"))), "{section:?}");
             for key in keys.as_mapping().expect("keys").keys() {
-                assert!(
-                    SAMPLE.contains(&format!("  {}:", key.as_str().expect("text"))),
-                    "{key:?}"
-                );
+                assert!(SAMPLE.contains(&format!("  {}:", key.as_str().expect("text"))), "{key:?}");
             }
         }
     }

@@ -14,10 +14,7 @@ pub(super) struct ClientIdLease {
 
 /// Leases the first free id of the range that is not among the refused ones.
 pub(super) fn lease(locks: &Path, config: &GatewayConfig, refused: &[i32]) -> Result<ClientIdLease, GatewayError> {
-    let (first, last) = (
-        config.client_id_first,
-        config.client_id_first + config.client_id_count - 1,
-    );
+    let (first, last) = (config.client_id_first, config.client_id_first + config.client_id_count - 1);
     for id in (first..=last).filter(|id| !refused.contains(id)) {
         if let Some(held) = try_lock(locks, id).map_err(|source| unusable(locks, source))? {
             return Ok(ClientIdLease { id, _held: held });
@@ -38,10 +35,7 @@ fn try_lock(locks: &Path, id: i32) -> std::io::Result<Option<File>> {
 }
 
 pub(super) fn unusable(locks: &Path, source: std::io::Error) -> GatewayError {
-    GatewayError::Locks {
-        path: locks.display().to_string(),
-        source,
-    }
+    GatewayError::Locks { path: locks.display().to_string(), source }
 }
 
 #[cfg(test)]
@@ -49,11 +43,7 @@ mod tests {
     use super::*;
 
     fn config(count: i32) -> GatewayConfig {
-        GatewayConfig {
-            client_id_first: 7,
-            client_id_count: count,
-            ..GatewayConfig::default()
-        }
+        GatewayConfig { client_id_first: 7, client_id_count: count, ..GatewayConfig::default() }
     }
 
     #[test]
@@ -62,10 +52,7 @@ mod tests {
         let first = lease(folder.path(), &config(2), &[]).expect("free");
         let second = lease(folder.path(), &config(2), &[]).expect("free");
         assert_eq!((first.id, second.id), (7, 8));
-        assert!(matches!(
-            lease(folder.path(), &config(2), &[]),
-            Err(GatewayError::NoClientId { first: 7, last: 8 })
-        ));
+        assert!(matches!(lease(folder.path(), &config(2), &[]), Err(GatewayError::NoClientId { first: 7, last: 8 })));
         drop(first);
         assert_eq!(lease(folder.path(), &config(2), &[]).expect("free").id, 7);
     }

@@ -137,9 +137,7 @@ impl GatewayConfig {
             );
         }
         if let Some(address) = self.address.as_deref().filter(|a| !is_host_and_port(a)) {
-            faults.push(format!(
-                "gateway.address '{address}' is no HOST:PORT: write for instance 127.0.0.1:4002"
-            ));
+            faults.push(format!("gateway.address '{address}' is no HOST:PORT: write for instance 127.0.0.1:4002"));
         }
         if self.kind == GatewayKind::Ib && self.clock == Some(ClockSource::Gateway) {
             faults.push("gateway.clock: gateway is for the simulated gateway only: remove it".to_owned());
@@ -156,9 +154,7 @@ impl GatewayConfig {
             ("quote_timeout_seconds", self.quote_timeout_seconds, 60),
             ("quote_settle_ms", self.quote_settle_ms, 15_000),
         ];
-        let outside = bounds
-            .into_iter()
-            .filter(|(_, value, most)| *value == 0 || value > most);
+        let outside = bounds.into_iter().filter(|(_, value, most)| *value == 0 || value > most);
         faults.extend(outside.map(|(key, value, most)| format!("gateway.{key} is {value}: give 1 to {most}")));
         if self.stale_after_seconds < 1 || self.max_clock_skew_seconds < 1 {
             faults.push("gateway.stale_after_seconds and gateway.max_clock_skew_seconds must be at least 1".to_owned());
@@ -170,20 +166,13 @@ impl GatewayConfig {
     #[must_use]
     pub fn clock_source(&self) -> ClockSource {
         let embedded = self.kind == GatewayKind::Simulated && self.address.is_none();
-        self.clock.unwrap_or(if embedded {
-            ClockSource::Gateway
-        } else {
-            ClockSource::Machine
-        })
+        self.clock.unwrap_or(if embedded { ClockSource::Gateway } else { ClockSource::Machine })
     }
 
     /// The nightly reset.
     #[must_use]
     pub fn reset_window(&self) -> ResetWindow {
-        ResetWindow {
-            from: self.reset_from,
-            until: self.reset_until,
-        }
+        ResetWindow { from: self.reset_from, until: self.reset_until }
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {
@@ -204,8 +193,7 @@ impl GatewayConfig {
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0))
+    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0))
 }
 
 #[cfg(test)]
@@ -214,15 +202,8 @@ mod tests {
 
     #[test]
     fn a_real_gateway_needs_an_address() {
-        let config = GatewayConfig {
-            kind: GatewayKind::Ib,
-            ..GatewayConfig::default()
-        };
-        assert!(
-            config.faults().iter().any(|f| f.contains("gateway.address is missing")),
-            "{:?}",
-            config.faults()
-        );
+        let config = GatewayConfig { kind: GatewayKind::Ib, ..GatewayConfig::default() };
+        assert!(config.faults().iter().any(|f| f.contains("gateway.address is missing")), "{:?}", config.faults());
         assert!(GatewayConfig::default().faults().is_empty());
     }
 

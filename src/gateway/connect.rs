@@ -18,9 +18,6 @@ use super::client_id::{ClientIdLease, lease};
 use super::notices::{Upstream, upstream};
 use super::{ClockSource, GatewayConfig, GatewayError, IbGateway, PacingLimits};
 
-/// Messages a second to the gateway; TWS closes the connection above 50.
-const MESSAGES_PER_SECOND: u32 = 40;
-
 /// How long to wait for the farm notices after the handshake: a request sent before them may go unanswered.
 const FARM_NOTICES: Duration = Duration::from_secs(2);
 
@@ -40,7 +37,7 @@ pub struct Endpoint {
     pub locks: PathBuf,
     /// This machine's clock.
     pub clock: SharedClock,
-    /// Limits on historical requests.
+    /// Limits kept towards it.
     pub pacing: PacingLimits,
 }
 
@@ -94,15 +91,17 @@ enum Handshake {
 async fn handshake(endpoint: &Endpoint, client_id: i32) -> Result<(Client, NoticeStream), Handshake> {
     let waited = endpoint.config.connect_timeout();
     let address = endpoint.address.clone();
-    let connecting = Client::builder()
+    let builder = Client::builder()
         .address(address.clone())
         .client_id(client_id)
         .max_reconnect_attempts(0)
         .one_shot_timeout(endpoint.config.request_timeout())
-        .rate_limiter(RateLimiter::per_second(MESSAGES_PER_SECOND))
-        .tcp_no_delay(true)
-        .connect_with_notice_stream();
-    match timeout(waited, connecting).await {
+        .tcp_no_delay(true);
+    let builder = match endpoint.pacing.messages_per_second {
+        Some(messages) => builder.rate_limiter(RateLimiter::per_second(messages)),
+        None => builder,
+    };
+    match timeout(waited, builder.connect_with_notice_stream()).await {
         Ok(Ok(connected)) => Ok(connected),
         Ok(Err(ibapi::Error::ClientIdInUse { .. })) => Err(Handshake::IdInUse),
         Ok(Err(source)) => Err(Handshake::Failed(GatewayError::Unreachable { address, source })),
@@ -120,13 +119,7 @@ async fn welcome(
     let (ready, mut is_ready) = watch::channel(FarmsSeen::default());
     let listener = tokio::spawn(listen(notices, upstream.clone(), ready));
     let kind = kind_of(client.handshake_managed_accounts());
-    let connection = Connection {
-        client,
-        upstream,
-        kind,
-        listener,
-        lease,
-    };
+    let connection = Connection { client, upstream, kind, listener, lease };
     let checked = async {
         check_kind(endpoint, kind)?;
         let _ = timeout(FARM_NOTICES, is_ready.wait_for(FarmsSeen::all)).await;
@@ -175,11 +168,7 @@ async fn listen(mut notices: NoticeStream, upstream: UpstreamState, ready: watch
 /// The simulated gateway announces itself by an account that starts with `SIM`.
 fn kind_of(accounts: &[String]) -> GatewayKind {
     let simulated = accounts.iter().any(|account| account.starts_with("SIM"));
-    if simulated {
-        GatewayKind::Simulated
-    } else {
-        GatewayKind::Ib
-    }
+    if simulated { GatewayKind::Simulated } else { GatewayKind::Ib }
 }
 
 fn check_kind(endpoint: &Endpoint, found: GatewayKind) -> Result<(), GatewayError> {
@@ -205,10 +194,7 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     let told = match timeout(waited, server_time(client)).await {
         Ok(answer) => answer?,
         Err(_) => {
-            return Err(GatewayError::Silent {
-                address: endpoint.address.clone(),
-                waited,
-            });
+            return Err(GatewayError::Silent { address: endpoint.address.clone(), waited });
         }
     };
     if endpoint.config.clock_source() == ClockSource::Gateway {
@@ -228,14 +214,9 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
 /// The gateway's time.
 pub(super) async fn server_time(client: &Client) -> Result<DateTime<Utc>, GatewayError> {
     let operation = || "asking the gateway for the time".to_owned();
-    let told = client
-        .server_time_millis()
-        .await
-        .map_err(|source| super::ib::failed(operation(), source))?;
-    let unreadable = || GatewayError::Unreadable {
-        operation: operation(),
-        source: ibapi::Error::Simple(told.to_string()),
-    };
+    let told = client.server_time_millis().await.map_err(|source| super::ib::failed(operation(), source))?;
+    let unreadable =
+        || GatewayError::Unreadable { operation: operation(), source: ibapi::Error::Simple(told.to_string()) };
     to_utc(told).ok_or_else(unreadable)
 }
 
@@ -252,10 +233,7 @@ pub async fn probe(endpoint: &Endpoint) -> Result<Vec<(&'static str, String)>, G
     use super::{ChainScope, Gateway};
     let gateway = IbGateway::connect(endpoint).await?;
     let mut steps = vec![
-        (
-            "handshake",
-            format!("server version {}, {}", gateway.server_version(), gateway.kind()),
-        ),
+        ("handshake", format!("server version {}, {}", gateway.server_version(), gateway.kind())),
         ("clock", gateway.server_now().await?.to_rfc3339()),
     ];
     for symbol in &endpoint.market.futures {

@@ -20,12 +20,7 @@ pub(super) async fn futures_chain(
     let query = chain_query(symbol, &spec, scope);
     let waited = gateway.request_timeout();
     let asked = async {
-        let mut details = gateway
-            .connection
-            .client
-            .contract_details_stream(&query)
-            .subscribe()
-            .await?;
+        let mut details = gateway.connection.client.contract_details_stream(&query).subscribe().await?;
         details.collect_to_end_within(waited).await
     };
     let details = match tokio::time::timeout(waited, asked).await {

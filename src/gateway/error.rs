@@ -92,6 +92,12 @@ pub enum GatewayError {
         /// What was quoted.
         instrument: String,
     },
+    /// The gateway told that there is no price, or sent none that can be one.
+    #[error("the gateway has no price for {instrument}: check that it trades and that the market data is subscribed")]
+    NoPrice {
+        /// What was quoted.
+        instrument: String,
+    },
     /// No answer in time.
     #[error("{operation} got no answer within {} s{hint}", waited.as_secs())]
     TimedOut {
@@ -147,7 +153,9 @@ impl GatewayError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Unreachable { .. } | Self::Silent { .. } | Self::TimedOut { .. } => ErrorClass::Retry,
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::TimedOut { .. } | Self::NoPrice { .. } => {
+                ErrorClass::Retry
+            }
             Self::ConnectionLost { .. } | Self::Unreadable { .. } => ErrorClass::Retry,
             Self::NoClientId { .. } | Self::Paced { .. } => ErrorClass::Wait,
             Self::ClockSkew { .. } | Self::OnlyDelayed { .. } => ErrorClass::OperatorMustAct,

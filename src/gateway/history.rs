@@ -42,12 +42,7 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
         Ok(Err(source)) => return Err(failed(operation(), source)),
     };
     let wanted = |bar: &Bar| request.after < bar.end && bar.end <= request.until && bar.end <= now;
-    let mut bars: Vec<Bar> = data
-        .bars
-        .iter()
-        .filter_map(|bar| read(bar, request.size))
-        .filter(wanted)
-        .collect();
+    let mut bars: Vec<Bar> = data.bars.iter().filter_map(|bar| read(bar, request.size)).filter(wanted).collect();
     bars.sort_by_key(|bar| bar.end);
     bars.dedup_by_key(|bar| bar.end);
     Ok(bars)
@@ -111,10 +106,7 @@ fn read(bar: &historical::Bar, size: BarSize) -> Option<Bar> {
 }
 
 /// A volume of 0 stays 0 in a bar: nothing traded at a new price is a fact, and an unset one cannot be told from it.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "checked to be a whole number of contracts"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number of contracts")]
 fn volume(value: f64) -> Option<i64> {
     (value.is_finite() && (0.0..9e15).contains(&value)).then_some(value.round() as i64)
 }

@@ -28,25 +28,13 @@ impl IbGateway {
     /// Where nothing listens, the peer stays silent, every client id is taken, or the gateway is of the other kind.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, GatewayError> {
         let connection = connect(endpoint).await?;
-        let pacer = HistoryPacer::new(
-            &endpoint.locks,
-            &endpoint.address,
-            endpoint.pacing,
-            endpoint.clock.clone(),
-        );
+        let pacer = HistoryPacer::new(&endpoint.locks, &endpoint.address, endpoint.pacing, endpoint.clock.clone());
         if endpoint.config.market_data == MarketDataMode::Delayed {
-            let switched = connection
-                .client
-                .switch_market_data_type(ibapi::market_data::MarketDataType::Delayed)
-                .await;
+            let switched = connection.client.switch_market_data_type(ibapi::market_data::MarketDataType::Delayed).await;
             switched.map_err(|source| failed("switching to delayed market data".to_owned(), source))?;
         }
         tracing::debug!(client_id = connection.lease.id, kind = %connection.kind, "connected to the gateway");
-        Ok(Self {
-            endpoint: endpoint.clone(),
-            connection,
-            pacer,
-        })
+        Ok(Self { endpoint: endpoint.clone(), connection, pacer })
     }
 
     /// Version of the gateway's protocol.
@@ -73,11 +61,7 @@ impl IbGateway {
             Some(code) => format!(": the gateway reports no connection to IBKR (code {code})"),
             None => String::new(),
         };
-        GatewayError::TimedOut {
-            operation,
-            waited,
-            hint,
-        }
+        GatewayError::TimedOut { operation, waited, hint }
     }
 }
 
@@ -87,13 +71,7 @@ pub(super) fn failed(operation: String, source: ibapi::Error) -> GatewayError {
     match &source {
         Error::Notice(notice) => {
             let meaning = meaning_of(notice.code, &notice.message);
-            GatewayError::Refused {
-                operation,
-                code: notice.code,
-                class: meaning.class,
-                remedy: meaning.remedy,
-                source,
-            }
+            GatewayError::Refused { operation, code: notice.code, class: meaning.class, remedy: meaning.remedy, source }
         }
         Error::Parse(..) | Error::UnexpectedResponse(_) | Error::UnexpectedWireFormat(_) | Error::ParseTime(_) => {
             GatewayError::Unreadable { operation, source }
@@ -120,19 +98,14 @@ impl Gateway for IbGateway {
     }
 
     fn etf(&self, symbol: &Symbol) -> Result<EtfContract, GatewayError> {
-        Ok(EtfContract {
-            symbol: symbol.clone(),
-            spec: self.endpoint.market.etf(symbol)?,
-        })
+        Ok(EtfContract { symbol: symbol.clone(), spec: self.endpoint.market.etf(symbol)? })
     }
 
     async fn quote(&self, instrument: &Instrument) -> Result<Quote, GatewayError> {
         let quote = quotes::quote(self, instrument).await?;
         let wanted = self.endpoint.config.market_data;
         if quote.market_data == MarketData::Delayed && wanted == MarketDataMode::Live {
-            return Err(GatewayError::OnlyDelayed {
-                instrument: instrument.name().to_owned(),
-            });
+            return Err(GatewayError::OnlyDelayed { instrument: instrument.name().to_owned() });
         }
         Ok(quote)
     }

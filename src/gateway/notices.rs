@@ -21,20 +21,11 @@ const fn meaning(class: ErrorClass, remedy: &'static str) -> Meaning {
 pub(super) fn meaning_of(code: i32, text: &str) -> Meaning {
     use ErrorClass::{GiveUp, OperatorMustAct, Retry, Wait};
     match code {
-        100 => meaning(
-            Wait,
-            "too many messages a second; wait a minute before running it again",
-        ),
-        101 => meaning(
-            OperatorMustAct,
-            "too many market data lines are open; close other programs of this user",
-        ),
+        100 => meaning(Wait, "too many messages a second; wait a minute before running it again"),
+        101 => meaning(OperatorMustAct, "too many market data lines are open; close other programs of this user"),
         162 => historical(text),
         165 => meaning(Retry, "the historical data service failed; run it again"),
-        200 => meaning(
-            GiveUp,
-            "the gateway knows no such contract; check the symbol and its exchange under market",
-        ),
+        200 => meaning(GiveUp, "the gateway knows no such contract; check the symbol and its exchange under market"),
         321 | 322 | 10339 => meaning(GiveUp, "the gateway calls the request invalid; check its API settings"),
         354 | 10168 | 10186 | 420 => meaning(
             OperatorMustAct,
@@ -42,10 +33,7 @@ pub(super) fn meaning_of(code: i32, text: &str) -> Meaning {
         ),
         10089..=10091 => meaning(OperatorMustAct, "this data needs a further subscription at IBKR"),
         10182 => meaning(Retry, "the gateway lost its data connection; run it again"),
-        10197 => meaning(
-            Wait,
-            "the same user is logged in elsewhere and has the market data; log out there",
-        ),
+        10197 => meaning(Wait, "the same user is logged in elsewhere and has the market data; log out there"),
         1100 | 1300 | 2103 | 2105 | 2110 | 2157 => {
             meaning(Wait, "the gateway has no connection to IBKR; wait until it is restored")
         }
@@ -57,17 +45,11 @@ fn historical(text: &str) -> Meaning {
     use ErrorClass::{GiveUp, OperatorMustAct, Retry, Wait};
     let text = text.to_ascii_lowercase();
     if text.contains("pacing violation") {
-        meaning(
-            Wait,
-            "too many historical requests; wait ten minutes before running it again",
-        )
+        meaning(Wait, "too many historical requests; wait ten minutes before running it again")
     } else if text.contains("returned no data") {
         meaning(GiveUp, "the gateway has no data for this contract and time")
     } else if text.contains("permission") {
-        meaning(
-            OperatorMustAct,
-            "no permission for this historical data; subscribe at IBKR",
-        )
+        meaning(OperatorMustAct, "no permission for this historical data; subscribe at IBKR")
     } else if text.contains("cancelled") {
         meaning(Retry, "the request was cancelled; run it again")
     } else {
@@ -108,22 +90,10 @@ mod tests {
     fn the_texts_of_162_are_told_apart() {
         let class = |text: &str| meaning_of(162, text).class;
         let prefix = "Historical Market Data Service error message:";
-        assert_eq!(
-            class(&format!("{prefix}Historical data request pacing violation")),
-            ErrorClass::Wait
-        );
-        assert_eq!(
-            class(&format!("{prefix}HMDS query returned no data: ESZ6@CME Trades")),
-            ErrorClass::GiveUp
-        );
-        assert_eq!(
-            class(&format!("{prefix}No market data permissions for CME FUT")),
-            ErrorClass::OperatorMustAct
-        );
-        assert_eq!(
-            class(&format!("{prefix}API historical data query cancelled: 3")),
-            ErrorClass::Retry
-        );
+        assert_eq!(class(&format!("{prefix}Historical data request pacing violation")), ErrorClass::Wait);
+        assert_eq!(class(&format!("{prefix}HMDS query returned no data: ESZ6@CME Trades")), ErrorClass::GiveUp);
+        assert_eq!(class(&format!("{prefix}No market data permissions for CME FUT")), ErrorClass::OperatorMustAct);
+        assert_eq!(class(&format!("{prefix}API historical data query cancelled: 3")), ErrorClass::Retry);
     }
 
     #[test]

@@ -20,10 +20,15 @@ use super::{BarRequest, GatewayError};
 /// Most historical requests that one connection keeps open.
 const MAX_OPEN: usize = 3;
 
-/// The limits a pacer keeps.
+/// Messages a second to the gateway; TWS closes the connection at more than 50 from all clients together.
+const MESSAGES_PER_SECOND: u32 = 40;
+
+/// The limits kept towards a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacingLimits {
-    /// Requests in ten minutes; none: not paced at all, for a gateway of our own.
+    /// Messages a second; none: as fast as they come.
+    pub messages_per_second: Option<u32>,
+    /// Historical requests in ten minutes; none: not paced at all, for a gateway of our own.
     pub per_ten_minutes: Option<usize>,
     /// Longest wait for a turn; beyond it the request fails at once and says so.
     pub patience: Duration,
@@ -33,19 +38,13 @@ impl PacingLimits {
     /// IBKR's limits.
     #[must_use]
     pub fn documented(patience: Duration) -> Self {
-        Self {
-            per_ten_minutes: Some(60),
-            patience,
-        }
+        Self { messages_per_second: Some(MESSAGES_PER_SECOND), per_ten_minutes: Some(60), patience }
     }
 
     /// No limits.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self {
-            per_ten_minutes: None,
-            patience: Duration::ZERO,
-        }
+        Self { messages_per_second: None, per_ten_minutes: None, patience: Duration::ZERO }
     }
 }
 
@@ -61,16 +60,8 @@ impl HistoryPacer {
     /// A pacer whose record lies in the lock folder, one for each gateway address.
     #[must_use]
     pub fn new(locks: &Path, address: &str, limits: PacingLimits, clock: SharedClock) -> Self {
-        let name: String = address
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        Self {
-            path: locks.join(format!("history-pacing-{name}")),
-            limits,
-            clock,
-            open: Semaphore::new(MAX_OPEN),
-        }
+        let name: String = address.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        Self { path: locks.join(format!("history-pacing-{name}")), limits, clock, open: Semaphore::new(MAX_OPEN) }
     }
 
     /// Waits for a turn; the request stays open until the permit is dropped.
@@ -78,19 +69,13 @@ impl HistoryPacer {
     /// # Errors
     /// [`GatewayError::Paced`] where the wait would be longer than the patience.
     pub async fn turn(&self, request: &BarRequest) -> Result<SemaphorePermit<'_>, GatewayError> {
-        let permit = self
-            .open
-            .acquire()
-            .await
-            .map_err(|_| self.impatient(request, Duration::ZERO))?;
+        let permit = self.open.acquire().await.map_err(|_| self.impatient(request, Duration::ZERO))?;
         let Some(per_ten_minutes) = self.limits.per_ten_minutes else {
             return Ok(permit);
         };
         let mut waited = Duration::ZERO;
         loop {
-            let wait = self
-                .reserve(request, per_ten_minutes)
-                .map_err(|e| unusable(&self.path, e))?;
+            let wait = self.reserve(request, per_ten_minutes).map_err(|e| unusable(&self.path, e))?;
             if wait.is_zero() {
                 return Ok(permit);
             }
@@ -104,10 +89,7 @@ impl HistoryPacer {
     }
 
     fn impatient(&self, request: &BarRequest, wait: Duration) -> GatewayError {
-        GatewayError::Paced {
-            operation: format!("history of {}", request.instrument.name()),
-            wait,
-        }
+        GatewayError::Paced { operation: format!("history of {}", request.instrument.name()), wait }
     }
 
     /// Under the file's lock: records the request where it may go now, else tells how long to wait.
@@ -115,21 +97,12 @@ impl HistoryPacer {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&self.path)?;
+        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&self.path)?;
         file.lock()?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let now = self.clock.now();
-        let mut past: Vec<Entry> = text
-            .lines()
-            .filter_map(Entry::parse)
-            .filter(|e| e.is_recent(now))
-            .collect();
+        let mut past: Vec<Entry> = text.lines().filter_map(Entry::parse).filter(|e| e.is_recent(now)).collect();
         let entry = Entry::of(request, now);
         let wait = wait_for(&entry, &past, per_ten_minutes);
         if wait.is_zero() {
@@ -153,21 +126,13 @@ struct Entry {
 impl Entry {
     fn of(request: &BarRequest, at: DateTime<Utc>) -> Self {
         let name = request.instrument.name();
-        Self {
-            at,
-            contract: hash(&name),
-            request: hash(&(name, request.after, request.until, request.size as u8)),
-        }
+        Self { at, contract: hash(&name), request: hash(&(name, request.after, request.until, request.size as u8)) }
     }
 
     fn parse(line: &str) -> Option<Self> {
         let mut parts = line.split(' ');
         let at = DateTime::from_timestamp_millis(parts.next()?.parse().ok()?)?;
-        Some(Self {
-            at,
-            contract: parts.next()?.parse().ok()?,
-            request: parts.next()?.parse().ok()?,
-        })
+        Some(Self { at, contract: parts.next()?.parse().ok()?, request: parts.next()?.parse().ok()? })
     }
 
     fn line(&self) -> String {
@@ -229,10 +194,7 @@ mod tests {
     }
 
     fn pacer(folder: &Path, clock: Arc<ManualClock>, patience: Duration) -> HistoryPacer {
-        let limits = PacingLimits {
-            per_ten_minutes: Some(4),
-            patience,
-        };
+        let limits = PacingLimits { per_ten_minutes: Some(4), ..PacingLimits::documented(patience) };
         HistoryPacer::new(folder, "127.0.0.1:4002", limits, clock)
     }
 
@@ -245,10 +207,7 @@ mod tests {
             one.turn(&request("SPY", minutes)).await.expect("a turn");
             two.turn(&request("QQQ", minutes)).await.expect("a turn");
         }
-        let refused = one
-            .turn(&request("IWM", 10))
-            .await
-            .expect_err("the fifth in ten minutes");
+        let refused = one.turn(&request("IWM", 10)).await.expect_err("the fifth in ten minutes");
         assert!(refused.to_string().contains("600 s"), "{refused}");
         clock.set(start() + TimeDelta::minutes(10));
         one.turn(&request("IWM", 10)).await.expect("ten minutes later");
@@ -272,9 +231,6 @@ mod tests {
         let pacer = pacer(folder.path(), clock.clone(), Duration::ZERO);
         pacer.turn(&request("SPY", 10)).await.expect("a turn");
         clock.set(start() - TimeDelta::hours(1));
-        pacer
-            .turn(&request("SPY", 10))
-            .await
-            .expect("the record lies in the future");
+        pacer.turn(&request("SPY", 10)).await.expect("the record lies in the future");
     }
 }

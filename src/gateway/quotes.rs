@@ -24,18 +24,10 @@ pub(super) async fn quote(gateway: &IbGateway, instrument: &Instrument) -> Resul
     let deadline = Instant::now() + waited;
     let contract = wire_contract(instrument);
     let wanted: &[&str] = match instrument {
-        Instrument::Future(_) => &[
-            generic_tick::FUTURES_OPEN_INTEREST,
-            generic_tick::OPTION_IMPLIED_VOLATILITY,
-        ],
+        Instrument::Future(_) => &[generic_tick::FUTURES_OPEN_INTEREST, generic_tick::OPTION_IMPLIED_VOLATILITY],
         Instrument::Etf(_) => &[],
     };
-    let subscribing = gateway
-        .connection
-        .client
-        .market_data(&contract)
-        .generic_ticks(wanted)
-        .subscribe();
+    let subscribing = gateway.connection.client.market_data(&contract).generic_ticks(wanted).subscribe();
     let mut ticks = match timeout_at(deadline, subscribing).await {
         Ok(subscribed) => subscribed.map_err(|source| failed(operation(), source))?,
         Err(_) => return Err(gateway.timed_out(operation(), waited)),
@@ -57,9 +49,12 @@ pub(super) async fn quote(gateway: &IbGateway, instrument: &Instrument) -> Resul
         }
     }
     drop(ticks);
+    if fold.is_silent() {
+        return Err(gateway.timed_out(operation(), waited));
+    }
     let quote = fold.quote(gateway.now().await?);
     if quote.is_empty() {
-        return Err(gateway.timed_out(operation(), waited));
+        return Err(GatewayError::NoPrice { instrument: instrument.name().to_owned() });
     }
     Ok(quote)
 }
@@ -96,6 +91,7 @@ struct TickFold {
     implied_vol: Told<f64>,
     last_trade_at: Told<DateTime<Utc>>,
     market_data: MarketData,
+    heard: bool,
 }
 
 impl TickFold {
@@ -111,6 +107,7 @@ impl TickFold {
             implied_vol: if is_future { Told::NotYet } else { Told::Absent },
             last_trade_at: Told::NotYet,
             market_data: MarketData::Live,
+            heard: false,
         }
     }
 
@@ -124,7 +121,13 @@ impl TickFold {
         self.has_prices() && rest
     }
 
+    /// Whether nothing at all has come.
+    fn is_silent(&self) -> bool {
+        !self.heard
+    }
+
     fn take(&mut self, tick: &TickTypes) {
+        self.heard = true;
         match tick {
             TickTypes::MarketDataType(kind) => self.market_data = market_data(*kind),
             TickTypes::Price(tick) => self.take_price(&tick.tick_type, tick.price),
@@ -150,10 +153,7 @@ impl TickFold {
             TickType::Last | TickType::DelayedLast => self.last = positive(price),
             _ => return,
         }
-        if matches!(
-            tick_type,
-            TickType::DelayedBid | TickType::DelayedAsk | TickType::DelayedLast
-        ) {
+        if matches!(tick_type, TickType::DelayedBid | TickType::DelayedAsk | TickType::DelayedLast) {
             self.market_data = MarketData::Delayed;
         }
     }
@@ -191,25 +191,14 @@ fn market_data(kind: MarketDataType) -> MarketData {
 
 /// A price or a ratio; -1, 0, NaN and the unset marks of the wire say that there is none.
 fn positive(value: f64) -> Told<f64> {
-    if value.is_finite() && value > 0.0 && value < f64::MAX {
-        Told::Is(value)
-    } else {
-        Told::Absent
-    }
+    if value.is_finite() && value > 0.0 && value < f64::MAX { Told::Is(value) } else { Told::Absent }
 }
 
 /// A count of contracts; the client decodes an unset size to 0.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "checked to lie within the whole numbers that f64 holds exactly"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "checked to lie within the whole numbers that f64 holds exactly")]
 fn whole(size: f64) -> Told<i64> {
     const MOST: f64 = 9_007_199_254_740_992.0;
-    if size.is_finite() && size > 0.0 && size <= MOST {
-        Told::Is(size.round() as i64)
-    } else {
-        Told::Absent
-    }
+    if size.is_finite() && size > 0.0 && size <= MOST { Told::Is(size.round() as i64) } else { Told::Absent }
 }
 
 #[cfg(test)]

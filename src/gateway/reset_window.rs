@@ -21,11 +21,7 @@ impl ResetWindow {
     pub fn contains(&self, at: DateTime<Utc>) -> bool {
         let time = to_new_york(at).time();
         let (from, until) = (self.from.0, self.until.0);
-        if from <= until {
-            from <= time && time < until
-        } else {
-            from <= time || time < until
-        }
+        if from <= until { from <= time && time < until } else { from <= time || time < until }
     }
 }
 
@@ -40,14 +36,8 @@ mod tests {
         let window = GatewayConfig::default().reset_window();
         let inside = |text: &str| window.contains(parse_instant(text).expect("New York time"));
         for day in ["2026-07-15", "2026-12-15"] {
-            assert!(
-                inside(&format!("{day} 23:30")) && inside(&format!("{day} 01:44")),
-                "{day}"
-            );
-            assert!(
-                !inside(&format!("{day} 23:29")) && !inside(&format!("{day} 01:45")),
-                "{day}"
-            );
+            assert!(inside(&format!("{day} 23:30")) && inside(&format!("{day} 01:44")), "{day}");
+            assert!(!inside(&format!("{day} 23:29")) && !inside(&format!("{day} 01:45")), "{day}");
         }
     }
 }

@@ -81,12 +81,7 @@ impl Context {
     /// Where the calendar does not reach there.
     pub fn newest_slot(&self, now: DateTime<Utc>) -> Result<Slot, JobError> {
         let recent = self.calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
-        let none = || {
-            JobError::fail(
-                Failure::Failed,
-                format!("the calendar has no slot in the ten days before {now}"),
-            )
-        };
+        let none = || JobError::fail(Failure::Failed, format!("the calendar has no slot in the ten days before {now}"));
         recent.last().copied().ok_or_else(none)
     }
 

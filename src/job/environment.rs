@@ -41,25 +41,14 @@ impl Environment {
             (None, Some(address)) => address.clone(),
             (None, None) => return Err(JobError::fail(Failure::Misconfigured, "gateway.address is missing")),
         };
-        Ok(Self {
-            config: Arc::new(config),
-            clock,
-            calendars,
-            lake,
-            progress,
-            address,
-            embedded,
-        })
+        Ok(Self { config: Arc::new(config), clock, calendars, lake, progress, address, embedded })
     }
 
     /// The gateway of this process; pacing waits at most so long.
     #[must_use]
     pub fn endpoint(&self, patience: Duration) -> Endpoint {
-        let pacing = if self.embedded.is_some() {
-            PacingLimits::unlimited()
-        } else {
-            PacingLimits::documented(patience)
-        };
+        let pacing =
+            if self.embedded.is_some() { PacingLimits::unlimited() } else { PacingLimits::documented(patience) };
         Endpoint {
             address: self.address.clone(),
             config: self.config.gateway.clone(),
@@ -102,10 +91,7 @@ pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
         let calendar = Calendar::embedded(id).with_overrides(&overrides);
         calendar.map_err(|error| JobError::fail(Failure::Misconfigured, error))
     };
-    Ok(Calendars {
-        futures: load(CalendarId::CmeEquity)?,
-        nyse: load(CalendarId::Nyse)?,
-    })
+    Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)? })
 }
 
 /// The embedded gateway's clock stands at the newest slot, so that a newcomer sees full quotes on any day.
@@ -129,7 +115,5 @@ async fn start_embedded(
         simulated.etfs.retain(|(known, _)| known != symbol);
         simulated.etfs.push((symbol.clone(), spec));
     }
-    SimulatedGateway::start(simulated)
-        .await
-        .map_err(|error| JobError::fail(Failure::Unavailable, error))
+    SimulatedGateway::start(simulated).await.map_err(|error| JobError::fail(Failure::Unavailable, error))
 }

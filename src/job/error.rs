@@ -72,29 +72,18 @@ pub struct JobError {
 impl JobError {
     /// A failure after which a new attempt may work.
     pub fn retry(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            failure,
-            disposition: Disposition::Retry,
-            cause: cause.into(),
-        }
+        Self { failure, disposition: Disposition::Retry, cause: cause.into() }
     }
 
     /// A failure that a new attempt would only repeat.
     pub fn fail(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            failure,
-            disposition: Disposition::Fail,
-            cause: cause.into(),
-        }
+        Self { failure, disposition: Disposition::Fail, cause: cause.into() }
     }
 
     /// The same failure in other words.
     #[must_use]
     pub fn with_message(self, message: String) -> Self {
-        Self {
-            cause: message.into(),
-            ..self
-        }
+        Self { cause: message.into(), ..self }
     }
 
     /// What kind of failure.
@@ -185,15 +174,9 @@ mod tests {
     #[test]
     fn the_chain_tells_each_cause_once() {
         let io = std::io::Error::other("disk on fire");
-        let error = GatewayError::Locks {
-            path: "/x".to_owned(),
-            source: io,
-        };
+        let error = GatewayError::Locks { path: "/x".to_owned(), source: io };
         let told = chain(&JobError::from(error));
-        assert!(
-            told.starts_with("cannot use the lock folder /x") && told.ends_with(": disk on fire"),
-            "{told}"
-        );
+        assert!(told.starts_with("cannot use the lock folder /x") && told.ends_with(": disk on fire"), "{told}");
         assert_eq!(told.matches("disk on fire").count(), 1);
     }
 }

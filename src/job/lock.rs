@@ -49,12 +49,7 @@ impl JobLock {
 
 fn open(locks: &Path, path: &Path) -> std::io::Result<File> {
     fs::create_dir_all(locks)?;
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(path)
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
 fn write_holder(file: &mut File, holder: &LockHolder) -> std::io::Result<()> {
@@ -73,10 +68,7 @@ fn held(file: &mut File, job: &str) -> JobError {
         }
         None => "another process".to_owned(),
     };
-    JobError::fail(
-        Failure::Locked,
-        format!("{job} is running already, in {who}: run it again when that has ended"),
-    )
+    JobError::fail(Failure::Locked, format!("{job} is running already, in {who}: run it again when that has ended"))
 }
 
 fn unusable(locks: &Path, error: std::io::Error) -> JobError {
@@ -91,11 +83,7 @@ mod tests {
     use super::*;
 
     fn holder(run_id: &str) -> LockHolder {
-        LockHolder {
-            pid: 4711,
-            run_id: run_id.to_owned(),
-            since: DateTime::UNIX_EPOCH,
-        }
+        LockHolder { pid: 4711, run_id: run_id.to_owned(), since: DateTime::UNIX_EPOCH }
     }
 
     #[test]
@@ -104,12 +92,7 @@ mod tests {
         let first = JobLock::take(folder.path(), "snapshot", &holder("r1")).expect("free");
         let refused = JobLock::take(folder.path(), "snapshot", &holder("r2")).expect_err("held");
         assert_eq!(refused.failure(), Failure::Locked);
-        assert!(
-            refused
-                .to_string()
-                .contains("process 4711 (run r1, since 00:00:00 UTC)"),
-            "{refused}"
-        );
+        assert!(refused.to_string().contains("process 4711 (run r1, since 00:00:00 UTC)"), "{refused}");
         JobLock::take(folder.path(), "backfill", &holder("r3")).expect("another job");
         drop(first);
         JobLock::take(folder.path(), "snapshot", &holder("r2")).expect("free again");

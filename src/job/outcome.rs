@@ -62,21 +62,13 @@ impl Outcome {
     /// Work was done.
     #[must_use]
     pub fn done(counts: Counts) -> Self {
-        Self {
-            result: RunResult::Done(counts),
-            findings: Vec::new(),
-            unwritten: Captured::default(),
-        }
+        Self { result: RunResult::Done(counts), findings: Vec::new(), unwritten: Captured::default() }
     }
 
     /// Nothing was to be done.
     #[must_use]
     pub fn skipped(reason: impl Into<String>) -> Self {
-        Self {
-            result: RunResult::Skipped(reason.into()),
-            findings: Vec::new(),
-            unwritten: Captured::default(),
-        }
+        Self { result: RunResult::Skipped(reason.into()), findings: Vec::new(), unwritten: Captured::default() }
     }
 
     /// With findings.

@@ -65,13 +65,7 @@ impl RunRequest {
     /// A run by hand of the newest slot.
     #[must_use]
     pub fn manual() -> Self {
-        Self {
-            trigger: Trigger::Manual,
-            at: None,
-            range: None,
-            symbols: Vec::new(),
-            mode: WriteMode::Add,
-        }
+        Self { trigger: Trigger::Manual, at: None, range: None, symbols: Vec::new(), mode: WriteMode::Add }
     }
 }
 

@@ -13,12 +13,6 @@ use super::{
     Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest, RunResult, chain,
 };
 
-/// Attempts of one run.
-const MAX_ATTEMPTS: u32 = 3;
-
-/// Pause before another attempt.
-const BACKOFF: Duration = Duration::from_secs(5);
-
 /// What became of a run.
 #[derive(Debug)]
 pub struct RunReport {
@@ -38,32 +32,18 @@ impl RunReport {
     /// The exit code of a process that did this one run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        self.result
-            .as_ref()
-            .map_or_else(|error| error.failure().exit_code(), |_| 0)
+        self.result.as_ref().map_or_else(|error| error.failure().exit_code(), |_| 0)
     }
 }
 
 /// Runs a job under its lock, within its timeout, with retries; whatever happens becomes a report.
 pub async fn execute(environment: &Environment, job: Arc<dyn Job>, request: RunRequest) -> RunReport {
     let started = Instant::now();
-    let run_id = uuid::Uuid::new_v4()
-        .simple()
-        .to_string()
-        .chars()
-        .take(12)
-        .collect::<String>();
+    let run_id = uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect::<String>();
     let span = tracing::info_span!("run", job = job.name(), run_id, trigger = %request.trigger);
-    let mut report = RunReport {
-        run_id,
-        slot: None,
-        attempts: 0,
-        took: Duration::ZERO,
-        result: Ok(Outcome::skipped("")),
-    };
-    report.result = run_locked(environment, &job, &request, &mut report)
-        .instrument(span.clone())
-        .await;
+    let mut report =
+        RunReport { run_id, slot: None, attempts: 0, took: Duration::ZERO, result: Ok(Outcome::skipped("")) };
+    report.result = run_locked(environment, &job, &request, &mut report).instrument(span.clone()).await;
     report.took = started.elapsed();
     span.in_scope(|| log_end(&report));
     report
@@ -75,32 +55,26 @@ async fn run_locked(
     request: &RunRequest,
     report: &mut RunReport,
 ) -> Result<Outcome, JobError> {
-    let holder = LockHolder {
-        pid: std::process::id(),
-        run_id: report.run_id.clone(),
-        since: environment.clock.now(),
-    };
+    let holder = LockHolder { pid: std::process::id(), run_id: report.run_id.clone(), since: environment.clock.now() };
     let _lock = JobLock::take(&environment.config.paths.locks(), job.name(), &holder)?;
     let mut signals = Signals::listen()?;
     let deadline = Instant::now() + job.timeout();
+    let backoff = Duration::from_millis(environment.config.runs.retry_backoff_ms);
     loop {
         report.attempts += 1;
-        let attempt = Attempt {
-            job: job.clone(),
-            request: request.clone(),
-            number: report.attempts,
-        };
+        let attempt = Attempt { job: job.clone(), request: request.clone(), number: report.attempts };
         let error = match attempt.run(environment, deadline, &mut signals, &mut report.slot).await {
             Ok(outcome) => return Ok(outcome),
             Err(error) => error,
         };
-        let may_retry = error.disposition() == Disposition::Retry && report.attempts < MAX_ATTEMPTS;
-        if !may_retry || Instant::now() + BACKOFF >= deadline {
+        let may_retry =
+            error.disposition() == Disposition::Retry && report.attempts <= environment.config.runs.max_retries;
+        if !may_retry || Instant::now() + backoff >= deadline {
             return Err(expected_at_night(environment, error));
         }
         tracing::warn!(attempt = report.attempts, error = %chain(&error), "the attempt failed, another follows");
         tokio::select! {
-            () = sleep(BACKOFF) => {}
+            () = sleep(backoff) => {}
             failure = signals.next() => return Err(interrupted(failure)),
         }
     }
@@ -129,11 +103,7 @@ impl Attempt {
         };
         let at = resolved.map_err(|_| timed_out(timeout))??;
         *slot = Some(at);
-        let run = Run {
-            slot: at,
-            attempt: self.number,
-            request: self.request,
-        };
+        let run = Run { slot: at, attempt: self.number, request: self.request };
         let (job, shared) = (self.job, context.clone());
         let task = async move { job.run(&shared, &run).await };
         let mut task = tokio::spawn(task.instrument(tracing::info_span!("attempt", slot = %at, attempt = self.number)));
@@ -158,28 +128,20 @@ async fn resolve_slot(context: &super::Context, request: &RunRequest) -> Result<
         None => context.newest_slot(now),
         Some(slot) if slot.instant() <= now => Ok(slot),
         Some(slot) => {
-            let told = format!(
-                "slot {slot} lies in the future (it is {}): wait for it",
-                now.format("%Y-%m-%dT%H:%M:%SZ")
-            );
+            let told =
+                format!("slot {slot} lies in the future (it is {}): wait for it", now.format("%Y-%m-%dT%H:%M:%SZ"));
             Err(JobError::fail(Failure::Usage, told))
         }
     }
 }
 
 fn timed_out(timeout: Duration) -> JobError {
-    let told = format!(
-        "the run took longer than its timeout of {} s and was ended: run it again",
-        timeout.as_secs()
-    );
+    let told = format!("the run took longer than its timeout of {} s and was ended: run it again", timeout.as_secs());
     JobError::fail(Failure::TimedOut, told)
 }
 
 fn interrupted(failure: Failure) -> JobError {
-    JobError::fail(
-        failure,
-        "the run was ended by a signal; what it had written is kept: run it again for the rest",
-    )
+    JobError::fail(failure, "the run was ended by a signal; what it had written is kept: run it again for the rest")
 }
 
 /// A gateway that is down during its nightly reset is expected to be.
@@ -206,10 +168,7 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, JobError> {
         let listen = |kind| signal(kind).map_err(|error| JobError::fail(Failure::Failed, error));
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) -> Failure {
@@ -229,13 +188,9 @@ fn log_end(report: &RunReport) {
                 tracing::warn!(check = finding.check, symbol = %finding.symbol, "{finding}");
             }
             match &outcome.result {
-                RunResult::Done(counts) => tracing::info!(
-                    slot,
-                    took_ms,
-                    added = counts.added,
-                    present = counts.present,
-                    "run done"
-                ),
+                RunResult::Done(counts) => {
+                    tracing::info!(slot, took_ms, added = counts.added, present = counts.present, "run done")
+                }
                 RunResult::Skipped(reason) => tracing::info!(slot, took_ms, %reason, "run skipped"),
             }
         }

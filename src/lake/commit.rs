@@ -24,13 +24,9 @@ const MAX_PAUSE_MS: u128 = 25;
 /// The properties of a commit that is decided on this snapshot.
 pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, LakeError> {
     let table = view.table();
-    let snapshot = table
-        .snapshot()
-        .map_err(|error| LakeError::storage("read", view.path(), error))?;
+    let snapshot = table.snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
     let last = snapshot.transaction_version(table.log_store().as_ref(), TOKEN).await;
-    let last = last
-        .map_err(|error| LakeError::storage("read", view.path(), error))?
-        .unwrap_or(0);
+    let last = last.map_err(|error| LakeError::storage("read", view.path(), error))?.unwrap_or(0);
     let properties = CommitProperties::default()
         .with_application_transaction(Transaction::new(TOKEN, last.saturating_add(1)))
         // Else each commit lists the whole log to look for expired entries; maintenance cleans it.
@@ -57,12 +53,8 @@ pub(super) fn is_lost_race(error: &DeltaTableError) -> bool {
     };
     match error {
         DeltaTableError::VersionAlreadyExists(_)
-        | DeltaTableError::Transaction {
-            source: TransactionError::MaxCommitAttempts(_),
-        } => true,
-        DeltaTableError::Transaction {
-            source: TransactionError::CommitConflict(conflict),
-        } => matches!(
+        | DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) } => true,
+        DeltaTableError::Transaction { source: TransactionError::CommitConflict(conflict) } => matches!(
             conflict,
             ConcurrentAppend
                 | ConcurrentDeleteDelete

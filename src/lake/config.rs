@@ -17,9 +17,7 @@ pub struct LakeConfig {
 
 impl Default for LakeConfig {
     fn default() -> Self {
-        Self {
-            uri: "data/lake".to_owned(),
-        }
+        Self { uri: "data/lake".to_owned() }
     }
 }
 
@@ -35,10 +33,7 @@ impl LakeConfig {
     /// # Errors
     /// [`LakeError::UnsupportedScheme`] or [`LakeError::MalformedUri`].
     pub(super) fn root(&self) -> Result<PathBuf, LakeError> {
-        let malformed = |reason: &str| LakeError::MalformedUri {
-            uri: self.uri.clone(),
-            reason: reason.to_owned(),
-        };
+        let malformed = |reason: &str| LakeError::MalformedUri { uri: self.uri.clone(), reason: reason.to_owned() };
         let uri = self.uri.trim();
         if uri.is_empty() {
             return Err(malformed("it is empty"));
@@ -47,10 +42,7 @@ impl LakeConfig {
             return resolved(Path::new(uri)).map_err(|error| malformed(&error.to_string()));
         };
         if scheme != "file" {
-            return Err(LakeError::UnsupportedScheme {
-                uri: self.uri.clone(),
-                scheme: scheme.to_owned(),
-            });
+            return Err(LakeError::UnsupportedScheme { uri: self.uri.clone(), scheme: scheme.to_owned() });
         }
         let path = Url::parse(uri).ok().and_then(|url| url.to_file_path().ok());
         let path =
@@ -87,9 +79,7 @@ mod tests {
 
     #[test]
     fn a_relative_path_starts_at_the_working_directory() {
-        let here = std::env::current_dir()
-            .and_then(|path| path.canonicalize())
-            .expect("a working directory");
+        let here = std::env::current_dir().and_then(|path| path.canonicalize()).expect("a working directory");
         assert_eq!(LakeConfig::default().root().expect("a path"), here.join("data/lake"));
         assert_eq!(config("no/such/../lake").root().expect("a path"), here.join("no/lake"));
     }
@@ -98,10 +88,7 @@ mod tests {
     fn a_file_address_is_its_path() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("it exists").join("lake");
-        assert_eq!(
-            config(&format!("file://{}", root.display())).root().expect("a path"),
-            root
-        );
+        assert_eq!(config(&format!("file://{}", root.display())).root().expect("a path"), root);
     }
 
     #[test]
@@ -115,9 +102,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error() {
-        let error = serde_json::from_str::<LakeConfig>(r#"{"url": "x"}"#)
-            .expect_err("unknown key")
-            .to_string();
+        let error = serde_json::from_str::<LakeConfig>(r#"{"url": "x"}"#).expect_err("unknown key").to_string();
         assert!(error.contains("unknown field `url`"), "{error}");
     }
 }

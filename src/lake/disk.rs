@@ -31,10 +31,7 @@ impl Disk for LocalDisk {
     fn flush_folder(&self, path: &Path) -> io::Result<()> {
         sync_folder(path)?;
         let mut anchored = self.anchored.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown: Vec<&Path> = path
-            .ancestors()
-            .take_while(|folder| !anchored.contains(*folder))
-            .collect();
+        let unknown: Vec<&Path> = path.ancestors().take_while(|folder| !anchored.contains(*folder)).collect();
         for above in unknown.iter().filter_map(|folder| folder.parent()) {
             match sync_folder(above) {
                 // We could not have made anything in there, so nothing of ours can be lost from it.

@@ -36,9 +36,7 @@ impl Row for FuturesSnapshot {
             Arc::new(StringArray::from_iter_values(rows.iter().map(|row| value(row))))
         };
         let dates = |value: fn(&Self) -> chrono::NaiveDate| -> ArrayRef {
-            Arc::new(Date32Array::from_iter_values(
-                rows.iter().map(|row| days_of(value(row))),
-            ))
+            Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_of(value(row)))))
         };
         let columns = vec![
             texts(|row| row.symbol.as_str()),

@@ -124,25 +124,9 @@ impl Lake {
 
     fn new(root: PathBuf, kind: Option<GatewayKind>, store: ObjectStoreRef) -> Self {
         let sessions = Arc::new(Sessions::new());
-        let handle = |table| {
-            Mutex::new(TableHandle::new(
-                table,
-                &root,
-                Arc::clone(&store),
-                Arc::clone(&sessions),
-            ))
-        };
+        let handle = |table| Mutex::new(TableHandle::new(table, &root, Arc::clone(&store), Arc::clone(&sessions)));
         let (futures, spot) = (handle(TableName::FuturesSnapshots), handle(TableName::SpotSnapshots));
-        Self {
-            shared: Arc::new(Shared {
-                root,
-                kind,
-                store,
-                futures,
-                spot,
-                checked: OnceCell::new(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { root, kind, store, futures, spot, checked: OnceCell::new() }) }
     }
 
     /// The folder of the tables.
@@ -255,20 +239,13 @@ impl Lake {
         let mut handle = self.handle(R::TABLE).lock().await;
         let first = first_of_each_key(rows);
         let written = append::append(&mut handle, kind, &first).await?;
-        Ok(Written {
-            present: rows.len() - written.added,
-            ..written
-        })
+        Ok(Written { present: rows.len() - written.added, ..written })
     }
 
     async fn replace<R: Row>(&self, rows: &[R]) -> Result<Replaced<R>, LakeError> {
         let kind = self.writable(rows).await?;
         if rows.is_empty() {
-            return Ok(Replaced {
-                written: 0,
-                old: Vec::new(),
-                version: None,
-            });
+            return Ok(Replaced { written: 0, old: Vec::new(), version: None });
         }
         let mut handle = self.handle(R::TABLE).lock().await;
         replace::replace(&mut handle, kind, &first_of_each_key(rows)).await
@@ -276,24 +253,12 @@ impl Lake {
 
     /// The kind of gateway to write from, once it is known that the rows and every table of the lake agree on it.
     async fn writable<R: Row>(&self, rows: &[R]) -> Result<GatewayKind, LakeError> {
-        let Shared {
-            root,
-            kind,
-            store,
-            checked,
-            ..
-        } = self.shared.as_ref();
+        let Shared { root, kind, store, checked, .. } = self.shared.as_ref();
         let kind = kind.ok_or(LakeError::ReadOnly { table: R::TABLE })?;
         if let Some(row) = rows.iter().map(Row::gateway).find(|row| *row != kind) {
-            return Err(LakeError::ForeignRow {
-                table: R::TABLE,
-                row,
-                opened: kind,
-            });
+            return Err(LakeError::ForeignRow { table: R::TABLE, row, opened: kind });
         }
-        checked
-            .get_or_try_init(|| folder::check_lake(root, store, kind))
-            .await?;
+        checked.get_or_try_init(|| folder::check_lake(root, store, kind)).await?;
         Ok(kind)
     }
 
@@ -307,9 +272,6 @@ impl Lake {
 
 impl fmt::Debug for Lake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lake")
-            .field("root", &self.shared.root)
-            .field("kind", &self.shared.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("Lake").field("root", &self.shared.root).field("kind", &self.shared.kind).finish_non_exhaustive()
     }
 }

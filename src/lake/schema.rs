@@ -30,19 +30,11 @@ pub(super) struct ColumnSpec {
 }
 
 const fn required(name: &'static str, kind: ColumnKind) -> ColumnSpec {
-    ColumnSpec {
-        name,
-        kind,
-        nullable: false,
-    }
+    ColumnSpec { name, kind, nullable: false }
 }
 
 const fn optional(name: &'static str, kind: ColumnKind) -> ColumnSpec {
-    ColumnSpec {
-        name,
-        kind,
-        nullable: true,
-    }
+    ColumnSpec { name, kind, nullable: true }
 }
 
 /// Whole numbers are 64 bits wide throughout, `con_id` too: every reader knows that type as its ordinary integer, and
@@ -129,9 +121,7 @@ fn delta_type(kind: ColumnKind) -> DeltaType {
 
 /// The Delta columns of a new table.
 pub(super) fn delta_columns(table: TableName) -> impl Iterator<Item = StructField> {
-    columns(table)
-        .iter()
-        .map(|spec| StructField::new(spec.name, delta_type(spec.kind), spec.nullable))
+    columns(table).iter().map(|spec| StructField::new(spec.name, delta_type(spec.kind), spec.nullable))
 }
 
 /// The first column in which a table is not what this program writes. Further columns at the end are left alone.
@@ -144,11 +134,9 @@ pub(super) fn difference(table: TableName, found: &StructType) -> Option<String>
             Some(field) if field.name() != spec.name => {
                 Some(format!("column {number} is {}, not {}", field.name(), spec.name))
             }
-            Some(field) if *field.data_type() != wanted => Some(format!(
-                "column {number}, {}, is of type {}, not {wanted}",
-                spec.name,
-                field.data_type()
-            )),
+            Some(field) if *field.data_type() != wanted => {
+                Some(format!("column {number}, {}, is of type {}, not {wanted}", spec.name, field.data_type()))
+            }
             Some(_) => None,
         }
     })

@@ -42,10 +42,7 @@ impl Sessions {
             tracing::warn!(%error, "the query engine does not know a setting, so reads use its defaults and are slower");
             create_session()
         });
-        Self {
-            tight: tight.into_inner(),
-            wide: create_session().into_inner(),
-        }
+        Self { tight: tight.into_inner(), wide: create_session().into_inner() }
     }
 
     pub(super) fn of(&self, reach: Reach) -> &SessionContext {
@@ -86,8 +83,5 @@ pub(super) fn captured_by(at: DateTime<Utc>) -> Expr {
 
 /// An instant in the type of the columns: a literal of another precision would compare, but not prune everywhere.
 pub(super) fn utc(at: DateTime<Utc>) -> Expr {
-    lit(ScalarValue::TimestampMicrosecond(
-        Some(at.timestamp_micros()),
-        Some("UTC".into()),
-    ))
+    lit(ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), Some("UTC".into())))
 }

@@ -55,15 +55,9 @@ fn suggestion(text: &str) -> String {
     let likeness = |table: &TableName| {
         let name = table.as_str();
         let first_word = name.split('_').next().unwrap_or(name);
-        if text == first_word {
-            1.0
-        } else {
-            strsim::jaro_winkler(text, name)
-        }
+        if text == first_word { 1.0 } else { strsim::jaro_winkler(text, name) }
     };
-    let best = TableName::ALL
-        .into_iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let best = TableName::ALL.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let best = best.filter(|table| likeness(table) >= ALIKE);
     best.map_or_else(String::new, |table| format!("; did you mean {table}?"))
 }
@@ -82,11 +76,7 @@ mod tests {
     #[test]
     fn an_unknown_table_names_the_known_and_suggests() {
         let error = |text: &str| text.parse::<TableName>().expect_err("unknown").to_string();
-        assert!(
-            error("spot").contains("did you mean spot_snapshots?"),
-            "{}",
-            error("spot")
-        );
+        assert!(error("spot").contains("did you mean spot_snapshots?"), "{}", error("spot"));
         assert!(error("future_snapshot").contains("did you mean futures_snapshots?"));
         let message = error("orders");
         assert!(

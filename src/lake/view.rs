@@ -45,23 +45,13 @@ pub(super) struct Scan {
 impl Scan {
     /// All columns of the rows that pass a filter.
     pub(super) fn of(reach: Reach, filter: Expr) -> Self {
-        Self {
-            reach,
-            filter,
-            columns: None,
-            newest: None,
-        }
+        Self { reach, filter, columns: None, newest: None }
     }
 }
 
 impl TableView {
     pub(super) fn new(name: TableName, path: PathBuf, sessions: Arc<Sessions>, table: DeltaTable) -> Self {
-        Self {
-            name,
-            path,
-            sessions,
-            table,
-        }
+        Self { name, path, sessions, table }
     }
 
     pub(super) fn name(&self) -> TableName {
@@ -105,10 +95,7 @@ impl TableView {
             frame = frame.sort(newest_first)?.limit(0, Some(newest))?;
         }
         let batches = frame.collect().await?;
-        Ok(batches
-            .iter()
-            .map(|batch| plain(self.name, batch))
-            .collect::<Result<_, _>>()?)
+        Ok(batches.iter().map(|batch| plain(self.name, batch)).collect::<Result<_, _>>()?)
     }
 
     /// The rows that pass a filter, in no order.
@@ -120,10 +107,7 @@ impl TableView {
 
     /// The keys of the rows that pass a filter.
     pub(super) async fn keys(&self, reach: Reach, filter: Expr) -> Result<BTreeSet<Key>, LakeError> {
-        let scan = Scan {
-            columns: Some(KEY_COLUMNS),
-            ..Scan::of(reach, filter)
-        };
+        let scan = Scan { columns: Some(KEY_COLUMNS), ..Scan::of(reach, filter) };
         let mut keys = BTreeSet::new();
         for batch in self.scan(scan).await? {
             let columns = Columns::new(self.name, &batch);
@@ -155,11 +139,7 @@ impl TableView {
             Some((reach, filter)) => self.keys(reach, filter).await?,
             None => BTreeSet::new(),
         };
-        Ok(rows
-            .iter()
-            .copied()
-            .filter(|row| !present.contains(&row.key()))
-            .collect())
+        Ok(rows.iter().copied().filter(|row| !present.contains(&row.key())).collect())
     }
 
     /// The rows this snapshot has under the keys of the given ones.

@@ -85,20 +85,11 @@ impl ChangeReferences {
     /// The instants at which a history knows no price.
     #[must_use]
     pub fn unknown_in(&self, history: &PriceHistory) -> Vec<DateTime<Utc>> {
-        self.all()
-            .into_iter()
-            .filter(|instant| history.standing_at(*instant).is_none())
-            .collect()
+        self.all().into_iter().filter(|instant| history.standing_at(*instant).is_none()).collect()
     }
 
     fn all(&self) -> [DateTime<Utc>; 5] {
-        [
-            self.one_hour,
-            self.four_hours,
-            self.overnight,
-            self.daily,
-            self.since_close,
-        ]
+        [self.one_hour, self.four_hours, self.overnight, self.daily, self.since_close]
     }
 }
 
@@ -153,46 +144,26 @@ mod tests {
 
     fn references(text: &str) -> ChangeReferences {
         let slot = Slot::at(at(text)).expect("on the grid");
-        let (futures, nyse) = (
-            Calendar::embedded(CalendarId::CmeEquity),
-            Calendar::embedded(CalendarId::Nyse),
-        );
+        let (futures, nyse) = (Calendar::embedded(CalendarId::CmeEquity), Calendar::embedded(CalendarId::Nyse));
         ChangeReferences::of(slot, &futures, &nyse).expect("covered")
     }
 
     fn history(points: &[(&str, f64)]) -> PriceHistory {
-        PriceHistory::new(points.iter().map(|(text, price)| PricePoint {
-            at: at(text),
-            price: *price,
-        }))
+        PriceHistory::new(points.iter().map(|(text, price)| PricePoint { at: at(text), price: *price }))
     }
 
     #[test]
     fn a_price_may_be_ten_minutes_old_and_no_older_while_open() {
         let refs = references("2026-11-18 12:00");
-        assert_eq!(
-            refs.changes(Some(110.0), &history(&[("2026-11-18 10:50", 100.0)]))
-                .one_hour,
-            Some(10.0)
-        );
-        assert_eq!(
-            refs.changes(Some(110.0), &history(&[("2026-11-18 10:45", 100.0)]))
-                .one_hour,
-            None
-        );
+        assert_eq!(refs.changes(Some(110.0), &history(&[("2026-11-18 10:50", 100.0)])).one_hour, Some(10.0));
+        assert_eq!(refs.changes(Some(110.0), &history(&[("2026-11-18 10:45", 100.0)])).one_hour, None);
     }
 
     #[test]
     fn a_closed_instant_takes_the_close_before() {
         let prices = history(&[("2026-11-18 17:00", 100.0)]);
-        assert_eq!(
-            references("2026-11-18 18:30").changes(Some(103.0), &prices).one_hour,
-            Some(3.0)
-        );
-        assert_eq!(
-            references("2026-11-18 18:05").changes(Some(103.0), &prices).one_hour,
-            Some(3.0)
-        );
+        assert_eq!(references("2026-11-18 18:30").changes(Some(103.0), &prices).one_hour, Some(3.0));
+        assert_eq!(references("2026-11-18 18:05").changes(Some(103.0), &prices).one_hour, Some(3.0));
     }
 
     #[test]
@@ -213,32 +184,20 @@ mod tests {
     #[test]
     fn the_regular_close_stands_from_its_own_slot_on() {
         let prices = history(&[("2026-11-18 16:00", 100.0), ("2026-11-17 16:00", 90.0)]);
-        assert_eq!(
-            references("2026-11-18 16:00").changes(Some(100.0), &prices).since_close,
-            Some(0.0)
-        );
-        assert_eq!(
-            references("2026-11-18 15:55").changes(Some(99.0), &prices).since_close,
-            Some(9.0)
-        );
+        assert_eq!(references("2026-11-18 16:00").changes(Some(100.0), &prices).since_close, Some(0.0));
+        assert_eq!(references("2026-11-18 15:55").changes(Some(99.0), &prices).since_close, Some(9.0));
     }
 
     #[test]
     fn a_row_without_last_has_no_changes() {
         let prices = history(&[("2026-11-18 11:00", 100.0)]);
-        assert_eq!(
-            references("2026-11-18 12:00").changes(None, &prices),
-            Changes::default()
-        );
+        assert_eq!(references("2026-11-18 12:00").changes(None, &prices), Changes::default());
     }
 
     #[test]
     fn of_two_prices_at_one_instant_the_first_given_stands() {
         let table = history(&[("2026-11-18 11:00", 100.0)]);
-        let both = table.extended([PricePoint {
-            at: at("2026-11-18 11:00"),
-            price: 7.0,
-        }]);
+        let both = table.extended([PricePoint { at: at("2026-11-18 11:00"), price: 7.0 }]);
         assert_eq!(both.standing_at(at("2026-11-18 11:00")), Some(100.0));
     }
 

@@ -77,24 +77,13 @@ pub struct Lead {
 /// [`LeadError::NotListed`] where the chain lacks that month, [`LeadError::Calendar`] outside of the calendar.
 pub fn lead_contract(chain: &[FutureContract], at: DateTime<Utc>, rule: RollRule) -> Result<Lead, LeadError> {
     let month = lead_month(at, rule)?;
-    let contract = chain
-        .iter()
-        .find(|c| c.month == month)
-        .cloned()
-        .ok_or_else(|| LeadError::NotListed {
-            month,
-            listed: chain
-                .iter()
-                .map(|c| c.local_symbol.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
-        })?;
+    let contract = chain.iter().find(|c| c.month == month).cloned().ok_or_else(|| LeadError::NotListed {
+        month,
+        listed: chain.iter().map(|c| c.local_symbol.as_str()).collect::<Vec<_>>().join(", "),
+    })?;
     let by_rule = month.last_trade_date();
     let expiry_by_rule = (contract.expiry != by_rule).then_some(by_rule);
-    Ok(Lead {
-        contract,
-        expiry_by_rule,
-    })
+    Ok(Lead { contract, expiry_by_rule })
 }
 
 /// No lead contract could be named.
@@ -127,14 +116,7 @@ mod tests {
         let spec = MarketConfig::default().future(&symbol).expect("built in");
         let month = ContractMonth::new(year, month).expect("quarterly");
         let expiry = NaiveDate::from_ymd_opt(expiry.0, expiry.1, expiry.2).expect("a date");
-        FutureContract {
-            local_symbol: month.local_symbol("ES"),
-            symbol,
-            con_id: 1,
-            month,
-            expiry,
-            spec,
-        }
+        FutureContract { local_symbol: month.local_symbol("ES"), symbol, con_id: 1, month, expiry, spec }
     }
 
     fn chain() -> Vec<FutureContract> {
@@ -143,50 +125,26 @@ mod tests {
 
     #[test]
     fn the_next_contract_leads_from_the_sunday_open_of_the_roll_date() {
-        let before = Utc
-            .with_ymd_and_hms(2026, 12, 13, 22, 59, 59)
-            .single()
-            .expect("an instant");
-        let open = Utc
-            .with_ymd_and_hms(2026, 12, 13, 23, 0, 0)
-            .single()
-            .expect("an instant");
-        let name = |at| {
-            lead_contract(&chain(), at, RollRule::Monday)
-                .expect("listed")
-                .contract
-                .local_symbol
-        };
+        let before = Utc.with_ymd_and_hms(2026, 12, 13, 22, 59, 59).single().expect("an instant");
+        let open = Utc.with_ymd_and_hms(2026, 12, 13, 23, 0, 0).single().expect("an instant");
+        let name = |at| lead_contract(&chain(), at, RollRule::Monday).expect("listed").contract.local_symbol;
         assert_eq!((name(before).as_str(), name(open).as_str()), ("ESZ6", "ESH7"));
     }
 
     #[test]
     fn an_expiry_other_than_the_rule_is_kept_and_told() {
-        let at = Utc
-            .with_ymd_and_hms(2026, 11, 20, 15, 0, 0)
-            .single()
-            .expect("an instant");
+        let at = Utc.with_ymd_and_hms(2026, 11, 20, 15, 0, 0).single().expect("an instant");
         let odd = vec![contract(2026, 12, (2026, 12, 17))];
         let lead = lead_contract(&odd, at, RollRule::Monday).expect("listed");
         assert_eq!(lead.contract.expiry.to_string(), "2026-12-17");
-        assert_eq!(
-            lead.expiry_by_rule.map(|d| d.to_string()),
-            Some("2026-12-18".to_owned())
-        );
-        assert_eq!(
-            lead_contract(&chain(), at, RollRule::Monday)
-                .expect("listed")
-                .expiry_by_rule,
-            None
-        );
+        assert_eq!(lead.expiry_by_rule.map(|d| d.to_string()), Some("2026-12-18".to_owned()));
+        assert_eq!(lead_contract(&chain(), at, RollRule::Monday).expect("listed").expiry_by_rule, None);
     }
 
     #[test]
     fn a_month_that_is_not_listed_is_named() {
         let at = Utc.with_ymd_and_hms(2027, 6, 1, 15, 0, 0).single().expect("an instant");
-        let error = lead_contract(&chain(), at, RollRule::Monday)
-            .expect_err("not listed")
-            .to_string();
+        let error = lead_contract(&chain(), at, RollRule::Monday).expect_err("not listed").to_string();
         assert!(error.contains("202706") && error.contains("ESZ6, ESH7"), "{error}");
     }
 }

@@ -32,11 +32,7 @@ impl FromStr for Symbol {
         let well_formed = text.len() <= MAX_SYMBOL_LENGTH
             && text.starts_with(|c: char| c.is_ascii_uppercase())
             && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if well_formed {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(SymbolError::Malformed(text.to_owned()))
-        }
+        if well_formed { Ok(Self(text.to_owned())) } else { Err(SymbolError::Malformed(text.to_owned())) }
     }
 }
 
@@ -137,13 +133,11 @@ impl MarketConfig {
     /// [`SymbolError::Unknown`] where neither knows the symbol.
     pub fn future(&self, symbol: &Symbol) -> Result<FutureSpec, SymbolError> {
         let configured = self.future_specs.get(symbol).cloned();
-        configured
-            .or_else(|| built_in_future(symbol.as_str()))
-            .ok_or_else(|| SymbolError::Unknown {
-                symbol: symbol.clone(),
-                section: "future_specs",
-                known: self.known_futures().join(", "),
-            })
+        configured.or_else(|| built_in_future(symbol.as_str())).ok_or_else(|| SymbolError::Unknown {
+            symbol: symbol.clone(),
+            section: "future_specs",
+            known: self.known_futures().join(", "),
+        })
     }
 
     /// The specification of an ETF: the configured one, else the built-in one.
@@ -152,13 +146,11 @@ impl MarketConfig {
     /// [`SymbolError::Unknown`] where neither knows the symbol.
     pub fn etf(&self, symbol: &Symbol) -> Result<EtfSpec, SymbolError> {
         let configured = self.etf_specs.get(symbol).cloned();
-        configured
-            .or_else(|| built_in_etf(symbol.as_str()))
-            .ok_or_else(|| SymbolError::Unknown {
-                symbol: symbol.clone(),
-                section: "etf_specs",
-                known: BUILT_IN_ETFS.map(|(name, _)| name).join(", "),
-            })
+        configured.or_else(|| built_in_etf(symbol.as_str())).ok_or_else(|| SymbolError::Unknown {
+            symbol: symbol.clone(),
+            section: "etf_specs",
+            known: BUILT_IN_ETFS.map(|(name, _)| name).join(", "),
+        })
     }
 
     /// Every fault of the section: unknown or doubled symbols, values that cannot be.
@@ -171,37 +163,23 @@ impl MarketConfig {
             faults.push("market.futures is empty: name at least one future, such as ES".to_owned());
         }
         for (name, list) in [("futures", &self.futures), ("spot", &self.spot)] {
-            let doubled = list
-                .iter()
-                .enumerate()
-                .filter(|(at, symbol)| list.iter().take(*at).any(|s| s == *symbol));
+            let doubled = list.iter().enumerate().filter(|(at, symbol)| list.iter().take(*at).any(|s| s == *symbol));
             faults.extend(doubled.map(|(_, symbol)| format!("market.{name} names {symbol} twice: remove one")));
         }
         for (symbol, spec) in &self.future_specs {
             if !(spec.multiplier > 0.0 && spec.tick > 0.0) {
-                faults.push(format!(
-                    "market.future_specs.{symbol}: multiplier and tick must be above 0"
-                ));
+                faults.push(format!("market.future_specs.{symbol}: multiplier and tick must be above 0"));
             }
         }
-        for (symbol, spec) in self
-            .etf_specs
-            .iter()
-            .filter(|(_, spec)| spec.tick.is_nan() || spec.tick <= 0.0)
-        {
-            faults.push(format!(
-                "market.etf_specs.{symbol}: tick must be above 0, not {}",
-                spec.tick
-            ));
+        for (symbol, spec) in self.etf_specs.iter().filter(|(_, spec)| spec.tick.is_nan() || spec.tick <= 0.0) {
+            faults.push(format!("market.etf_specs.{symbol}: tick must be above 0, not {}", spec.tick));
         }
         faults
     }
 
     fn known_futures(&self) -> Vec<String> {
         let built_in = BUILT_IN_FUTURES.iter().map(|(name, ..)| (*name).to_owned());
-        built_in
-            .chain(self.future_specs.keys().map(ToString::to_string))
-            .collect()
+        built_in.chain(self.future_specs.keys().map(ToString::to_string)).collect()
     }
 }
 
@@ -221,21 +199,12 @@ const BUILT_IN_ETFS: [(&str, &str); 4] = [("SPY", "ARCA"), ("QQQ", "NASDAQ"), ("
 
 fn built_in_future(symbol: &str) -> Option<FutureSpec> {
     let (_, multiplier, tick, exchange) = *BUILT_IN_FUTURES.iter().find(|(name, ..)| *name == symbol)?;
-    Some(FutureSpec {
-        multiplier,
-        tick,
-        currency: usd(),
-        exchange: exchange.to_owned(),
-    })
+    Some(FutureSpec { multiplier, tick, currency: usd(), exchange: exchange.to_owned() })
 }
 
 fn built_in_etf(symbol: &str) -> Option<EtfSpec> {
     let (_, primary_exchange) = *BUILT_IN_ETFS.iter().find(|(name, _)| *name == symbol)?;
-    Some(EtfSpec {
-        primary_exchange: primary_exchange.to_owned(),
-        tick: cent(),
-        currency: usd(),
-    })
+    Some(EtfSpec { primary_exchange: primary_exchange.to_owned(), tick: cent(), currency: usd() })
 }
 
 /// A symbol that cannot be used.
@@ -274,10 +243,7 @@ mod tests {
 
     #[test]
     fn an_unknown_symbol_names_the_known_ones() {
-        let error = MarketConfig::default()
-            .future(&symbol("XX"))
-            .expect_err("unknown")
-            .to_string();
+        let error = MarketConfig::default().future(&symbol("XX")).expect_err("unknown").to_string();
         assert!(error.contains("unknown symbol XX") && error.contains("M2K"), "{error}");
     }
 
@@ -290,16 +256,8 @@ mod tests {
 
     #[test]
     fn a_configured_specification_wins_over_the_built_in_one() {
-        let spec = FutureSpec {
-            multiplier: 25.0,
-            tick: 0.5,
-            currency: usd(),
-            exchange: cme(),
-        };
-        let config = MarketConfig {
-            future_specs: [(symbol("ES"), spec.clone())].into(),
-            ..MarketConfig::default()
-        };
+        let spec = FutureSpec { multiplier: 25.0, tick: 0.5, currency: usd(), exchange: cme() };
+        let config = MarketConfig { future_specs: [(symbol("ES"), spec.clone())].into(), ..MarketConfig::default() };
         assert_eq!(config.future(&symbol("ES")), Ok(spec));
     }
 

@@ -33,10 +33,6 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}: {}, expected {}",
-            self.check, self.symbol, self.observed, self.threshold
-        )
+        write!(f, "{} {}: {}, expected {}", self.check, self.symbol, self.observed, self.threshold)
     }
 }

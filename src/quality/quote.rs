@@ -28,14 +28,7 @@ pub struct QuoteContext<'a> {
 
 impl QuoteContext<'_> {
     fn finding(&self, check: &'static str, severity: Severity, observed: String, threshold: String) -> Finding {
-        Finding {
-            check,
-            severity,
-            symbol: self.symbol.clone(),
-            timestamp: self.slot,
-            observed,
-            threshold,
-        }
+        Finding { check, severity, symbol: self.symbol.clone(), timestamp: self.slot, observed, threshold }
     }
 }
 
@@ -115,26 +108,13 @@ mod tests {
 
     fn checks_of(change: impl FnOnce(&mut Quote)) -> Vec<(&'static str, Severity)> {
         let now = slot().instant() + TimeDelta::seconds(10);
-        let mut quote = Quote {
-            bid: Some(6000.0),
-            ask: Some(6000.25),
-            last: Some(6000.25),
-            ..Quote::empty(now)
-        };
+        let mut quote = Quote { bid: Some(6000.0), ask: Some(6000.25), last: Some(6000.25), ..Quote::empty(now) };
         quote.last_trade_at = Some(now);
         change(&mut quote);
         let symbol = "ES".parse().expect("a symbol");
         let stale_after = TimeDelta::seconds(300);
-        let context = QuoteContext {
-            symbol: &symbol,
-            slot: slot(),
-            tick: 0.25,
-            stale_after,
-        };
-        check_quote(&context, &quote)
-            .into_iter()
-            .map(|f| (f.check, f.severity))
-            .collect()
+        let context = QuoteContext { symbol: &symbol, slot: slot(), tick: 0.25, stale_after };
+        check_quote(&context, &quote).into_iter().map(|f| (f.check, f.severity)).collect()
     }
 
     #[test]
@@ -144,10 +124,7 @@ mod tests {
 
     #[test]
     fn a_crossed_quote_is_an_error_and_a_locked_one_a_warning() {
-        assert_eq!(
-            checks_of(|q| q.bid = Some(6000.5)),
-            [("quote.crossed", Severity::Error)]
-        );
+        assert_eq!(checks_of(|q| q.bid = Some(6000.5)), [("quote.crossed", Severity::Error)]);
         assert_eq!(checks_of(|q| q.bid = q.ask), [("quote.crossed", Severity::Warn)]);
     }
 
@@ -172,21 +149,10 @@ mod tests {
 
     #[test]
     fn an_off_tick_price_is_told_and_a_tenth_is_on_the_grid() {
-        assert_eq!(
-            checks_of(|q| q.last = Some(6000.1)),
-            [("quote.off_tick", Severity::Warn)]
-        );
+        assert_eq!(checks_of(|q| q.last = Some(6000.1)), [("quote.off_tick", Severity::Warn)]);
         let symbol = "RTY".parse().expect("a symbol");
-        let context = QuoteContext {
-            symbol: &symbol,
-            slot: slot(),
-            tick: 0.1,
-            stale_after: TimeDelta::seconds(300),
-        };
-        let quote = Quote {
-            last: Some(2_345.7),
-            ..Quote::empty(slot().instant())
-        };
+        let context = QuoteContext { symbol: &symbol, slot: slot(), tick: 0.1, stale_after: TimeDelta::seconds(300) };
+        let quote = Quote { last: Some(2_345.7), ..Quote::empty(slot().instant()) };
         assert!(check_quote(&context, &quote).is_empty());
     }
 

@@ -11,7 +11,13 @@ fn is_open_answers_by_its_exit_code_and_every_error_is_255() {
     assert_eq!(code(&["nyse", "--at", "2026-11-27T12:59"]), 0);
     assert_eq!(code(&["nyse", "--at", "2026-11-27T13:00"]), 1, "a half day");
     assert_eq!(code(&["cme_equity", "--at", "2026-11-27T13:10"]), 0);
-    for wrong in [vec!["nys"], vec![], vec!["nyse", "--at", "noon"], vec!["nyse", "--bogus"], vec!["nyse", "--at", "1999-01-04T10:00"]] {
+    for wrong in [
+        vec!["nys"],
+        vec![],
+        vec!["nyse", "--at", "noon"],
+        vec!["nyse", "--bogus"],
+        vec!["nyse", "--at", "1999-01-04T10:00"],
+    ] {
         assert_eq!(code(&wrong), 255, "{wrong:?}");
     }
     desk.configure("gateway: [\n");
@@ -21,10 +27,18 @@ fn is_open_answers_by_its_exit_code_and_every_error_is_255() {
 #[test]
 fn sessions_are_one_object_a_segment() {
     let desk = Desk::bare();
-    let told = desk.jobs(&["calendar", "sessions", "cme_equity", "--from", "2026-11-26", "--to", "2026-11-27", "--format", "jsonl"]);
-    let segment = |date: &str, open: &str, close: &str| {
-        json!({"session_date": date, "open_utc": open, "close_utc": close, "kind": "early_close", "provisional": false})
-    };
+    let told = desk.jobs(&[
+        "calendar",
+        "sessions",
+        "cme_equity",
+        "--from",
+        "2026-11-26",
+        "--to",
+        "2026-11-27",
+        "--format",
+        "jsonl",
+    ]);
+    let segment = |date: &str, open: &str, close: &str| json!({"session_date": date, "open_utc": open, "close_utc": close, "kind": "early_close", "provisional": false});
     assert_eq!(
         told.succeeded().lines(),
         [

@@ -82,7 +82,10 @@ fn only_the_missing_symbols_are_added() {
     desk.jobs(&["run", "snapshot", "--symbols", "NQ,SPY"]).succeeded();
     let ran = desk.jobs(&["run", "snapshot", "--format", "json"]).succeeded();
     let told: Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    assert_eq!((told["planned"].as_u64(), told["added"].as_u64(), told["present"].as_u64()), (Some(6), Some(4), Some(2)));
+    assert_eq!(
+        (told["planned"].as_u64(), told["added"].as_u64(), told["present"].as_u64()),
+        (Some(6), Some(4), Some(2))
+    );
     assert_eq!(desk.keys("futures_snapshots").len() + desk.keys("spot_snapshots").len(), 6);
 }
 
@@ -174,9 +177,8 @@ fn at_once(
 ) -> Vec<Ended> {
     std::thread::scope(|scope| {
         let with = &with;
-        let running: Vec<_> = (0..number)
-            .map(|n| scope.spawn(move || ended(&mut with(desk.command(&["run", "snapshot"]), n))))
-            .collect();
+        let running: Vec<_> =
+            (0..number).map(|n| scope.spawn(move || ended(&mut with(desk.command(&["run", "snapshot"]), n)))).collect();
         running.into_iter().map(|thread| thread.join().expect("it ended")).collect()
     })
 }

@@ -11,7 +11,8 @@ fn instants(desk: &Desk, calendar: &str, from: &str, to: &str) -> BTreeSet<Strin
     let told = desk.jobs(&["calendar", "sessions", calendar, "--from", from, "--to", to, "--format", "jsonl"]);
     let mut slots = BTreeSet::new();
     for segment in told.succeeded().lines() {
-        let [mut at, close] = ["open_utc", "close_utc"].map(|c| text(&segment, c).parse::<DateTime<Utc>>().expect("an instant"));
+        let [mut at, close] =
+            ["open_utc", "close_utc"].map(|c| text(&segment, c).parse::<DateTime<Utc>>().expect("an instant"));
         while at < close {
             at += Duration::minutes(5);
             slots.insert(at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
@@ -46,7 +47,8 @@ fn changes_equal_an_independent_computation() {
     desk.jobs(&["run", "backfill", "--from", "2026-11-13", "--to", "2026-11-17", "--symbols", "ES"]).succeeded();
     let rows = desk.rows("futures_snapshots");
     let at = |row: &Value| text(row, "timestamp").parse::<DateTime<Utc>>().expect("an instant");
-    let last: BTreeMap<DateTime<Utc>, f64> = rows.iter().map(|row| (at(row), row["last"].as_f64().expect("a price"))).collect();
+    let last: BTreeMap<DateTime<Utc>, f64> =
+        rows.iter().map(|row| (at(row), row["last"].as_f64().expect("a price"))).collect();
     let mut checked = 0;
     for row in rows.iter().filter(|row| text(row, "date").as_str() >= "2026-11-16") {
         for (column, hours) in [("change_1h", 1), ("change_4h", 4), ("change_overnight", 8), ("change_daily", 24)] {
@@ -70,7 +72,8 @@ fn a_live_row_is_never_replaced_by_a_backfilled_one() {
     desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", later.address));
     desk.jobs(&["run", "backfill", "--from", "2026-11-18", "--symbols", "ES"]).succeeded();
     let rows = desk.rows("futures_snapshots");
-    let live: Vec<String> = rows.iter().filter(|row| text(row, "source") == "live").map(|row| text(row, "timestamp")).collect();
+    let live: Vec<String> =
+        rows.iter().filter(|row| text(row, "source") == "live").map(|row| text(row, "timestamp")).collect();
     assert_eq!(live, [NOON_SLOT]);
     let newest = rows.last().map(|row| text(row, "timestamp"));
     assert_eq!(newest.as_deref(), Some("2026-11-18T17:55:00Z"), "the running minute belongs to the snapshot");

@@ -11,8 +11,8 @@
 mod bad_input;
 mod calendar;
 mod capture;
-mod fill;
 mod faults;
+mod fill;
 mod kill;
 mod recorded;
 mod shell;

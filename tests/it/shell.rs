@@ -34,6 +34,12 @@ fn in_bash_the_function_hands_subcommands_to_the_program_and_the_rest_to_the_bui
 
 #[test]
 fn the_second_name_is_the_same_program() {
-    let told = ended(Command::new(env!("CARGO_BIN_EXE_frontmonth")).args(["calendar", "is-open", "nyse", "--at", "2026-11-18T08:00"]));
+    let told = ended(Command::new(env!("CARGO_BIN_EXE_frontmonth")).args([
+        "calendar",
+        "is-open",
+        "nyse",
+        "--at",
+        "2026-11-18T08:00",
+    ]));
     assert_eq!((told.code, told.stdout.starts_with("nyse is closed")), (1, true), "{told:#?}");
 }

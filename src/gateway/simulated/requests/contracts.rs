@@ -54,7 +54,8 @@ impl Catalogue {
             }
         }
         if matches!(kind, "" | "STK") {
-            let known = self.etfs.iter().filter(|(symbol, spec)| self.tape.has_etf(symbol) && etf_matches(query, symbol, spec));
+            let known =
+                self.etfs.iter().filter(|(symbol, spec)| self.tape.has_etf(symbol) && etf_matches(query, symbol, spec));
             found.extend(known.map(|(symbol, spec)| Match {
                 instrument: Instrument::Etf(EtfContract { symbol: symbol.clone(), spec: spec.clone() }),
                 continuous: false,

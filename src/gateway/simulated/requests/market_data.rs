@@ -37,7 +37,12 @@ pub(in super::super) struct MarketDataAnswer {
 
 impl Catalogue {
     /// Answers a request for market data of a kind (1 live, 2 frozen, 3 delayed, 4 delayed and frozen).
-    pub(in super::super) fn market_data(&self, asked: &Asked, request: &MarketDataRequest, kind: i32) -> MarketDataAnswer {
+    pub(in super::super) fn market_data(
+        &self,
+        asked: &Asked,
+        request: &MarketDataRequest,
+        kind: i32,
+    ) -> MarketDataAnswer {
         let snapshot = request.snapshot.unwrap_or_default();
         let generic = request.generic_tick_list.as_deref().unwrap_or_default();
         let only = |frame| MarketDataAnswer { frames: vec![frame], stream: None };
@@ -67,8 +72,13 @@ impl Catalogue {
                 frames.push(asked.error(2187, "Generic ticks are not available on delayed market data"));
             }
         }
-        let mut stream =
-            Stream { reply_id: asked.reply_id, instrument: found.instrument, view, struck: asked.struck.clone(), sent: Vec::new() };
+        let mut stream = Stream {
+            reply_id: asked.reply_id,
+            instrument: found.instrument,
+            view,
+            struck: asked.struck.clone(),
+            sent: Vec::new(),
+        };
         frames.extend(stream.preamble());
         frames.extend(stream.changes(self, asked.now));
         if !snapshot {
@@ -87,7 +97,8 @@ impl Stream {
         let at = if self.view.delayed { now - TimeDelta::minutes(DELAY_MINUTES) } else { now };
         let quote = catalogue.tape.quote(&catalogue.hours, &self.instrument, at);
         let ticks = ticks(&quote, self.view, &self.struck);
-        let changed = ticks.iter().filter(|tick| !self.sent.contains(tick)).map(|tick| tick.frame(self.reply_id)).collect();
+        let changed =
+            ticks.iter().filter(|tick| !self.sent.contains(tick)).map(|tick| tick.frame(self.reply_id)).collect();
         self.sent = ticks;
         changed
     }
@@ -119,7 +130,9 @@ pub(super) fn refusal(fault: FaultKind, symbol: &str) -> Option<(i32, String)> {
         321 => "Error validating request.-'bW' : cause - the API interface is currently in Read-Only mode",
         354 => "Requested market data is not subscribed.",
         420 => "Invalid Real-time Query: no market data permissions",
-        10089 => "Requested market data requires additional subscription for API. See link in 'Market Data Connections' dialog for more details.",
+        10089 => {
+            "Requested market data requires additional subscription for API. See link in 'Market Data Connections' dialog for more details."
+        }
         10168 => "Requested market data is not subscribed. Delayed market data is not enabled.",
         10197 => "No market data during competing live session",
         _ => NO_DEFINITION.1,

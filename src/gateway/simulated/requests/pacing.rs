@@ -38,7 +38,11 @@ mod tests {
     use super::*;
 
     fn request(number: usize) -> HistoricalDataRequest {
-        HistoricalDataRequest { req_id: Some(9), duration: Some(format!("{number} D")), ..HistoricalDataRequest::default() }
+        HistoricalDataRequest {
+            req_id: Some(9),
+            duration: Some(format!("{number} D")),
+            ..HistoricalDataRequest::default()
+        }
     }
 
     #[test]

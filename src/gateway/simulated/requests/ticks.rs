@@ -23,8 +23,18 @@ const HALTED: i32 = 49;
 const OPEN_INTEREST: i32 = 86;
 
 /// Live id and its delayed twin.
-const DELAYED: [(i32, i32); 10] =
-    [(BID, 66), (ASK, 67), (LAST, 68), (HIGH, 72), (LOW, 73), (VOLUME, 74), (CLOSE, 75), (OPEN, 76), (LAST_TIMESTAMP, 88), (HALTED, 90)];
+const DELAYED: [(i32, i32); 10] = [
+    (BID, 66),
+    (ASK, 67),
+    (LAST, 68),
+    (HIGH, 72),
+    (LOW, 73),
+    (VOLUME, 74),
+    (CLOSE, 75),
+    (OPEN, 76),
+    (LAST_TIMESTAMP, 88),
+    (HALTED, 90),
+];
 
 /// What a size looks like that is not set.
 const UNSET_SIZE: &str = "9223372036854775807";
@@ -176,7 +186,10 @@ fn each_size(ticks: &mut [Tick], text: &str) {
 /// Exchanges the prices of bid and ask; equal ones are moved apart.
 fn cross(ticks: &mut [Tick]) {
     let price = |ticks: &[Tick], id| {
-        ticks.iter().find(|t| t.id == id).and_then(|t| if let Value::Price(price, _) = t.value { Some(price) } else { None })
+        ticks
+            .iter()
+            .find(|t| t.id == id)
+            .and_then(|t| if let Value::Price(price, _) = t.value { Some(price) } else { None })
     };
     let (Some(bid), Some(ask)) = (price(ticks, BID), price(ticks, ASK)) else { return };
     for tick in ticks {

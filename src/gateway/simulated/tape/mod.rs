@@ -160,8 +160,7 @@ mod tests {
         let spec = MarketConfig::default().future(&symbol).expect("built in");
         let now = "2026-11-23T15:00:00Z".parse().expect("an instant");
         let chain = quarterly_chain(&symbol, &spec, now);
-        let listed: Vec<_> =
-            chain.iter().filter(|c| last_trade_at(c) > now).map(|c| c.local_symbol.as_str()).collect();
+        let listed: Vec<_> = chain.iter().filter(|c| last_trade_at(c) > now).map(|c| c.local_symbol.as_str()).collect();
         assert_eq!(listed, ["ESZ6", "ESH7", "ESM7", "ESU7", "ESZ7"]);
         assert_eq!(chain.first().map(|c| c.local_symbol.as_str()), Some("ESZ4"));
     }

@@ -56,7 +56,13 @@ impl SyntheticTape {
     }
 
     /// The bars of a session that had begun at `now`, the last as far as it was traded.
-    pub(super) fn session_bars(&self, hours: &Hours, of: &Instrument, session: &Session, now: DateTime<Utc>) -> Vec<Bar> {
+    pub(super) fn session_bars(
+        &self,
+        hours: &Hours,
+        of: &Instrument,
+        session: &Session,
+        now: DateTime<Utc>,
+    ) -> Vec<Bar> {
         let traded = self.traded(hours, of, session);
         let num_ended = traded.bars.partition_point(|b| b.end <= now);
         let mut bars: Vec<Bar> = traded.bars.iter().take(num_ended).cloned().collect();

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::slot::rfc3339;
+use super::slot::{eastern, rfc3339};
 use super::{CalendarId, OverrideProblem};
 
 /// An error of the calendar: each message says what, where, and what can be done.
@@ -38,7 +38,10 @@ pub enum CalendarError {
         suggestion: Option<CalendarId>,
     },
     /// An instant that is no slot.
-    #[error("{} is not on the five-minute grid: the nearest slots are {} and {}", rfc3339(*at), rfc3339(*before), rfc3339(*after))]
+    #[error(
+        "{} ({}) is not on the five-minute grid: the nearest slots are {} and {}",
+        rfc3339(*at), eastern(*at), eastern(*before), eastern(*after)
+    )]
     OffGrid {
         /// The instant that was given.
         at: DateTime<Utc>,
@@ -118,7 +121,7 @@ mod tests {
         );
         assert_eq!(
             Slot::at("2026-11-20T15:07:30Z".parse().unwrap()).unwrap_err().to_string(),
-            "2026-11-20T15:07:30Z is not on the five-minute grid: the nearest slots are 2026-11-20T15:05:00Z and 2026-11-20T15:10:00Z"
+            "2026-11-20T15:07:30Z (2026-11-20 10:07:30 ET) is not on the five-minute grid: the nearest slots are 2026-11-20 10:05:00 ET and 2026-11-20 10:10:00 ET"
         );
     }
 }

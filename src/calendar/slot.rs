@@ -93,6 +93,11 @@ pub(super) fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
+/// An instant as New York reads it.
+pub(super) fn eastern(at: DateTime<Utc>) -> String {
+    super::to_new_york(at).format("%Y-%m-%d %H:%M:%S ET").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

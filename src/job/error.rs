@@ -128,7 +128,8 @@ impl From<LakeError> for JobError {
         match error.class() {
             LakeErrorClass::Configuration => Self::fail(Failure::Misconfigured, error),
             LakeErrorClass::Conflict => Self::retry(Failure::Failed, error),
-            _ => Self::fail(Failure::Failed, error),
+            LakeErrorClass::Missing => Self::fail(Failure::Usage, error),
+            LakeErrorClass::Storage => Self::fail(Failure::Failed, error),
         }
     }
 }

@@ -3,12 +3,15 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::calendar::Slot;
-use crate::market::{Quote, Symbol};
+use crate::market::{MarketData, Quote, Symbol};
 
 use super::{Finding, Severity};
 
 /// How late after its slot a quote may be and still be the slot's, in seconds.
 const MAX_LATENESS_SECONDS: i64 = 60;
+
+/// By how much delayed quotes are late on purpose, in seconds: 15 minutes at CME and for US stocks.
+const DELAY_SECONDS: i64 = 15 * 60;
 
 /// Largest distance of a price from the tick grid, in ticks: room for the binary fractions of 0.1.
 const TICK_TOLERANCE: f64 = 1e-6;
@@ -50,9 +53,13 @@ fn crossed(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
 /// The last trade is so old that the feed stands still.
 fn stale(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
     let age = quote.quoted_at - quote.last_trade_at?;
+    let limit = match quote.market_data {
+        MarketData::Live => context.stale_after,
+        MarketData::Delayed => context.stale_after + TimeDelta::seconds(DELAY_SECONDS),
+    };
     let observed = format!("last trade {} s old", age.num_seconds());
-    let threshold = format!("at most {} s", context.stale_after.num_seconds());
-    (age > context.stale_after).then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
+    let threshold = format!("at most {} s", limit.num_seconds());
+    (age > limit).then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
 }
 
 /// The quote came so long after the slot that it is another instant's.
@@ -133,6 +140,17 @@ mod tests {
         let age = |seconds| checks_of(|q| q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(seconds)));
         assert_eq!(age(300), []);
         assert_eq!(age(301), [("quote.stale", Severity::Error)]);
+    }
+
+    #[test]
+    fn a_delayed_quote_may_be_older_by_its_delay() {
+        let age = |seconds| {
+            checks_of(|q| {
+                q.market_data = MarketData::Delayed;
+                q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(seconds));
+            })
+        };
+        assert_eq!((age(1_200), age(1_201)), (vec![], vec![("quote.stale", Severity::Error)]));
     }
 
     #[test]

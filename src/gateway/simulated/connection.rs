@@ -86,7 +86,9 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> 
         Ok(())
     });
     Session::new(shared, queue).run(&mut incoming).await;
-    let flushed = async { while halves.join_next_with_id().await.is_some_and(|end| end.is_ok_and(|(id, _)| id != writer.id())) {} };
+    let flushed = async {
+        while halves.join_next_with_id().await.is_some_and(|end| end.is_ok_and(|(id, _)| id != writer.id())) {}
+    };
     // A client that does not read gets no more time than this.
     let _ = timeout(FLUSH, flushed).await;
     Ok(())
@@ -216,7 +218,11 @@ impl Session {
             request_kind::CURRENT_TIME | request_kind::CURRENT_TIME_IN_MILLIS => {
                 count(&counts.current_time);
                 let asked = self.ask(RequestKind::Time, None, None);
-                let told = if request.kind == request_kind::CURRENT_TIME { time::current_time } else { time::current_time_in_millis };
+                let told = if request.kind == request_kind::CURRENT_TIME {
+                    time::current_time
+                } else {
+                    time::current_time_in_millis
+                };
                 Ok(self.deliver(RequestKind::Time, &asked, |_| vec![told(&asked)]))
             }
             _ => self.small(request),
@@ -294,10 +300,10 @@ impl Session {
             let mut pacer = shared.pacer.lock().unwrap_or_else(PoisonError::into_inner);
             let violates = asked.struck.has(FaultKind::EnforcePacing) && pacer.violates(request, Instant::now());
             drop(pacer);
-            match violates {
-                true => vec![asked.error(162, &query_error(PACING_VIOLATION))],
-                false => shared.catalogue.history(&asked, request),
+            if violates {
+                return vec![asked.error(162, &query_error(PACING_VIOLATION))];
             }
+            shared.catalogue.history(&asked, request)
         })
     }
 
@@ -348,13 +354,26 @@ impl Session {
         let lost = (1100, "Connectivity between IB and Trader Workstation has been lost.");
         let notices = match code {
             1101 => vec![lost, (1101, "Connectivity between IB and Trader Workstation has been restored - data lost.")],
-            1102 => vec![lost, (1102, "Connectivity between IB and Trader Workstation has been restored - data maintained.")],
-            1300 => vec![(1300, "TWS socket port has been reset and this connection is being dropped. Please reconnect on the new port")],
+            1102 => vec![
+                lost,
+                (1102, "Connectivity between IB and Trader Workstation has been restored - data maintained."),
+            ],
+            1300 => vec![(
+                1300,
+                "TWS socket port has been reset and this connection is being dropped. Please reconnect on the new port",
+            )],
             2103 => vec![(2103, "Market data farm connection is broken:usfuture")],
             2105 => vec![(2105, "HMDS data farm connection is broken:ushmds")],
-            2110 => vec![(2110, "Connectivity between Trader Workstation and server is broken. It will be restored automatically.")],
+            2110 => vec![(
+                2110,
+                "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
+            )],
             _ => vec![lost],
         };
-        notices.into_iter().filter(|(code, _)| self.told.insert(*code)).map(|(code, text)| error_frame(-1, code, text, self.shared.now().timestamp_millis())).collect()
+        notices
+            .into_iter()
+            .filter(|(code, _)| self.told.insert(*code))
+            .map(|(code, text)| error_frame(-1, code, text, self.shared.now().timestamp_millis()))
+            .collect()
     }
 }

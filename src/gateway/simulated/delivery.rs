@@ -53,7 +53,10 @@ pub(super) fn deliver(answer: Vec<Bytes>, request: RequestKind, struck: &Struck)
             }
             FaultKind::OversizedFrame => out = vec![Outgoing::LastWords(oversized())],
             FaultKind::SlowTrickle => {
-                out = out.into_iter().map(|o| if let Outgoing::Frame(f) = o { Outgoing::Trickle(f) } else { o }).collect();
+                out = out
+                    .into_iter()
+                    .map(|o| if let Outgoing::Frame(f) = o { Outgoing::Trickle(f) } else { o })
+                    .collect();
             }
             _ => {}
         }

@@ -143,10 +143,14 @@ const KINDS: [Row; 44] = [
     ("slow", "slow:SECONDS waits before each answer", |a| {
         Duration::try_from_secs_f64(a?.parse().ok()?).ok().map(FaultKind::Slow)
     }),
-    ("clock-off", "clock-off:SECONDS tells the time wrong, in its answers and ticks", |a| seconds(a, FaultKind::ClockOff)),
+    ("clock-off", "clock-off:SECONDS tells the time wrong, in its answers and ticks", |a| {
+        seconds(a, FaultKind::ClockOff)
+    }),
     ("100", "maximum rate of messages exceeded, then closes", |a| bare(a, FaultKind::MessageRate)),
     ("1100", "connectivity lost: the notice, then no data", |a| bare(a, FaultKind::Upstream(1100))),
-    ("1101", "connectivity lost and restored, data lost: open streams fall silent", |a| bare(a, FaultKind::Upstream(1101))),
+    ("1101", "connectivity lost and restored, data lost: open streams fall silent", |a| {
+        bare(a, FaultKind::Upstream(1101))
+    }),
     ("1102", "connectivity lost and restored, data maintained", |a| bare(a, FaultKind::Upstream(1102))),
     ("1300", "the socket port was reset: the notice, then closes", |a| bare(a, FaultKind::Upstream(1300))),
     ("2103", "market data farm broken: the notice, then no market data", |a| bare(a, FaultKind::Upstream(2103))),
@@ -156,7 +160,9 @@ const KINDS: [Row; 44] = [
     ("321", "the request does not validate", |a| bare(a, FaultKind::MarketData(321))),
     ("354", "market data is not subscribed", |a| bare(a, FaultKind::MarketData(354))),
     ("420", "invalid real-time query", |a| bare(a, FaultKind::MarketData(420))),
-    ("10089", "additional subscription required: the advisory, then silence", |a| bare(a, FaultKind::MarketData(10089))),
+    ("10089", "additional subscription required: the advisory, then silence", |a| {
+        bare(a, FaultKind::MarketData(10089))
+    }),
     ("10168", "not subscribed, and delayed data is not enabled", |a| bare(a, FaultKind::MarketData(10168))),
     ("10197", "no market data during a competing session", |a| bare(a, FaultKind::MarketData(10197))),
     ("10167", "delayed market data behind its advisory", |a| bare(a, FaultKind::Delayed)),
@@ -255,21 +261,39 @@ impl FaultKind {
     pub(super) fn touches(&self, request: RequestKind) -> bool {
         use RequestKind::{Connection, Details, HeadTimestamp, History, MarketData, Time};
         match self {
-            Self::Refuse | Self::Silent | Self::RejectVersion | Self::CloseAfterHello => request == Connection,
-            Self::ClientIdInUse | Self::CloseAfter(_) => request == Connection,
+            Self::Refuse
+            | Self::Silent
+            | Self::RejectVersion
+            | Self::CloseAfterHello
+            | Self::ClientIdInUse
+            | Self::CloseAfter(_) => request == Connection,
             Self::CloseAt(stage) => request == *stage,
-            Self::HalfFrame | Self::GarbageFrame | Self::OversizedFrame | Self::SlowTrickle => request != Connection,
-            Self::NoData | Self::WrongRequestId | Self::Slow(_) | Self::MessageRate => request != Connection,
+            Self::HalfFrame
+            | Self::GarbageFrame
+            | Self::OversizedFrame
+            | Self::SlowTrickle
+            | Self::NoData
+            | Self::WrongRequestId
+            | Self::Slow(_)
+            | Self::MessageRate => request != Connection,
             Self::ClockOff(_) => matches!(request, Time | MarketData),
-            Self::Upstream(2103) => request == MarketData,
-            Self::Upstream(2105) => matches!(request, History | HeadTimestamp),
-            Self::Upstream(_) => matches!(request, MarketData | History | HeadTimestamp),
+            Self::Upstream(2105) | Self::History(_) => matches!(request, History | HeadTimestamp),
             Self::MarketData(200) => matches!(request, Details | MarketData | History | HeadTimestamp),
-            Self::MarketData(321) => matches!(request, MarketData | History | HeadTimestamp),
-            Self::MarketData(_) | Self::Delayed | Self::Missing(_) | Self::NegativePrices | Self::Nan => request == MarketData,
-            Self::Crossed | Self::Stale(_) | Self::Halted | Self::SizeZero | Self::UnsetSizes => request == MarketData,
-            Self::History(_) => matches!(request, History | HeadTimestamp),
-            Self::HistoryReconnected | Self::EnforcePacing | Self::BarsMissing | Self::MarkerFirst => request == History,
+            Self::Upstream(2103)
+            | Self::Delayed
+            | Self::Missing(_)
+            | Self::NegativePrices
+            | Self::Nan
+            | Self::Crossed
+            | Self::Stale(_)
+            | Self::Halted
+            | Self::SizeZero
+            | Self::UnsetSizes => request == MarketData,
+            Self::Upstream(_) | Self::MarketData(321) => matches!(request, MarketData | History | HeadTimestamp),
+            Self::MarketData(_) => request == MarketData,
+            Self::HistoryReconnected | Self::EnforcePacing | Self::BarsMissing | Self::MarkerFirst => {
+                request == History
+            }
         }
     }
 }

@@ -37,7 +37,11 @@ impl Drop for ClientId {
 }
 
 /// Goes through the handshake; none where the connection is to be closed.
-pub(super) async fn shake_hands(stream: &mut TcpStream, shared: &Arc<Shared>, struck: &Struck) -> io::Result<Option<ClientId>> {
+pub(super) async fn shake_hands(
+    stream: &mut TcpStream,
+    shared: &Arc<Shared>,
+    struck: &Struck,
+) -> io::Result<Option<ClientId>> {
     let (low, high) = timeout(STEP, read_hello(stream)).await??;
     let version = if struck.has(FaultKind::RejectVersion) { OLD_VERSION } else { shared.server_version.min(high) };
     if version < low.max(MIN_SERVER_VERSION) && version != OLD_VERSION {

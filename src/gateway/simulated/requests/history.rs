@@ -54,8 +54,10 @@ impl Catalogue {
             return vec![asked.error(162, &query_error("HMDS query returned no data"))];
         };
         if request.use_rth.unwrap_or_default() {
-            let sessions = self.hours.overlapping(Venue::of(&found.instrument), head, head + chrono::TimeDelta::days(7));
-            head = sessions.iter().find_map(|s| s.regular.filter(|r| r.close > head)).map_or(head, |r| head.max(r.open));
+            let sessions =
+                self.hours.overlapping(Venue::of(&found.instrument), head, head + chrono::TimeDelta::days(7));
+            head =
+                sessions.iter().find_map(|s| s.regular.filter(|r| r.close > head)).map_or(head, |r| head.max(r.open));
         }
         let answer = HeadTimestamp { req_id: Some(asked.reply_id), head_timestamp: Some(head.timestamp().to_string()) };
         vec![frame(reply_kind::HEAD_TIMESTAMP, &answer)]
@@ -80,7 +82,12 @@ impl Catalogue {
         Ok(Query { instrument: found.instrument, from, end, regular_only: request.use_rth.unwrap_or_default() })
     }
 
-    fn bars_answer(&self, asked: &Asked, request: &HistoricalDataRequest, query: &Query) -> Result<Vec<Bytes>, Refusal> {
+    fn bars_answer(
+        &self,
+        asked: &Asked,
+        request: &HistoricalDataRequest,
+        query: &Query,
+    ) -> Result<Vec<Bytes>, Refusal> {
         let setting = request.bar_size_setting.as_deref().unwrap_or_default();
         let invalid = |what: &str| (321, format!("Error validating request.-'bK' : cause - {what}"));
         let size = size(setting).ok_or_else(|| invalid("Historical data bar size setting is invalid"))?;
@@ -120,9 +127,14 @@ impl Catalogue {
             }
             match size {
                 // A day is told as a whole, wherever in it the request begins.
-                Size::Day => bars.extend(whole(&fine).map(|bar| on_the_wire(&bar, session.day.to_string().replace('-', "")))),
+                Size::Day => {
+                    bars.extend(
+                        whole(&fine).map(|bar| on_the_wire(&bar, session.day.date().format("%Y%m%d").to_string())),
+                    );
+                }
                 Size::Seconds(seconds) => {
-                    let told = intraday(&fine, seconds).into_iter().filter(|b| b.start >= query.from && b.start < query.end);
+                    let told =
+                        intraday(&fine, seconds).into_iter().filter(|b| b.start >= query.from && b.start < query.end);
                     bars.extend(told.map(|bar| on_the_wire(&bar, bar.start.timestamp().to_string())));
                 }
             }
@@ -134,15 +146,18 @@ impl Catalogue {
         let zone = Venue::of(&query.instrument).zone();
         let local = |at: DateTime<Utc>| Some(at.with_timezone(&zone).format("%Y%m%d-%H:%M:%S").to_string());
         let told = |session: &Session| {
-            let (open, close) = match query.regular_only {
-                true => session.regular.map(|r| (r.open, r.close))?,
-                false => (session.open(), session.close()),
-            };
+            let whole_session = (session.open(), session.close());
+            let (open, close) =
+                if query.regular_only { session.regular.map(|r| (r.open, r.close))? } else { whole_session };
             let ref_date = Some(session.day.date().format("%Y%m%d").to_string());
             Some(ScheduleSession { start: local(open), end: local(close), ref_date })
         };
-        let sessions: Vec<ScheduleSession> =
-            self.hours.overlapping(Venue::of(&query.instrument), query.from, query.end).iter().filter_map(told).collect();
+        let sessions: Vec<ScheduleSession> = self
+            .hours
+            .overlapping(Venue::of(&query.instrument), query.from, query.end)
+            .iter()
+            .filter_map(told)
+            .collect();
         let schedule = HistoricalSchedule {
             req_id: Some(asked.reply_id),
             start: sessions.first().map_or_else(|| local(query.from), |s| s.start.clone()),

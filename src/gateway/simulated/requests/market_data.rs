@@ -11,7 +11,7 @@ use super::super::frame::frame;
 use super::super::instrument::tick_of;
 use super::super::messages::{MarketDataRequest, MarketDataType, RequestId, TickReqParams, reply_kind};
 use super::contracts::Catalogue;
-use super::ticks::{Tick, View, ticks};
+use super::ticks::{Feed, Tick, View, ticks};
 use super::{Asked, NO_DEFINITION};
 
 /// How late delayed data is.
@@ -37,7 +37,12 @@ pub(in super::super) struct MarketDataAnswer {
 
 impl Catalogue {
     /// Answers a request for market data of a kind (1 live, 2 frozen, 3 delayed, 4 delayed and frozen).
-    pub(in super::super) fn market_data(&self, asked: &Asked, request: &MarketDataRequest, kind: i32) -> MarketDataAnswer {
+    pub(in super::super) fn market_data(
+        &self,
+        asked: &Asked,
+        request: &MarketDataRequest,
+        kind: i32,
+    ) -> MarketDataAnswer {
         let snapshot = request.snapshot.unwrap_or_default();
         let generic = request.generic_tick_list.as_deref().unwrap_or_default();
         let only = |frame| MarketDataAnswer { frames: vec![frame], stream: None };
@@ -53,12 +58,13 @@ impl Catalogue {
         }
         let wants = |tick: &str| generic.split(',').any(|wanted| wanted.trim() == tick);
         let delayed = asked.struck.has(FaultKind::Delayed);
-        let view = View {
-            delayed,
-            frozen: kind == 2 || kind == 4,
-            open_interest: wants("588") && !delayed,
-            implied_vol: wants("106") && !delayed,
+        let feed = match (delayed, kind == 2 || kind == 4) {
+            (false, false) => Feed::Live,
+            (false, true) => Feed::Frozen,
+            (true, false) => Feed::Delayed,
+            (true, true) => Feed::DelayedFrozen,
         };
+        let view = View { feed, open_interest: wants("588") && !delayed, implied_vol: wants("106") && !delayed };
         let mut frames = Vec::new();
         if delayed {
             let text = "Requested market data is not subscribed. Displaying delayed market data.";
@@ -67,8 +73,13 @@ impl Catalogue {
                 frames.push(asked.error(2187, "Generic ticks are not available on delayed market data"));
             }
         }
-        let mut stream =
-            Stream { reply_id: asked.reply_id, instrument: found.instrument, view, struck: asked.struck.clone(), sent: Vec::new() };
+        let mut stream = Stream {
+            reply_id: asked.reply_id,
+            instrument: found.instrument,
+            view,
+            struck: asked.struck.clone(),
+            sent: Vec::new(),
+        };
         frames.extend(stream.preamble());
         frames.extend(stream.changes(self, asked.now));
         if !snapshot {
@@ -84,26 +95,28 @@ impl Catalogue {
 impl Stream {
     /// The ticks that are not as they were when last sent.
     pub(in super::super) fn changes(&mut self, catalogue: &Catalogue, now: DateTime<Utc>) -> Vec<Bytes> {
-        let at = if self.view.delayed { now - TimeDelta::minutes(DELAY_MINUTES) } else { now };
+        let at = if self.view.feed.is_delayed() { now - TimeDelta::minutes(DELAY_MINUTES) } else { now };
         let quote = catalogue.tape.quote(&catalogue.hours, &self.instrument, at);
         let ticks = ticks(&quote, self.view, &self.struck);
-        let changed = ticks.iter().filter(|tick| !self.sent.contains(tick)).map(|tick| tick.frame(self.reply_id)).collect();
+        let changed =
+            ticks.iter().filter(|tick| !self.sent.contains(tick)).map(|tick| tick.frame(self.reply_id)).collect();
         self.sent = ticks;
         changed
     }
 
     fn preamble(&self) -> [Bytes; 2] {
         let req_id = Some(self.reply_id);
-        let kind = match (self.view.delayed, self.view.frozen) {
-            (true, _) => 3,
-            (false, true) => 2,
-            (false, false) => 1,
+        let kind = match self.view.feed {
+            Feed::Live => 1,
+            Feed::Frozen => 2,
+            Feed::Delayed => 3,
+            Feed::DelayedFrozen => 4,
         };
         let parameters = TickReqParams {
             req_id,
             min_tick: Some(tick_of(&self.instrument).to_string()),
             bbo_exchange: Some("9c0001".to_owned()),
-            snapshot_permissions: Some(if self.view.delayed { 0 } else { 3 }),
+            snapshot_permissions: Some(if self.view.feed.is_delayed() { 0 } else { 3 }),
         };
         [
             frame(reply_kind::MARKET_DATA_TYPE, &MarketDataType { req_id, market_data_type: Some(kind) }),
@@ -119,7 +132,9 @@ pub(super) fn refusal(fault: FaultKind, symbol: &str) -> Option<(i32, String)> {
         321 => "Error validating request.-'bW' : cause - the API interface is currently in Read-Only mode",
         354 => "Requested market data is not subscribed.",
         420 => "Invalid Real-time Query: no market data permissions",
-        10089 => "Requested market data requires additional subscription for API. See link in 'Market Data Connections' dialog for more details.",
+        10089 => {
+            "Requested market data requires additional subscription for API. See link in 'Market Data Connections' dialog for more details."
+        }
         10168 => "Requested market data is not subscribed. Delayed market data is not enabled.",
         10197 => "No market data during competing live session",
         _ => NO_DEFINITION.1,

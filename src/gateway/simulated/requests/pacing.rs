@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::messages::HistoricalDataRequest;
 
 const SAME_WITHIN: Duration = Duration::from_secs(15);
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: Duration = Duration::from_mins(10);
 const MAX_REQUESTS: usize = 60;
 
 /// The requests of the last ten minutes, by the machine's time as a real gateway counts them.
@@ -38,7 +38,11 @@ mod tests {
     use super::*;
 
     fn request(number: usize) -> HistoricalDataRequest {
-        HistoricalDataRequest { req_id: Some(9), duration: Some(format!("{number} D")), ..HistoricalDataRequest::default() }
+        HistoricalDataRequest {
+            req_id: Some(9),
+            duration: Some(format!("{number} D")),
+            ..HistoricalDataRequest::default()
+        }
     }
 
     #[test]

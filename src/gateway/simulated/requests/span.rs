@@ -105,7 +105,13 @@ mod tests {
     fn an_end_is_written_in_any_of_four_forms() {
         let (now, meant) = (at("2026-11-23T15:00:00Z"), Some(at("2026-11-20T16:00:00Z")));
         assert_eq!(end_at("", now), Some(now));
-        for text in ["20261120 16:00:00 UTC", "20261120-16:00:00", "20261120 11:00:00 US/Eastern", "20261120 11:00:00", "20261120 10:00:00 America/Chicago"] {
+        for text in [
+            "20261120 16:00:00 UTC",
+            "20261120-16:00:00",
+            "20261120 11:00:00 US/Eastern",
+            "20261120 11:00:00",
+            "20261120 10:00:00 America/Chicago",
+        ] {
             assert_eq!(end_at(text, now), meant, "{text}");
         }
         assert_eq!(end_at("yesterday", now), None);

@@ -7,8 +7,8 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 
-use crate::calendar::{Session, to_new_york};
 use super::super::hours::{Hours, Venue, business_day, five_minute_bars};
+use crate::calendar::{Session, to_new_york};
 
 use super::noise::{Key, bridge};
 use super::profile::{IndexProfile, MARKET_DEVIATION, variance_shape};
@@ -210,9 +210,8 @@ mod tests {
     fn indices_move_together() {
         let moves = |name: &str| -> Vec<f64> {
             let index = profile(name).index;
-            let closes: Vec<f64> = (0..400)
-                .map(|n| close_of(Key::new(5), &index, day("2026-01-05") + chrono::Days::new(n)))
-                .collect();
+            let closes: Vec<f64> =
+                (0..400).map(|n| close_of(Key::new(5), &index, day("2026-01-05") + chrono::Days::new(n))).collect();
             closes.windows(2).map(|w| w[1] - w[0]).collect()
         };
         let (es, nq) = (moves("ES"), moves("NQ"));

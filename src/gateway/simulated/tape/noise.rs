@@ -18,9 +18,9 @@ impl Key {
     /// The key of a named part.
     pub(super) fn named(self, name: &str) -> Self {
         // FNV-1a: short names, and stable for good, which the hasher of the standard library does not promise.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         self.part(hash.cast_signed())
     }
 

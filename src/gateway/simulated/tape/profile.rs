@@ -101,7 +101,7 @@ pub(super) const REGULAR_SHAPE: f64 = 117.0;
 /// From 09:30 to 16:00.
 fn regular_shape(minute: f64) -> Option<f64> {
     let from_middle = (minute - 765.0) / 195.0;
-    (from_middle.abs() <= 1.0).then(|| 1.0 + 1.5 * from_middle * from_middle)
+    (from_middle.abs() <= 1.0).then_some(1.0 + 1.5 * from_middle * from_middle)
 }
 
 /// Asia, Europe, the hour of the news before the opening, the hour after the close.
@@ -133,9 +133,14 @@ mod tests {
 
     #[test]
     fn the_shapes_sum_to_their_constants() {
-        let bar_ends = |from: i32, to: i32| (0..).map(move |i| f64::from(from + 5 * i)).take_while(move |m| *m < f64::from(to));
+        let bar_ends =
+            |from: i32, to: i32| (0..).map(move |i| f64::from(from + 5 * i)).take_while(move |m| *m < f64::from(to));
         let regular: f64 = bar_ends(570, 960).map(|m| volume_shape(m + 2.5)).sum();
-        let night: f64 = bar_ends(0, 570).chain(bar_ends(960, 1_020)).chain(bar_ends(1_080, 1_440)).map(|m| volume_shape(m + 2.5)).sum();
+        let night: f64 = bar_ends(0, 570)
+            .chain(bar_ends(960, 1_020))
+            .chain(bar_ends(1_080, 1_440))
+            .map(|m| volume_shape(m + 2.5))
+            .sum();
         assert!((regular - REGULAR_SHAPE).abs() < 1.5, "{regular}");
         assert!((regular + night - SESSION_SHAPE).abs() < 3.0, "{}", regular + night);
     }

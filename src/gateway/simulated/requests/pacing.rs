@@ -58,6 +58,6 @@ mod tests {
         let (mut pacer, start) = (Pacer::default(), Instant::now());
         assert!((0..60).all(|number| !pacer.violates(&request(number), start)));
         assert!(pacer.violates(&request(60), start + Duration::from_secs(599)));
-        assert!(!pacer.violates(&request(61), start + Duration::from_secs(600)));
+        assert!(!pacer.violates(&request(61), start + Duration::from_mins(10)));
     }
 }

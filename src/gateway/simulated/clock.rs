@@ -29,8 +29,9 @@ pub enum SimulatedClock {
 
 impl SimulatedClock {
     /// A clock that tells what `now` tells.
-    pub fn machine(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        Self::Machine(Arc::new(now))
+    #[must_use]
+    pub fn machine(now: Now) -> Self {
+        Self::Machine(now)
     }
 
     /// A clock that stands at `at`.
@@ -96,6 +97,6 @@ mod tests {
 
     #[test]
     fn the_machines_clock_is_asked_each_time() {
-        assert_eq!(SimulatedClock::machine(noon).now(), noon());
+        assert_eq!(SimulatedClock::machine(Arc::new(noon)).now(), noon());
     }
 }

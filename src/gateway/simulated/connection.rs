@@ -300,10 +300,10 @@ impl Session {
             let mut pacer = shared.pacer.lock().unwrap_or_else(PoisonError::into_inner);
             let violates = asked.struck.has(FaultKind::EnforcePacing) && pacer.violates(request, Instant::now());
             drop(pacer);
-            match violates {
-                true => vec![asked.error(162, &query_error(PACING_VIOLATION))],
-                false => shared.catalogue.history(&asked, request),
+            if violates {
+                return vec![asked.error(162, &query_error(PACING_VIOLATION))];
             }
+            shared.catalogue.history(&asked, request)
         })
     }
 

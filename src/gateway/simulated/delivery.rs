@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use super::fault_book::Struck;
@@ -79,10 +79,12 @@ fn oversized() -> Bytes {
 
 /// Writes what it is given until the connection or the queue ends, or a given number of messages is out.
 pub(super) async fn write_all(
-    mut socket: impl AsyncWrite + Unpin,
+    socket: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Outgoing>,
     close_after: Option<u32>,
 ) -> std::io::Result<()> {
+    // The frames of an answer leave together, as from a real gateway.
+    let mut socket = BufWriter::new(socket);
     let mut num_written = 0;
     while let Some(outgoing) = queue.recv().await {
         match outgoing {
@@ -105,6 +107,9 @@ pub(super) async fn write_all(
         num_written += 1;
         if close_after.is_some_and(|most| num_written >= most) {
             break;
+        }
+        if queue.is_empty() {
+            socket.flush().await?;
         }
     }
     socket.flush().await?;

@@ -261,22 +261,36 @@ impl FaultKind {
     pub(super) fn touches(&self, request: RequestKind) -> bool {
         use RequestKind::{Connection, Details, HeadTimestamp, History, MarketData, Time};
         match self {
-            Self::Refuse | Self::Silent | Self::RejectVersion | Self::CloseAfterHello => request == Connection,
-            Self::ClientIdInUse | Self::CloseAfter(_) => request == Connection,
+            Self::Refuse
+            | Self::Silent
+            | Self::RejectVersion
+            | Self::CloseAfterHello
+            | Self::ClientIdInUse
+            | Self::CloseAfter(_) => request == Connection,
             Self::CloseAt(stage) => request == *stage,
-            Self::HalfFrame | Self::GarbageFrame | Self::OversizedFrame | Self::SlowTrickle => request != Connection,
-            Self::NoData | Self::WrongRequestId | Self::Slow(_) | Self::MessageRate => request != Connection,
+            Self::HalfFrame
+            | Self::GarbageFrame
+            | Self::OversizedFrame
+            | Self::SlowTrickle
+            | Self::NoData
+            | Self::WrongRequestId
+            | Self::Slow(_)
+            | Self::MessageRate => request != Connection,
             Self::ClockOff(_) => matches!(request, Time | MarketData),
-            Self::Upstream(2103) => request == MarketData,
-            Self::Upstream(2105) => matches!(request, History | HeadTimestamp),
-            Self::Upstream(_) => matches!(request, MarketData | History | HeadTimestamp),
+            Self::Upstream(2105) | Self::History(_) => matches!(request, History | HeadTimestamp),
             Self::MarketData(200) => matches!(request, Details | MarketData | History | HeadTimestamp),
-            Self::MarketData(321) => matches!(request, MarketData | History | HeadTimestamp),
-            Self::MarketData(_) | Self::Delayed | Self::Missing(_) | Self::NegativePrices | Self::Nan => {
-                request == MarketData
-            }
-            Self::Crossed | Self::Stale(_) | Self::Halted | Self::SizeZero | Self::UnsetSizes => request == MarketData,
-            Self::History(_) => matches!(request, History | HeadTimestamp),
+            Self::Upstream(2103)
+            | Self::Delayed
+            | Self::Missing(_)
+            | Self::NegativePrices
+            | Self::Nan
+            | Self::Crossed
+            | Self::Stale(_)
+            | Self::Halted
+            | Self::SizeZero
+            | Self::UnsetSizes => request == MarketData,
+            Self::Upstream(_) | Self::MarketData(321) => matches!(request, MarketData | History | HeadTimestamp),
+            Self::MarketData(_) => request == MarketData,
             Self::HistoryReconnected | Self::EnforcePacing | Self::BarsMissing | Self::MarkerFirst => {
                 request == History
             }

@@ -15,7 +15,6 @@ use super::config::{ACCOUNT_PREFIX, SimulatedConfig};
 use super::connection::serve;
 use super::counts::{Counts, RequestCounts, count};
 use super::fault_book::FaultBook;
-use super::hours::Hours;
 use super::requests::contracts::Catalogue;
 use super::requests::pacing::Pacer;
 
@@ -71,12 +70,7 @@ impl SimulatedGateway {
         let shared = Arc::new(Shared {
             server_version: config.server_version,
             account: config.account,
-            catalogue: Catalogue {
-                futures: config.futures,
-                etfs: config.etfs,
-                tape: config.tape,
-                hours: Hours::embedded(),
-            },
+            catalogue: Catalogue::new(config.futures, config.etfs, config.tape),
             faults: FaultBook::new(config.faults),
             counts: Counts::default(),
             clients: Mutex::default(),

@@ -1,7 +1,10 @@
 //! Contract details: which instruments there are, and what a gateway tells of them.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::calendar::Segment;
 use crate::market::{EtfContract, EtfSpec, FutureContract, FutureSpec, Instrument, Symbol};
@@ -20,11 +23,17 @@ const HOURS_DAYS: u64 = 6;
 /// The instruments a gateway knows.
 #[derive(Debug)]
 pub(in super::super) struct Catalogue {
-    pub(in super::super) futures: Vec<(Symbol, FutureSpec)>,
-    pub(in super::super) etfs: Vec<(Symbol, EtfSpec)>,
-    pub(in super::super) tape: Tape,
-    pub(in super::super) hours: Hours,
+    futures: Vec<(Symbol, FutureSpec)>,
+    etfs: Vec<(Symbol, EtfSpec)>,
+    pub(super) tape: Tape,
+    pub(super) hours: Hours,
+    /// The chains of one day, which almost all requests ask for.
+    chains: Mutex<Chains>,
 }
+
+/// A day, and the contracts of each root with the instants of their last trades.
+type Chains = (NaiveDate, HashMap<Symbol, Arc<Chain>>);
+type Chain = Vec<(DateTime<Utc>, FutureContract)>;
 
 /// An instrument that matches a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,22 +44,37 @@ pub(in super::super) struct Match {
 }
 
 impl Catalogue {
+    /// A catalogue of what a tape has of these.
+    pub(in super::super) fn new(futures: Vec<(Symbol, FutureSpec)>, etfs: Vec<(Symbol, EtfSpec)>, tape: Tape) -> Self {
+        Self { futures, etfs, tape, hours: Hours::embedded(), chains: Mutex::default() }
+    }
+
+    /// The contracts of a root on a day.
+    fn chain(&self, symbol: &Symbol, spec: &FutureSpec, day: NaiveDate) -> Arc<Chain> {
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        if chains.0 != day {
+            *chains = (day, HashMap::new());
+        }
+        let make = || self.tape.chain(symbol, spec, day).into_iter().map(|c| (last_trade_at(&c), c)).collect();
+        Arc::clone(chains.1.entry(symbol.clone()).or_insert_with(|| Arc::new(make())))
+    }
+
     /// What matches a query at an instant.
     pub(in super::super) fn find(&self, query: &Contract, now: DateTime<Utc>) -> Vec<Match> {
         let kind = given(query.sec_type.as_ref()).unwrap_or_default();
         let mut found = Vec::new();
         if matches!(kind, "" | "FUT" | "CONTFUT") {
-            for (symbol, spec) in &self.futures {
-                let chain = self.tape.chain(symbol, spec, now);
-                let served = |c: &&FutureContract| query.include_expired.unwrap_or_default() || last_trade_at(c) > now;
-                let mut matching = chain.iter().filter(served).filter(|c| future_matches(query, c)).cloned();
-                let continuous = kind == "CONTFUT";
-                let as_match = |c| Match { instrument: Instrument::Future(c), continuous };
-                if continuous {
-                    found.extend(matching.find(|c| last_trade_at(c) > now).map(as_match));
-                } else {
-                    found.extend(matching.map(as_match));
-                }
+            let continuous = kind == "CONTFUT";
+            let with_expired = query.include_expired.unwrap_or_default() && !continuous;
+            let named = |(symbol, _): &&(Symbol, FutureSpec)| is_or_absent(query.symbol.as_ref(), &[symbol.as_str()]);
+            for (symbol, spec) in self.futures.iter().filter(named) {
+                let chain = self.chain(symbol, spec, now.date_naive());
+                let (expired, listed) =
+                    chain.split_at(chain.partition_point(|(last_trade_at, _)| *last_trade_at <= now));
+                let expired = expired.iter().filter(|_| with_expired);
+                let listed = listed.iter().take(if continuous { 1 } else { self.tape.num_listed() });
+                let matching = expired.chain(listed).filter(|(_, contract)| future_matches(query, contract));
+                found.extend(matching.map(|(_, c)| Match { instrument: Instrument::Future(c.clone()), continuous }));
             }
         }
         if matches!(kind, "" | "STK") {

@@ -128,7 +128,9 @@ impl Catalogue {
             match size {
                 // A day is told as a whole, wherever in it the request begins.
                 Size::Day => {
-                    bars.extend(whole(&fine).map(|bar| on_the_wire(&bar, session.day.to_string().replace('-', ""))))
+                    bars.extend(
+                        whole(&fine).map(|bar| on_the_wire(&bar, session.day.date().format("%Y%m%d").to_string())),
+                    );
                 }
                 Size::Seconds(seconds) => {
                     let told =
@@ -144,10 +146,9 @@ impl Catalogue {
         let zone = Venue::of(&query.instrument).zone();
         let local = |at: DateTime<Utc>| Some(at.with_timezone(&zone).format("%Y%m%d-%H:%M:%S").to_string());
         let told = |session: &Session| {
-            let (open, close) = match query.regular_only {
-                true => session.regular.map(|r| (r.open, r.close))?,
-                false => (session.open(), session.close()),
-            };
+            let whole_session = (session.open(), session.close());
+            let (open, close) =
+                if query.regular_only { session.regular.map(|r| (r.open, r.close))? } else { whole_session };
             let ref_date = Some(session.day.date().format("%Y%m%d").to_string());
             Some(ScheduleSession { start: local(open), end: local(close), ref_date })
         };

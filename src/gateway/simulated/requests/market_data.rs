@@ -11,7 +11,7 @@ use super::super::frame::frame;
 use super::super::instrument::tick_of;
 use super::super::messages::{MarketDataRequest, MarketDataType, RequestId, TickReqParams, reply_kind};
 use super::contracts::Catalogue;
-use super::ticks::{Tick, View, ticks};
+use super::ticks::{Feed, Tick, View, ticks};
 use super::{Asked, NO_DEFINITION};
 
 /// How late delayed data is.
@@ -58,12 +58,13 @@ impl Catalogue {
         }
         let wants = |tick: &str| generic.split(',').any(|wanted| wanted.trim() == tick);
         let delayed = asked.struck.has(FaultKind::Delayed);
-        let view = View {
-            delayed,
-            frozen: kind == 2 || kind == 4,
-            open_interest: wants("588") && !delayed,
-            implied_vol: wants("106") && !delayed,
+        let feed = match (delayed, kind == 2 || kind == 4) {
+            (false, false) => Feed::Live,
+            (false, true) => Feed::Frozen,
+            (true, false) => Feed::Delayed,
+            (true, true) => Feed::DelayedFrozen,
         };
+        let view = View { feed, open_interest: wants("588") && !delayed, implied_vol: wants("106") && !delayed };
         let mut frames = Vec::new();
         if delayed {
             let text = "Requested market data is not subscribed. Displaying delayed market data.";
@@ -94,7 +95,7 @@ impl Catalogue {
 impl Stream {
     /// The ticks that are not as they were when last sent.
     pub(in super::super) fn changes(&mut self, catalogue: &Catalogue, now: DateTime<Utc>) -> Vec<Bytes> {
-        let at = if self.view.delayed { now - TimeDelta::minutes(DELAY_MINUTES) } else { now };
+        let at = if self.view.feed.is_delayed() { now - TimeDelta::minutes(DELAY_MINUTES) } else { now };
         let quote = catalogue.tape.quote(&catalogue.hours, &self.instrument, at);
         let ticks = ticks(&quote, self.view, &self.struck);
         let changed =
@@ -105,16 +106,17 @@ impl Stream {
 
     fn preamble(&self) -> [Bytes; 2] {
         let req_id = Some(self.reply_id);
-        let kind = match (self.view.delayed, self.view.frozen) {
-            (true, _) => 3,
-            (false, true) => 2,
-            (false, false) => 1,
+        let kind = match self.view.feed {
+            Feed::Live => 1,
+            Feed::Frozen => 2,
+            Feed::Delayed => 3,
+            Feed::DelayedFrozen => 4,
         };
         let parameters = TickReqParams {
             req_id,
             min_tick: Some(tick_of(&self.instrument).to_string()),
             bbo_exchange: Some("9c0001".to_owned()),
-            snapshot_permissions: Some(if self.view.delayed { 0 } else { 3 }),
+            snapshot_permissions: Some(if self.view.feed.is_delayed() { 0 } else { 3 }),
         };
         [
             frame(reply_kind::MARKET_DATA_TYPE, &MarketDataType { req_id, market_data_type: Some(kind) }),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::messages::HistoricalDataRequest;
 
 const SAME_WITHIN: Duration = Duration::from_secs(15);
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: Duration = Duration::from_mins(10);
 const MAX_REQUESTS: usize = 60;
 
 /// The requests of the last ten minutes, by the machine's time as a real gateway counts them.
@@ -58,6 +58,6 @@ mod tests {
         let (mut pacer, start) = (Pacer::default(), Instant::now());
         assert!((0..60).all(|number| !pacer.violates(&request(number), start)));
         assert!(pacer.violates(&request(60), start + Duration::from_secs(599)));
-        assert!(!pacer.violates(&request(61), start + Duration::from_secs(600)));
+        assert!(!pacer.violates(&request(61), start + Duration::from_mins(10)));
     }
 }

@@ -39,13 +39,36 @@ const DELAYED: [(i32, i32); 10] = [
 /// What a size looks like that is not set.
 const UNSET_SIZE: &str = "9223372036854775807";
 
+/// Kinds of market data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in super::super) enum Feed {
+    /// As it happens.
+    #[default]
+    Live,
+    /// Live, and on a closed market the last bid and ask instead of none.
+    Frozen,
+    /// Late, under its own tick ids.
+    Delayed,
+    /// Late, and on a closed market the last bid and ask.
+    DelayedFrozen,
+}
+
+impl Feed {
+    /// Whether it is late.
+    pub(in super::super) fn is_delayed(self) -> bool {
+        matches!(self, Self::Delayed | Self::DelayedFrozen)
+    }
+
+    fn is_frozen(self) -> bool {
+        matches!(self, Self::Frozen | Self::DelayedFrozen)
+    }
+}
+
 /// What of a quote a request sees.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in super::super) struct View {
-    /// Ids of delayed data.
-    pub(in super::super) delayed: bool,
-    /// On a closed market the last bid and ask, instead of none.
-    pub(in super::super) frozen: bool,
+    /// Live or not.
+    pub(in super::super) feed: Feed,
     /// With open interest.
     pub(in super::super) open_interest: bool,
     /// With implied volatility.
@@ -72,7 +95,7 @@ enum Value {
 pub(in super::super) fn ticks(quote: &TapeQuote, view: View, struck: &Struck) -> Vec<Tick> {
     let mut ticks = honest(quote, view);
     struck.iter().for_each(|fault| distort(&mut ticks, fault));
-    if view.delayed {
+    if view.feed.is_delayed() {
         ticks.retain_mut(|tick| match DELAYED.iter().find(|(live, _)| *live == tick.id) {
             Some((_, delayed)) => {
                 tick.id = *delayed;
@@ -113,7 +136,7 @@ fn honest(quote: &TapeQuote, view: View) -> Vec<Tick> {
         None => tick(id, Value::Price(-1.0, Some("0".to_owned()))),
     };
     let bare = |id, price: Option<f64>| price.map(|price| tick(id, Value::Price(price, None)));
-    let standing = |side: Option<(f64, i64)>| side.filter(|_| quote.open_market || view.frozen);
+    let standing = |side: Option<(f64, i64)>| side.filter(|_| quote.open_market || view.feed.is_frozen());
     let mut ticks = Vec::with_capacity(14);
     ticks.extend(quote.last_trade_at.map(|at| tick(LAST_TIMESTAMP, Value::Text(at.timestamp().to_string()))));
     ticks.push(sized(LAST, quote.last));
@@ -249,13 +272,13 @@ mod tests {
         let live = ticks(&closed, View::default(), &Struck::default());
         assert_eq!(of(&live, BID), Some(Value::Price(-1.0, Some("0".to_owned()))));
         assert_eq!(of(&live, LAST), Some(Value::Price(10.25, Some("1".to_owned()))));
-        let frozen = ticks(&closed, View { frozen: true, ..View::default() }, &Struck::default());
+        let frozen = ticks(&closed, View { feed: Feed::Frozen, ..View::default() }, &Struck::default());
         assert_eq!(of(&frozen, BID), Some(Value::Price(10.0, Some("3".to_owned()))));
     }
 
     #[test]
     fn delayed_data_has_its_own_ids_and_no_open_interest() {
-        let view = View { delayed: true, open_interest: true, ..View::default() };
+        let view = View { feed: Feed::Delayed, open_interest: true, ..View::default() };
         let ids: Vec<i32> = ticks(&quote(), view, &Struck::default()).iter().map(|t| t.id).collect();
         assert_eq!(ids, [88, 68, 90, 74, 66, 67]);
     }

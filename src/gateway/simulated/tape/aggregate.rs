@@ -25,7 +25,9 @@ pub(in super::super) fn intraday(bars: &[Bar], seconds: i64) -> Vec<Bar> {
 pub(in super::super) fn whole(bars: &[Bar]) -> Option<Bar> {
     let (first, rest) = bars.split_first()?;
     let mut joined = first.clone();
-    rest.iter().for_each(|bar| extend(&mut joined, bar));
+    for bar in rest {
+        extend(&mut joined, bar);
+    }
     Some(joined)
 }
 

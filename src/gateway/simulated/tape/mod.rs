@@ -10,19 +10,20 @@ mod noise;
 mod profile;
 mod recorded;
 mod synthetic;
+mod traded;
 
 pub use recorded::{RecordedTape, TapeError};
 pub use synthetic::SyntheticTape;
 
 pub(super) use aggregate::{intraday, whole};
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 
 use crate::calendar::{ContractMonth, Session};
 use crate::market::{Bar, FutureContract, FutureSpec, Instrument, Symbol};
 
 use super::hours::Hours;
-use super::instrument::{con_id, last_trade_at};
+use super::instrument::con_id;
 
 /// Quarterly contracts listed ahead.
 const NUM_LISTED: usize = 5;
@@ -69,11 +70,19 @@ pub(super) struct TapeQuote {
 }
 
 impl Tape {
-    /// All contracts of a root that are listed at an instant or expired in the two years before, by expiry.
-    pub(super) fn chain(&self, symbol: &Symbol, spec: &FutureSpec, now: DateTime<Utc>) -> Vec<FutureContract> {
+    /// All contracts of a root that may be listed on a day or expired in the two years before, by expiry.
+    pub(super) fn chain(&self, symbol: &Symbol, spec: &FutureSpec, day: NaiveDate) -> Vec<FutureContract> {
         match self {
-            Self::Synthetic(_) => quarterly_chain(symbol, spec, now),
+            Self::Synthetic(_) => quarterly_chain(symbol, spec, day),
             Self::Recorded(tape) => tape.chain(symbol, spec),
+        }
+    }
+
+    /// How many contracts of a chain are listed at a time.
+    pub(super) fn num_listed(&self) -> usize {
+        match self {
+            Self::Synthetic(_) => NUM_LISTED,
+            Self::Recorded(_) => usize::MAX,
         }
     }
 
@@ -111,13 +120,14 @@ impl Tape {
     }
 }
 
-/// The next five quarterly contracts, and those that expired in the two years before.
-fn quarterly_chain(symbol: &Symbol, spec: &FutureSpec, now: DateTime<Utc>) -> Vec<FutureContract> {
-    let earliest = now.date_naive().checked_sub_days(Days::new(EXPIRED_DAYS)).unwrap_or_else(|| now.date_naive());
+/// The quarterly contracts of the two years before a day and of those after; one more than is listed, since one may
+/// expire on the day.
+fn quarterly_chain(symbol: &Symbol, spec: &FutureSpec, day: NaiveDate) -> Vec<FutureContract> {
+    let earliest = day.checked_sub_days(Days::new(EXPIRED_DAYS)).unwrap_or(day);
     let mut chain = Vec::new();
-    let mut num_listed = 0;
+    let mut num_ahead = 0;
     let mut next = first_quarter(earliest);
-    while let (Some(month), true) = (next, num_listed < NUM_LISTED) {
+    while let (Some(month), true) = (next, num_ahead <= NUM_LISTED) {
         let expiry = month.last_trade_date();
         if expiry >= earliest {
             let contract = FutureContract {
@@ -128,7 +138,7 @@ fn quarterly_chain(symbol: &Symbol, spec: &FutureSpec, now: DateTime<Utc>) -> Ve
                 expiry,
                 spec: spec.clone(),
             };
-            num_listed += usize::from(last_trade_at(&contract) > now);
+            num_ahead += usize::from(expiry >= day);
             chain.push(contract);
         }
         next = Some(month.next());
@@ -136,8 +146,7 @@ fn quarterly_chain(symbol: &Symbol, spec: &FutureSpec, now: DateTime<Utc>) -> Ve
     chain
 }
 
-fn first_quarter(day: chrono::NaiveDate) -> Option<ContractMonth> {
-    use chrono::Datelike;
+fn first_quarter(day: NaiveDate) -> Option<ContractMonth> {
     ContractMonth::new(day.year(), (day.month0() / 3 + 1) * 3).ok()
 }
 
@@ -155,13 +164,13 @@ mod tests {
     use crate::market::MarketConfig;
 
     #[test]
-    fn five_quarters_are_listed_and_the_expired_ones_come_before() {
+    fn a_chain_reaches_two_years_back_and_six_quarters_ahead() {
         let symbol: Symbol = "ES".parse().expect("a symbol");
         let spec = MarketConfig::default().future(&symbol).expect("built in");
-        let now = "2026-11-23T15:00:00Z".parse().expect("an instant");
-        let chain = quarterly_chain(&symbol, &spec, now);
-        let listed: Vec<_> = chain.iter().filter(|c| last_trade_at(c) > now).map(|c| c.local_symbol.as_str()).collect();
-        assert_eq!(listed, ["ESZ6", "ESH7", "ESM7", "ESU7", "ESZ7"]);
+        let day = "2026-11-23".parse().expect("a date");
+        let chain = quarterly_chain(&symbol, &spec, day);
+        let ahead: Vec<_> = chain.iter().filter(|c| c.expiry >= day).map(|c| c.local_symbol.as_str()).collect();
+        assert_eq!(ahead, ["ESZ6", "ESH7", "ESM7", "ESU7", "ESZ7", "ESH8"]);
         assert_eq!(chain.first().map(|c| c.local_symbol.as_str()), Some("ESZ4"));
     }
 

@@ -101,7 +101,7 @@ pub(super) const REGULAR_SHAPE: f64 = 117.0;
 /// From 09:30 to 16:00.
 fn regular_shape(minute: f64) -> Option<f64> {
     let from_middle = (minute - 765.0) / 195.0;
-    (from_middle.abs() <= 1.0).then(|| 1.0 + 1.5 * from_middle * from_middle)
+    (from_middle.abs() <= 1.0).then_some(1.0 + 1.5 * from_middle * from_middle)
 }
 
 /// Asia, Europe, the hour of the news before the opening, the hour after the close.

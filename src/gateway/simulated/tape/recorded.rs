@@ -21,16 +21,19 @@ use super::{TapeQuote, to_tick};
 /// Bars a tape may hold: ten contracts for five years at five minutes.
 const MAX_BARS: usize = 4_000_000;
 
+/// Symbol, contract and expiry: the names of contracts come again after ten years.
+type SeriesKey = (Symbol, String, Option<NaiveDate>);
+
 /// Recorded bars of any number of contracts and ETFs; clones share them.
 #[derive(Debug, Clone)]
 pub struct RecordedTape {
-    series: Arc<BTreeMap<(Symbol, String), Series>>,
+    series: Arc<BTreeMap<SeriesKey, Series>>,
 }
 
 #[derive(Debug, Default)]
 struct Series {
-    /// Month and expiry; an ETF has none.
-    expiry: Option<(ContractMonth, NaiveDate)>,
+    /// Delivery month; an ETF has none.
+    month: Option<ContractMonth>,
     /// By their end.
     bars: Vec<Bar>,
 }
@@ -97,13 +100,13 @@ impl RecordedTape {
     /// # Errors
     /// [`TapeError`] names the file and the line.
     pub fn load(paths: &[PathBuf]) -> Result<Self, TapeError> {
-        let mut series: BTreeMap<(Symbol, String), Series> = BTreeMap::new();
+        let mut series: BTreeMap<SeriesKey, Series> = BTreeMap::new();
         let mut num_bars = 0;
         for path in paths {
             read_file(path, |symbol, contract, expiry, bar| {
                 num_bars += 1;
-                let of = series.entry((symbol, contract)).or_default();
-                of.expiry = of.expiry.or(expiry);
+                let of = series.entry((symbol, contract, expiry.map(|(_, day)| day))).or_default();
+                of.month = expiry.map(|(month, _)| month);
                 of.bars.push(bar);
                 num_bars <= MAX_BARS
             })?;
@@ -121,7 +124,7 @@ impl RecordedTape {
     /// The symbols it holds, in order.
     #[must_use]
     pub fn symbols(&self) -> Vec<Symbol> {
-        let mut symbols: Vec<Symbol> = self.series.keys().map(|(symbol, _)| symbol.clone()).collect();
+        let mut symbols: Vec<Symbol> = self.series.keys().map(|(symbol, ..)| symbol.clone()).collect();
         symbols.dedup();
         symbols
     }
@@ -135,10 +138,10 @@ impl RecordedTape {
     }
 
     pub(super) fn chain(&self, symbol: &Symbol, spec: &FutureSpec) -> Vec<FutureContract> {
-        let of_symbol = self.series.iter().filter(|((s, _), _)| s == symbol);
+        let of_symbol = self.series.iter().filter(|((s, ..), _)| s == symbol);
         let mut chain: Vec<FutureContract> = of_symbol
-            .filter_map(|((_, contract), series)| {
-                let (month, expiry) = series.expiry?;
+            .filter_map(|((_, contract, expiry), series)| {
+                let (month, expiry) = (series.month?, (*expiry)?);
                 Some(FutureContract {
                     symbol: symbol.clone(),
                     local_symbol: contract.clone(),
@@ -154,7 +157,7 @@ impl RecordedTape {
     }
 
     pub(super) fn has_etf(&self, symbol: &Symbol) -> bool {
-        self.series.iter().any(|((s, _), series)| s == symbol && series.expiry.is_none())
+        self.series.iter().any(|((s, ..), series)| s == symbol && series.month.is_none())
     }
 
     pub(super) fn session_bars(&self, of: &Instrument, session: &Session, now: DateTime<Utc>) -> Vec<Bar> {
@@ -196,7 +199,11 @@ impl RecordedTape {
     }
 
     fn bars(&self, of: &Instrument) -> &[Bar] {
-        let key = (of.symbol().clone(), of.name().to_owned());
+        let expiry = match of {
+            Instrument::Future(contract) => Some(contract.expiry),
+            Instrument::Etf(_) => None,
+        };
+        let key = (of.symbol().clone(), of.name().to_owned(), expiry);
         self.series.get(&key).map(|s| s.bars.as_slice()).unwrap_or_default()
     }
 }
@@ -207,10 +214,8 @@ fn read_file(
 ) -> Result<(), TapeError> {
     let file = File::open(path).map_err(|source| TapeError::Open { path: path.to_owned(), source })?;
     let zipped = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    let reader: Box<dyn Read> = match zipped {
-        true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-        false => Box::new(BufReader::new(file)),
-    };
+    let plain = BufReader::new(file);
+    let reader: Box<dyn Read> = if zipped { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) };
     let mut rows = csv::Reader::from_reader(reader);
     for (row, number) in rows.deserialize::<Line>().zip(2..) {
         let line = row.map_err(|source| {
@@ -244,5 +249,104 @@ impl Line {
         #[expect(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates")]
         let volume = self.volume.map(|v| v.round() as i64);
         Ok(Bar { start: self.bar_start_utc, end: self.bar_end_utc, open, high, low, close, volume })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::market::MarketConfig;
+
+    const HEADER: &str = "symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume\n";
+    const TWO_BARS: &str = "ES,ESZ6,2026-12-18,2026-11-20T14:55:00Z,2026-11-20T15:00:00Z,6000,6002,5999,6001,120\n\
+        ES,ESZ6,2026-12-18,2026-11-20T15:00:00Z,2026-11-20T15:05:00Z,6001,6003,6000.5,6002.25,80\n";
+
+    fn load(name: &str, content: &[u8]) -> Result<RecordedTape, TapeError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        RecordedTape::load(&[path])
+    }
+
+    fn tape(lines: &str) -> RecordedTape {
+        load("tape.csv", format!("{HEADER}{lines}").as_bytes()).expect("a tape")
+    }
+
+    fn error(lines: &str) -> String {
+        load("tape.csv", format!("{HEADER}{lines}").as_bytes()).expect_err("no tape").to_string()
+    }
+
+    fn es(tape: &RecordedTape) -> Instrument {
+        let symbol: Symbol = "ES".parse().expect("a symbol");
+        let spec = MarketConfig::default().future(&symbol).expect("built in");
+        Instrument::Future(tape.chain(&symbol, &spec).remove(0))
+    }
+
+    fn quote(tape: &RecordedTape, at: &str) -> TapeQuote {
+        tape.quote(&Hours::embedded(), &es(tape), at.parse().expect("an instant"))
+    }
+
+    #[test]
+    fn the_quote_is_the_last_ended_bar_with_a_tick_to_either_side() {
+        let quote = quote(&tape(TWO_BARS), "2026-11-20T15:04:59Z");
+        assert_eq!((quote.bid, quote.last, quote.ask), (Some((6000.75, 1)), Some((6001.0, 1)), Some((6001.25, 1))));
+        assert_eq!((quote.volume, quote.open_interest), (Some(120), None));
+    }
+
+    #[test]
+    fn in_a_hole_the_last_trade_grows_old() {
+        let quote = quote(&tape(TWO_BARS), "2026-11-20T18:00:00Z");
+        assert!(quote.open_market);
+        assert_eq!(quote.last, Some((6002.25, 1)));
+        assert_eq!(quote.last_trade_at, "2026-11-20T15:05:00Z".parse().ok());
+        assert_eq!(quote.volume, Some(200));
+    }
+
+    #[test]
+    fn before_the_first_bar_there_is_no_price() {
+        assert_eq!(quote(&tape(TWO_BARS), "2026-11-20T14:59:59Z").last, None);
+    }
+
+    #[test]
+    fn a_name_that_comes_again_after_ten_years_is_another_contract() {
+        let tape =
+            tape(&format!("{TWO_BARS}{}", TWO_BARS.replace("2026-", "2016-").replace("2016-12-18", "2016-12-16")));
+        let symbol: Symbol = "ES".parse().expect("a symbol");
+        let spec = MarketConfig::default().future(&symbol).expect("built in");
+        let chain = tape.chain(&symbol, &spec);
+        assert_eq!(chain.iter().map(|c| c.local_symbol.as_str()).collect::<Vec<_>>(), ["ESZ6", "ESZ6"]);
+        let heads = chain.into_iter().map(|c| tape.head(&Instrument::Future(c)).map(|at| at.year()));
+        assert_eq!(heads.collect::<Vec<_>>(), [Some(2016), Some(2026)]);
+    }
+
+    #[test]
+    fn an_unknown_volume_stays_unknown() {
+        let lines = TWO_BARS.replace(",80\n", ",\n");
+        assert_eq!(quote(&tape(&lines), "2026-11-20T15:05:00Z").volume, None);
+    }
+
+    #[test]
+    fn zipped_files_are_read_too() {
+        let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+        zipped.write_all(format!("{HEADER}{TWO_BARS}").as_bytes()).expect("zipped");
+        let tape = load("tape.csv.gz", &zipped.finish().expect("zipped")).expect("a tape");
+        assert_eq!(tape.symbols().len(), 1);
+        assert_eq!(tape.span().map(|(_, last)| last), "2026-11-20T15:05:00Z".parse().ok());
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_line() {
+        let wrong = error(&format!("{TWO_BARS}ES,ESZ6,2026-12-18,yesterday,2026-11-20T15:00:00Z,1,1,1,1,1\n"));
+        assert!(wrong.contains("line 4") && wrong.contains("tape.csv"), "{wrong}");
+        let wrong = error(&TWO_BARS.replace(",5999,", ",6009,"));
+        assert!(wrong.contains("line 2") && wrong.contains("between low and high"), "{wrong}");
+        assert!(matches!(RecordedTape::load(&[]), Err(TapeError::Empty)));
+        let missing = RecordedTape::load(&[PathBuf::from("/nowhere/tape.csv")]).expect_err("no file").to_string();
+        assert!(missing.contains("/nowhere/tape.csv"), "{missing}");
     }
 }

@@ -13,11 +13,12 @@ use crate::market::{Bar, FutureContract, Instrument};
 
 use super::super::hours::{Hours, Venue, business_day};
 use super::super::instrument::{id_of, last_trade_at, tick_of};
-use super::index::{IndexSession, STEPS, minute_of_day, step_at, wildness};
+use super::index::{IndexSession, minute_of_day, step_at, wildness};
 use super::noise::Key;
 use super::profile::{
     CARRY_PER_YEAR, Profile, REGULAR_SHAPE, SESSION_SHAPE, open_interest_share, profile, volume_shape, volume_share,
 };
+use super::traded::{TradedSession, rounded};
 use super::{TapeQuote, to_tick};
 
 /// Sessions kept; one takes about 45 kB.
@@ -31,21 +32,14 @@ const ETF_NOISE: f64 = 0.000_03;
 
 const SECONDS_PER_YEAR: f64 = 365.25 * 86_400.0;
 
+/// Sessions by instrument and day.
+type Kept = HashMap<(i32, NaiveDate), Arc<TradedSession>>;
+
 /// Made-up prices; clones share what they keep.
 #[derive(Debug, Clone)]
 pub struct SyntheticTape {
     seed: Key,
-    kept: Arc<Mutex<HashMap<(i32, NaiveDate), Arc<TradedSession>>>>,
-}
-
-/// A session of an instrument, complete to its close.
-#[derive(Debug)]
-struct TradedSession {
-    bars: Vec<Bar>,
-    /// `STEPS + 1` prices for each bar, off the grid of ticks.
-    steps: Vec<f64>,
-    /// After each bar: the session's volume, high and low so far.
-    so_far: Vec<(i64, f64, f64)>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl SyntheticTape {
@@ -141,7 +135,7 @@ impl SyntheticTape {
             Instrument::Future(contract) => last_trade_at(contract),
             Instrument::Etf(_) => DateTime::<Utc>::MAX_UTC,
         };
-        let mut traded = TradedSession { bars: Vec::new(), steps: Vec::new(), so_far: Vec::new() };
+        let mut traded = TradedSession::default();
         let volumes = self.volumes(of, &profile, day);
         for (number, (start, end)) in index.iter().flat_map(|i| i.bars.iter().copied().enumerate()) {
             let inside = session.segments.iter().any(|s| s.open <= start && end <= s.close);
@@ -173,13 +167,13 @@ impl SyntheticTape {
 
     /// The volume of each bar of a day, by the bar's end.
     fn volumes(&self, of: &Instrument, profile: &Profile, day: NaiveDate) -> impl Fn(DateTime<Utc>) -> i64 {
-        let (share, shape) = match of {
+        let (share, session_shape) = match of {
             Instrument::Future(contract) => (volume_share(days_to_expiry(contract, day)), SESSION_SHAPE),
             Instrument::Etf(_) => (1.0, REGULAR_SHAPE),
         };
         let key = self.instrument_key(of).named("volume");
         let busy = (0.25 * key.part(business_day(day)).normal()).exp() * wildness(self.seed, day).sqrt();
-        let unit = profile.session_volume * share * busy / shape;
+        let unit = profile.session_volume * share * busy / session_shape;
         move |end| {
             let noise = (0.4 * key.part(end.timestamp()).normal()).exp();
             rounded(unit * volume_shape(minute_of_day(end) - 2.5) * noise).max(1)
@@ -204,45 +198,6 @@ impl SyntheticTape {
     }
 }
 
-impl TradedSession {
-    fn push(&mut self, (start, end): (DateTime<Utc>, DateTime<Utc>), steps: &[f64], (tick, volume): (f64, i64)) {
-        let (Some(open), Some(close)) = (steps.first(), steps.last()) else { return };
-        let high = steps.iter().copied().fold(f64::MIN, f64::max);
-        let low = steps.iter().copied().fold(f64::MAX, f64::min);
-        let [open, high, low, close] = [*open, high, low, *close].map(|price| to_tick(price, tick));
-        let before = self.so_far.last().copied().unwrap_or((0, f64::MIN, f64::MAX));
-        self.so_far.push((before.0 + volume, before.1.max(high), before.2.min(low)));
-        self.bars.push(Bar { start, end, open, high, low, close, volume: Some(volume) });
-        self.steps.extend_from_slice(steps);
-    }
-
-    /// The bar that is being traded at an instant, as far as it is.
-    fn forming(&self, number: usize, at: DateTime<Utc>, tick: f64) -> Option<Bar> {
-        let bar = self.bars.get(number).filter(|b| b.start < at && at < b.end)?;
-        let steps = self.steps.get(number * (STEPS + 1)..(number + 1) * (STEPS + 1))?;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of five minutes")]
-        let share = (at - bar.start).num_milliseconds() as f64 / (bar.end - bar.start).num_milliseconds() as f64;
-        #[expect(clippy::cast_precision_loss, reason = "ten steps")]
-        let place = share * STEPS as f64;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10")]
-        let step = place as usize;
-        let (from, to) = (steps.get(step)?, steps.get(step + 1)?);
-        let close = to_tick(from + (to - from) * place.fract(), tick);
-        let passed = steps.iter().take(step + 1).map(|price| to_tick(*price, tick));
-        #[expect(clippy::cast_precision_loss, reason = "contracts of five minutes")]
-        let volume = bar.volume.map(|whole| rounded((whole as f64 * share).floor()));
-        Some(Bar {
-            start: bar.start,
-            end: bar.end,
-            open: bar.open,
-            high: passed.clone().fold(close, f64::max),
-            low: passed.fold(close, f64::min),
-            close,
-            volume,
-        })
-    }
-}
-
 /// The last trade was at the bid or at the ask; now and then the spread is two ticks.
 fn around(last: f64, tick: f64, side: f64) -> (f64, f64) {
     match side {
@@ -261,8 +216,133 @@ fn last_trade_at_date(contract: &FutureContract) -> i64 {
     contract.expiry.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
 }
 
-fn rounded(number: f64) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates")]
-    let whole = number.round() as i64;
-    whole
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Tape, intraday, whole};
+    use super::*;
+    use crate::market::{EtfContract, MarketConfig, Symbol};
+
+    /// Seconds from 2012 to 2090: pattern changes, both coverage and rules.
+    const YEARS: std::ops::Range<i64> = 1_325_376_000..3_786_912_000;
+
+    fn instrument(name: &str, now: DateTime<Utc>) -> Instrument {
+        let symbol: Symbol = name.parse().expect("a symbol");
+        let market = MarketConfig::default();
+        let Ok(spec) = market.future(&symbol) else {
+            let spec = market.etf(&symbol).expect("built in");
+            return Instrument::Etf(EtfContract { symbol, spec });
+        };
+        let chain = Tape::Synthetic(SyntheticTape::new(0)).chain(&symbol, &spec, now.date_naive());
+        Instrument::Future(chain.into_iter().find(|c| last_trade_at(c) > now).expect("listed"))
+    }
+
+    fn any_name() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec!["ES", "NQ", "RTY", "MES", "SPY", "QQQ", "IWM"])
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("in range")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn any_instant_is_the_same_on_another_tape_of_the_seed(name in any_name(), seconds in YEARS, seed in 0_u64..9) {
+            let (hours, of) = (Hours::embedded(), instrument(name, at(seconds)));
+            let warm = SyntheticTape::new(seed);
+            for earlier in 1..4 {
+                warm.quote(&hours, &of, at(seconds - earlier * 86_400));
+            }
+            let cold = SyntheticTape::new(seed);
+            prop_assert_eq!(warm.quote(&hours, &of, at(seconds)), cold.quote(&hours, &of, at(seconds)));
+        }
+
+        #[test]
+        fn the_bars_so_far_are_the_quote(name in any_name(), seconds in YEARS) {
+            let (hours, of, tape) = (Hours::embedded(), instrument(name, at(seconds)), SyntheticTape::new(3));
+            let Some(standing) = hours.standing(Venue::of(&of), at(seconds)) else { return Ok(()) };
+            let bars = tape.session_bars(&hours, &of, &standing.session, at(seconds));
+            let quote = tape.quote(&hours, &of, at(seconds));
+            let day = whole(&bars).expect("a session that has begun has a bar");
+            prop_assert_eq!(quote.last.map(|l| l.0), Some(day.close));
+            prop_assert_eq!(quote.volume, day.volume);
+            prop_assert_eq!((quote.open, quote.high, quote.low), (Some(day.open), Some(day.high), Some(day.low)));
+            let (bid, ask) = (quote.bid.expect("a bid").0, quote.ask.expect("an ask").0);
+            prop_assert!(bid < ask && bid <= day.close && day.close <= ask);
+        }
+
+        #[test]
+        fn bars_join_lie_on_the_grid_and_hold_every_quote(name in any_name(), seconds in YEARS, into in 0_i64..300) {
+            let (hours, of, tape) = (Hours::embedded(), instrument(name, at(seconds)), SyntheticTape::new(5));
+            let Some(standing) = hours.standing(Venue::of(&of), at(seconds)) else { return Ok(()) };
+            let bars = tape.session_bars(&hours, &of, &standing.session, DateTime::<Utc>::MAX_UTC);
+            let hourly = intraday(&bars, 3_600);
+            prop_assert_eq!(whole(&bars), whole(&hourly));
+            for pair in bars.windows(2) {
+                let joined = pair[0].end == pair[1].start;
+                prop_assert!(!joined || (pair[1].open - pair[0].close).abs() <= tick_of(&of) + 1e-9, "{:?}", pair);
+            }
+            for bar in bars.iter().step_by(23) {
+                prop_assert!(bar.low <= bar.open.min(bar.close) && bar.high >= bar.open.max(bar.close) && bar.low > 0.0);
+                for price in [bar.open, bar.high, bar.low, bar.close] {
+                    prop_assert!((price - to_tick(price, tick_of(&of))).abs() < f64::EPSILON);
+                }
+                let inside = tape.quote(&hours, &of, bar.start + TimeDelta::seconds(into + 1).min(bar.end - bar.start));
+                let last = inside.last.expect("a last").0;
+                prop_assert!(bar.low <= last && last <= bar.high);
+            }
+        }
+    }
+
+    #[test]
+    fn at_a_slot_the_quote_is_the_bar_that_ends_there() {
+        let (hours, tape) = (Hours::embedded(), SyntheticTape::new(9));
+        let now = "2026-11-20T12:00:00Z".parse().expect("an instant");
+        let of = instrument("RTY", now);
+        let session = hours.standing(Venue::Cme, now).expect("covered").session;
+        let mut volume = 0;
+        for bar in tape.session_bars(&hours, &of, &session, session.close()) {
+            volume += bar.volume.expect("a volume");
+            let quote = tape.quote(&hours, &of, bar.end);
+            assert_eq!((quote.last.map(|l| l.0), quote.volume), (Some(bar.close), Some(volume)));
+            assert!(quote.open_market && quote.last_trade_at <= Some(bar.end));
+        }
+    }
+
+    #[test]
+    fn micros_and_etfs_follow_and_months_differ_by_their_carry() {
+        let (hours, tape) = (Hours::embedded(), SyntheticTape::new(9));
+        let now = "2026-11-20T16:00:00Z".parse().expect("an instant");
+        let last = |of: &Instrument| tape.quote(&hours, of, now).last.expect("a last").0;
+        let (es, spy) = (last(&instrument("ES", now)), last(&instrument("SPY", now)));
+        assert!((es - last(&instrument("MES", now))).abs() < f64::EPSILON);
+        assert!((spy * 10.0 / es - 1.0).abs() < 0.01, "{es} {spy}");
+        let next = last(&instrument("ES", "2026-12-28T16:00:00Z".parse().expect("an instant")));
+        assert!((next / es - 1.0 - 0.008).abs() < 0.001, "{es} {next}");
+    }
+
+    #[test]
+    fn a_lead_contract_has_most_of_the_volume_and_the_open_interest() {
+        let (hours, tape) = (Hours::embedded(), SyntheticTape::new(9));
+        let now = "2026-11-20T16:00:00Z".parse().expect("an instant");
+        let quote =
+            |listed_at: &str| tape.quote(&hours, &instrument("ES", listed_at.parse().expect("an instant")), now);
+        let (lead, next) = (quote("2026-11-20T16:00:00Z"), quote("2026-12-28T16:00:00Z"));
+        assert!(lead.volume > next.volume.map(|v| v * 10));
+        assert!(lead.open_interest > Some(1_500_000) && next.open_interest < Some(200_000));
+        assert!((0.05..0.5).contains(&lead.implied_vol.expect("a volatility")));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let (hours, tape) = (Hours::embedded(), SyntheticTape::new(9));
+        for day in 0..400 {
+            let now = at(1_700_000_000 + day * 86_400);
+            tape.quote(&hours, &instrument("SPY", now), now);
+        }
+        assert!(tape.kept.lock().expect("not poisoned").len() <= MAX_KEPT_SESSIONS);
+    }
 }

@@ -34,7 +34,7 @@ pub(super) enum GatewayCommand {
 #[command(after_help = "Examples:
   jobs gateway simulate --port 4004
   jobs gateway simulate --tape es.csv.gz --now 2026-03-10T14:00 --speed 60
-  jobs gateway simulate --fault slow:5 --fault crossed@SYMBOL=NQ,first=2
+  jobs gateway simulate --fault slow:5 --fault crossed@symbol=NQ,first=2
   jobs gateway simulate --list-faults
 
 A tape is CSV, plain or gzip, with the columns symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume.")]
@@ -117,7 +117,7 @@ async fn simulate(args: SimulateArgs, format: Format) -> Result<u8, JobError> {
         Tape::Recorded(RecordedTape::load(&args.tape).map_err(|error| JobError::fail(Failure::Usage, error))?)
     };
     let clock = match &args.now {
-        None => SimulatedClock::machine(|| SystemClock.now()),
+        None => SimulatedClock::machine(Arc::new(|| SystemClock.now())),
         Some(now) if args.speed == 0.0 => SimulatedClock::fixed(parse_instant(now)?),
         Some(now) => SimulatedClock::running(parse_instant(now)?, args.speed),
     };

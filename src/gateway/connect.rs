@@ -191,11 +191,11 @@ fn check_kind(endpoint: &Endpoint, found: GatewayKind) -> Result<(), GatewayErro
 /// Asks for the time: it proves that the gateway answers, and on this machine's clock that both agree.
 async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), GatewayError> {
     let waited = endpoint.config.connect_timeout();
-    let told = match timeout(waited, server_time(client)).await {
-        Ok(answer) => answer?,
-        Err(_) => {
+    let told = match timeout(waited, server_time(client, waited)).await {
+        Ok(Err(GatewayError::TimedOut { .. })) | Err(_) => {
             return Err(GatewayError::Silent { address: endpoint.address.clone(), waited });
         }
+        Ok(answer) => answer?,
     };
     if endpoint.config.clock_source() == ClockSource::Gateway {
         return Ok(());
@@ -211,10 +211,16 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     Ok(())
 }
 
-/// The gateway's time.
-pub(super) async fn server_time(client: &Client) -> Result<DateTime<Utc>, GatewayError> {
+/// The gateway's time; the client was given the bound when it was built.
+pub(super) async fn server_time(client: &Client, bound: Duration) -> Result<DateTime<Utc>, GatewayError> {
     let operation = || "asking the gateway for the time".to_owned();
-    let told = client.server_time_millis().await.map_err(|source| super::ib::failed(operation(), source))?;
+    let told = match client.server_time_millis().await {
+        Ok(told) => told,
+        Err(ibapi::Error::Timeout) => {
+            return Err(GatewayError::TimedOut { operation: operation(), waited: bound, hint: String::new() });
+        }
+        Err(source) => return Err(super::ib::failed(operation(), source)),
+    };
     let unreadable =
         || GatewayError::Unreadable { operation: operation(), source: ibapi::Error::Simple(told.to_string()) };
     to_utc(told).ok_or_else(unreadable)

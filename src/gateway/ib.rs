@@ -48,7 +48,7 @@ impl IbGateway {
     /// # Errors
     /// Where it does not tell.
     pub async fn server_now(&self) -> Result<DateTime<Utc>, GatewayError> {
-        server_time(&self.connection.client).await
+        server_time(&self.connection.client, self.request_timeout()).await
     }
 
     pub(super) fn request_timeout(&self) -> Duration {

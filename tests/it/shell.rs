@@ -10,7 +10,7 @@ fn in_bash_the_function_hands_subcommands_to_the_program_and_the_rest_to_the_bui
     let script = format!(
         r#"eval "$('{program}' shell-init bash)"
            sleep 100 & worker=$!
-           echo "builtin: $(jobs -p | grep -c "^$worker$")"
+           listed=$(mktemp); jobs -p > "$listed"; echo "builtin: $(grep -c "^$worker$" "$listed")"; rm "$listed"
            jobs calendar is-open nyse --at 2026-11-18T12:00
            echo "program: $?"
            jobs -z 2>/dev/null; echo "builtin error: $?"

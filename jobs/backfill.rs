@@ -10,12 +10,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, Session, Slot};
 use crate::gateway::Gateway;
-use crate::job::{Captured, Context, Counts, Failure, Job, JobError, Outcome, Run, SlotRange, WriteMode, chain};
+use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, SlotRange, WriteMode, chain};
 use crate::lake::KeyRange;
 use crate::market::Symbol;
 
-use super::bars::{self, Fill};
-use super::snapshot::write;
+use super::bars::{self, Fill, Table};
+use super::write::write;
 
 /// Sessions looked over without a range.
 const RECENT_SESSIONS: usize = 5;
@@ -29,7 +29,7 @@ const LEFT_TO_SNAPSHOT: TimeDelta = TimeDelta::seconds(60);
 /// Longest range asked of the gateway at once.
 const PART: TimeDelta = TimeDelta::days(14);
 
-const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The job `backfill`.
 pub struct Backfill;
@@ -65,13 +65,6 @@ impl Job for Backfill {
         let gateway = context.gateway().await?;
         fill_all(context, gateway.as_ref(), &parts, run.request.mode).await
     }
-}
-
-/// What kind of rows a part makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Table {
-    Futures,
-    Spot,
 }
 
 /// Missing slots of one symbol, few enough for one request.
@@ -180,14 +173,10 @@ async fn fill_all(
 }
 
 async fn fill(context: &Context, gateway: &dyn Gateway, part: &Part, mode: WriteMode) -> Result<Counts, JobError> {
-    let fill = Fill { symbol: &part.symbol, slots: part.slots.clone() };
-    let rows = match part.table {
-        Table::Futures => Captured { futures: bars::futures_rows(context, gateway, &fill).await?, spot: Vec::new() },
-        Table::Spot => Captured { futures: Vec::new(), spot: bars::spot_rows(context, gateway, &fill).await? },
-    };
-    let made = rows.futures.len() + rows.spot.len();
+    let fill = Fill { table: part.table, symbol: &part.symbol, slots: &part.slots };
+    let rows = bars::rows(context, gateway, &fill).await?;
     let counts = write(context, &rows, mode).await?;
     let planned = part.slots.len();
-    tracing::debug!(symbol = %part.symbol, planned, made, "filled a part");
-    Ok(Counts { planned, without_data: planned - made, ..counts })
+    tracing::debug!(symbol = %part.symbol, planned, made = rows.len(), "filled a part");
+    Ok(Counts { planned, without_data: planned - rows.len(), ..counts })
 }

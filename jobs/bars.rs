@@ -7,20 +7,41 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, Session, Slot};
 use crate::gateway::{BarRequest, ChainScope, Gateway};
-use crate::job::{Context, JobError};
+use crate::job::{Captured, Context, JobError};
 use crate::lake::ContractPrice;
 use crate::market::{
     Bar, BarSize, ChangeReferences, FutureContract, FuturesSnapshot, Instrument, MarketData, PriceHistory, PricePoint,
     Source, SpotSnapshot, Symbol, lead_contract,
 };
 
+/// Which table rows are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    /// `futures_snapshots`.
+    Futures,
+    /// `spot_snapshots`.
+    Spot,
+}
+
 /// Slots of one symbol to be made from bars, in order of time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Fill<'a> {
+    /// For which table.
+    pub(super) table: Table,
     /// Whose.
     pub(super) symbol: &'a Symbol,
     /// Which.
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: &'a [Slot],
+}
+
+/// Makes rows of those slots that have a bar.
+pub(super) async fn rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Captured, JobError> {
+    let mut rows = Captured::default();
+    match fill.table {
+        Table::Futures => rows.futures = futures_rows(context, gateway, fill).await?,
+        Table::Spot => rows.spot = spot_rows(context, gateway, fill).await?,
+    }
+    Ok(rows)
 }
 
 /// A request for five-minute bars that end after one instant and until another.
@@ -41,15 +62,15 @@ pub(super) fn table_history(prices: &[ContractPrice], contract: &str, market_dat
     PriceHistory::new(prices.iter().filter(fits).map(|price| price.point))
 }
 
-/// Makes futures rows of those slots that have a bar, each from the contract that led at it.
-pub(super) async fn futures_rows(
+/// Futures rows, each from the contract that led at its slot.
+async fn futures_rows(
     context: &Context,
     gateway: &dyn Gateway,
     fill: &Fill<'_>,
 ) -> Result<Vec<FuturesSnapshot>, JobError> {
     let chain = gateway.futures_chain(fill.symbol, ChainScope::WithExpired).await?;
     let mut rows = Vec::new();
-    for (contract, slots) in by_lead(context, &chain, &fill.slots)? {
+    for (contract, slots) in by_lead(context, &chain, fill.slots)? {
         rows.extend(contract_rows(context, gateway, &contract, &slots).await?);
     }
     Ok(rows)
@@ -115,12 +136,8 @@ async fn contract_rows(
     Ok(rows)
 }
 
-/// Makes ETF rows of those slots that have a bar.
-pub(super) async fn spot_rows(
-    context: &Context,
-    gateway: &dyn Gateway,
-    fill: &Fill<'_>,
-) -> Result<Vec<SpotSnapshot>, JobError> {
+/// ETF rows.
+async fn spot_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Vec<SpotSnapshot>, JobError> {
     let nyse = &context.calendars.nyse;
     let Some((first, last)) = fill.slots.first().zip(fill.slots.last()) else {
         return Ok(Vec::new());
@@ -131,7 +148,7 @@ pub(super) async fn spot_rows(
     let bars = gateway.bars(&request(etf, after, last.instant())).await?;
     let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
     let mut rows = Vec::new();
-    for (slot, session) in with_sessions(nyse, &fill.slots)? {
+    for (slot, session) in with_sessions(nyse, fill.slots)? {
         let Some(bar) = bars.ending_at(slot) else { continue };
         rows.push(SpotSnapshot {
             symbol: fill.symbol.clone(),

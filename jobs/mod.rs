@@ -2,7 +2,9 @@
 
 mod backfill;
 mod bars;
+mod live;
 mod snapshot;
+mod write;
 
 use std::sync::Arc;
 

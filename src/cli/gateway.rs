@@ -100,7 +100,9 @@ fn list_faults(format: Format) -> Result<u8, JobError> {
             print_text(&table)?;
         }
         _ => {
-            kinds.iter().try_for_each(|(name, help)| print_line(&json!({ "fault": name, "help": help }).to_string()))?
+            kinds
+                .iter()
+                .try_for_each(|(name, help)| print_line(&json!({ "fault": name, "help": help }).to_string()))?;
         }
     }
     Ok(0)
@@ -128,7 +130,7 @@ async fn simulate(args: SimulateArgs, format: Format) -> Result<u8, JobError> {
     let gateway = SimulatedGateway::start(config).await.map_err(|error| JobError::fail(Failure::Unavailable, error))?;
     match format {
         Format::Text => {
-            print_line(&format!("simulated gateway on {}, its time is {}", gateway.address(), gateway.now()))?
+            print_line(&format!("simulated gateway on {}, its time is {}", gateway.address(), gateway.now()))?;
         }
         _ => print_line(&json!({ "address": gateway.address().to_string(), "now_utc": gateway.now() }).to_string())?,
     }
@@ -150,7 +152,7 @@ async fn print_probe(environment: &Environment, format: Format) -> Result<u8, Jo
             .iter()
             .try_for_each(|(step, found)| print_line(&json!({ "step": step, "found": found }).to_string()))?,
         Format::Json => {
-            print_json(&steps.iter().map(|(step, found)| json!({ "step": step, "found": found })).collect())?
+            print_json(&steps.iter().map(|(step, found)| json!({ "step": step, "found": found })).collect())?;
         }
     }
     Ok(0)

@@ -85,7 +85,7 @@ fn is_open_question(arguments: &[OsString]) -> bool {
 fn dispatch(cli: Cli) -> Result<u8, JobError> {
     let globals = cli.globals;
     match cli.command {
-        Command::Run(command) => run::run(&globals, command),
+        Command::Run(command) => run::run(&globals, &command),
         Command::Show(args) => show::show(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),

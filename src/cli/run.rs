@@ -10,8 +10,7 @@ use crate::calendar::{Calendar, Slot, parse_instant};
 use crate::clock::SystemClock;
 use crate::config::Loaded;
 use crate::job::{
-    Captured, Environment, Failure, Job, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain,
-    execute,
+    Environment, Failure, Job, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
 };
 use crate::jobs::{Backfill, Snapshot};
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
@@ -77,14 +76,14 @@ pub(super) struct BackfillArgs {
 }
 
 /// Runs a job and prints what became of it.
-pub(super) fn run(globals: &Globals, command: RunCommand) -> Result<u8, JobError> {
-    let (job, flags): (Arc<dyn Job>, &RunFlags) = match &command {
+pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobError> {
+    let (job, flags): (Arc<dyn Job>, &RunFlags) = match command {
         RunCommand::Snapshot(args) => (Arc::new(Snapshot), &args.flags),
         RunCommand::Backfill(args) => (Arc::new(Backfill), &args.flags),
     };
     let loaded = globals.load(flags.gateway.flags())?;
     let mut request = flags.request(&loaded)?;
-    match &command {
+    match command {
         RunCommand::Snapshot(args) => request.at = args.at.as_deref().map(slot).transpose()?,
         RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
     }
@@ -164,7 +163,7 @@ async fn print_report(
     format: Format,
 ) -> Result<u8, JobError> {
     let rows = match &report.result {
-        Ok(outcome) if outcome.unwritten == Captured::default() => stored(environment, job, report).await?,
+        Ok(outcome) if outcome.unwritten.is_empty() => stored(environment, job, report).await?,
         Ok(outcome) => Tables {
             futures: Rows::of_futures(&outcome.unwritten.futures)?,
             spot: Rows::of_spot(&outcome.unwritten.spot)?,

@@ -22,7 +22,7 @@ use super::settings::{Format, Globals};
 Times without an offset are New York time; a day stands for its session. --as-of TIME shows the rows that had been
 captured by then, for any time; --as-of VERSION is the table's version, as far back as its files are kept.")]
 pub(super) struct ShowArgs {
-    /// Table: futures_snapshots or spot_snapshots.
+    /// Table: `futures_snapshots` or `spot_snapshots`.
     table: TableName,
     /// Only this symbol.
     #[arg(long)]

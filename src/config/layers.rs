@@ -144,7 +144,7 @@ impl Collector<'_> {
             match (lookup(self.defaults, path), value) {
                 (None, _) => self.faults.push(self.unknown_key(path, &origin(path))),
                 (Some(Value::Mapping(known)), Value::Mapping(inner)) if !known.is_empty() => {
-                    self.mapping(inner, path, origin)
+                    self.mapping(inner, path, origin);
                 }
                 // A section without keys, as a sample with everything commented has it.
                 (Some(Value::Mapping(known)), Value::Null) if !known.is_empty() => {}

@@ -133,8 +133,8 @@ mod tests {
                     .filter(|l| l.trim_start().contains(": ") && !l.starts_with(char::is_uppercase))
                     .unwrap_or(line)
             })
-            .map(|line| format!("{line}\n"))
-            .collect();
+            .collect::<Vec<_>>()
+            .join("\n");
         let read: Config = serde_yaml::from_str(&uncommented).unwrap_or_else(|e| panic!("{e}\n{uncommented}"));
         assert_eq!(read, Config::default());
         let serde_yaml::Value::Mapping(sections) = serde_yaml::to_value(Config::default()).expect("a value") else {

@@ -122,7 +122,7 @@ async fn welcome(
     let connection = Connection { client, upstream, kind, listener, lease };
     let checked = async {
         check_kind(endpoint, kind)?;
-        let _ = timeout(FARM_NOTICES, is_ready.wait_for(FarmsSeen::all)).await;
+        let _ = timeout(FARM_NOTICES, is_ready.wait_for(|seen| seen.all())).await;
         check_clock(endpoint, &connection.client).await
     };
     match checked.await {
@@ -140,7 +140,7 @@ async fn welcome(
 struct FarmsSeen([bool; 3]);
 
 impl FarmsSeen {
-    fn all(&self) -> bool {
+    fn all(self) -> bool {
         self.0.iter().all(|seen| *seen)
     }
 

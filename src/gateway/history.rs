@@ -41,8 +41,8 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
         Ok(Err(ibapi::Error::Timeout)) | Err(_) => return Err(gateway.timed_out(operation(), waited)),
         Ok(Err(source)) => return Err(failed(operation(), source)),
     };
-    let wanted = |bar: &Bar| request.after < bar.end && bar.end <= request.until && bar.end <= now;
-    let mut bars: Vec<Bar> = data.bars.iter().filter_map(|bar| read(bar, request.size)).filter(wanted).collect();
+    let is_over = |bar: &Bar| request.after < bar.end && bar.end <= request.until && bar.end <= now;
+    let mut bars: Vec<Bar> = data.bars.iter().filter_map(|bar| read(bar, request.size)).filter(is_over).collect();
     bars.sort_by_key(|bar| bar.end);
     bars.dedup_by_key(|bar| bar.end);
     Ok(bars)

@@ -69,7 +69,7 @@ impl HistoryPacer {
     /// # Errors
     /// [`GatewayError::Paced`] where the wait would be longer than the patience.
     pub async fn turn(&self, request: &BarRequest) -> Result<SemaphorePermit<'_>, GatewayError> {
-        let permit = self.open.acquire().await.map_err(|_| self.impatient(request, Duration::ZERO))?;
+        let permit = self.open.acquire().await.map_err(|_| impatient(request, Duration::ZERO))?;
         let Some(per_ten_minutes) = self.limits.per_ten_minutes else {
             return Ok(permit);
         };
@@ -81,15 +81,11 @@ impl HistoryPacer {
             }
             waited += wait;
             if waited > self.limits.patience {
-                return Err(self.impatient(request, wait));
+                return Err(impatient(request, wait));
             }
             tracing::info!(seconds = wait.as_secs(), "waiting for the gateway's pacing rules");
             tokio::time::sleep(wait).await;
         }
-    }
-
-    fn impatient(&self, request: &BarRequest, wait: Duration) -> GatewayError {
-        GatewayError::Paced { operation: format!("history of {}", request.instrument.name()), wait }
     }
 
     /// Under the file's lock: records the request where it may go now, else tells how long to wait.
@@ -113,6 +109,10 @@ impl HistoryPacer {
         }
         Ok(wait)
     }
+}
+
+fn impatient(request: &BarRequest, wait: Duration) -> GatewayError {
+    GatewayError::Paced { operation: format!("history of {}", request.instrument.name()), wait }
 }
 
 /// One request made: when, of what contract, and exactly which.
@@ -204,13 +204,13 @@ mod tests {
         let clock = Arc::new(ManualClock::at(start()));
         let [one, two] = [0, 1].map(|_| pacer(folder.path(), clock.clone(), Duration::ZERO));
         for minutes in [10, 20] {
-            one.turn(&request("SPY", minutes)).await.expect("a turn");
-            two.turn(&request("QQQ", minutes)).await.expect("a turn");
+            one.turn(&request("SPY", minutes)).await.map(drop).expect("a turn");
+            two.turn(&request("QQQ", minutes)).await.map(drop).expect("a turn");
         }
-        let refused = one.turn(&request("IWM", 10)).await.expect_err("the fifth in ten minutes");
+        let refused = one.turn(&request("IWM", 10)).await.map(drop).expect_err("the fifth in ten minutes");
         assert!(refused.to_string().contains("600 s"), "{refused}");
         clock.set(start() + TimeDelta::minutes(10));
-        one.turn(&request("IWM", 10)).await.expect("ten minutes later");
+        one.turn(&request("IWM", 10)).await.map(drop).expect("ten minutes later");
     }
 
     #[tokio::test]
@@ -218,10 +218,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(ManualClock::at(start()));
         let pacer = pacer(folder.path(), clock.clone(), Duration::ZERO);
-        pacer.turn(&request("SPY", 10)).await.expect("a turn");
+        pacer.turn(&request("SPY", 10)).await.map(drop).expect("a turn");
         assert!(pacer.turn(&request("SPY", 10)).await.is_err());
         clock.set(start() + TimeDelta::seconds(15));
-        pacer.turn(&request("SPY", 10)).await.expect("15 s later");
+        pacer.turn(&request("SPY", 10)).await.map(drop).expect("15 s later");
     }
 
     #[tokio::test]
@@ -229,8 +229,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(ManualClock::at(start()));
         let pacer = pacer(folder.path(), clock.clone(), Duration::ZERO);
-        pacer.turn(&request("SPY", 10)).await.expect("a turn");
+        pacer.turn(&request("SPY", 10)).await.map(drop).expect("a turn");
         clock.set(start() - TimeDelta::hours(1));
-        pacer.turn(&request("SPY", 10)).await.expect("the record lies in the future");
+        pacer.turn(&request("SPY", 10)).await.map(drop).expect("the record lies in the future");
     }
 }

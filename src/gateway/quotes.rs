@@ -23,11 +23,11 @@ pub(super) async fn quote(gateway: &IbGateway, instrument: &Instrument) -> Resul
     let waited = gateway.endpoint.config.quote_timeout();
     let deadline = Instant::now() + waited;
     let contract = wire_contract(instrument);
-    let wanted: &[&str] = match instrument {
+    let generic: &[&str] = match instrument {
         Instrument::Future(_) => &[generic_tick::FUTURES_OPEN_INTEREST, generic_tick::OPTION_IMPLIED_VOLATILITY],
         Instrument::Etf(_) => &[],
     };
-    let subscribing = gateway.connection.client.market_data(&contract).generic_ticks(wanted).subscribe();
+    let subscribing = gateway.connection.client.market_data(&contract).generic_ticks(generic).subscribe();
     let mut ticks = match timeout_at(deadline, subscribing).await {
         Ok(subscribed) => subscribed.map_err(|source| failed(operation(), source))?,
         Err(_) => return Err(gateway.timed_out(operation(), waited)),
@@ -130,9 +130,9 @@ impl TickFold {
         self.heard = true;
         match tick {
             TickTypes::MarketDataType(kind) => self.market_data = market_data(*kind),
-            TickTypes::Price(tick) => self.take_price(&tick.tick_type, tick.price),
-            TickTypes::PriceSize(tick) => self.take_price(&tick.price_tick_type, tick.price),
-            TickTypes::Size(tick) => self.take_size(&tick.tick_type, tick.size),
+            TickTypes::Price(tick) => self.take_price(tick.tick_type, tick.price),
+            TickTypes::PriceSize(tick) => self.take_price(tick.price_tick_type, tick.price),
+            TickTypes::Size(tick) => self.take_size(tick.tick_type, tick.size),
             TickTypes::Generic(tick) if tick.tick_type == TickType::OptionImpliedVol => {
                 self.implied_vol = positive(tick.value);
             }
@@ -146,7 +146,7 @@ impl TickFold {
         }
     }
 
-    fn take_price(&mut self, tick_type: &TickType, price: f64) {
+    fn take_price(&mut self, tick_type: TickType, price: f64) {
         match tick_type {
             TickType::Bid | TickType::DelayedBid => self.bid = positive(price),
             TickType::Ask | TickType::DelayedAsk => self.ask = positive(price),
@@ -158,7 +158,7 @@ impl TickFold {
         }
     }
 
-    fn take_size(&mut self, tick_type: &TickType, size: f64) {
+    fn take_size(&mut self, tick_type: TickType, size: f64) {
         match tick_type {
             TickType::Volume | TickType::DelayedVolume => self.volume = whole(size),
             TickType::FuturesOpenInterest => self.open_interest = whole(size),

@@ -27,7 +27,6 @@ impl ResetWindow {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::calendar::parse_instant;
     use crate::gateway::GatewayConfig;
 

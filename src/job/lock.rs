@@ -34,15 +34,15 @@ impl JobLock {
     /// folder cannot be written.
     pub fn take(locks: &Path, job: &str, holder: &LockHolder) -> Result<Self, JobError> {
         let path = locks.join(format!("job-{job}.lock"));
-        let unusable = |error| unusable(locks, error);
-        let mut file = open(locks, &path).map_err(unusable)?;
+        let unusable = |error: &std::io::Error| unusable(locks, error);
+        let mut file = open(locks, &path).map_err(|error| unusable(&error))?;
         match file.try_lock() {
             Ok(()) => {
-                write_holder(&mut file, holder).map_err(unusable)?;
+                write_holder(&mut file, holder).map_err(|error| unusable(&error))?;
                 Ok(Self { _held: file })
             }
             Err(TryLockError::WouldBlock) => Err(held(&mut file, job)),
-            Err(TryLockError::Error(error)) => Err(unusable(error)),
+            Err(TryLockError::Error(error)) => Err(unusable(&error)),
         }
     }
 }
@@ -71,7 +71,7 @@ fn held(file: &mut File, job: &str) -> JobError {
     JobError::fail(Failure::Locked, format!("{job} is running already, in {who}: run it again when that has ended"))
 }
 
-fn unusable(locks: &Path, error: std::io::Error) -> JobError {
+fn unusable(locks: &Path, error: &std::io::Error) -> JobError {
     let folder = locks.display();
     let told =
         format!("cannot use the lock folder {folder} ({error}): make it writable, or give paths.state another value");

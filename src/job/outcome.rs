@@ -47,6 +47,26 @@ pub struct Captured {
     pub spot: Vec<SpotSnapshot>,
 }
 
+impl Captured {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.futures.len() + self.spot.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes other rows in.
+    pub fn extend(&mut self, other: Self) {
+        self.futures.extend(other.futures);
+        self.spot.extend(other.spot);
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

@@ -189,7 +189,7 @@ fn log_end(report: &RunReport) {
             }
             match &outcome.result {
                 RunResult::Done(counts) => {
-                    tracing::info!(slot, took_ms, added = counts.added, present = counts.present, "run done")
+                    tracing::info!(slot, took_ms, added = counts.added, present = counts.present, "run done");
                 }
                 RunResult::Skipped(reason) => tracing::info!(slot, took_ms, %reason, "run skipped"),
             }

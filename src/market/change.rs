@@ -204,13 +204,14 @@ mod tests {
     proptest! {
         #[test]
         fn the_standing_price_is_the_newest_within_ten_minutes(
-            minutes in proptest::collection::btree_set(0i64..600, 0..60), asked in 0i64..600,
+            minutes in proptest::collection::btree_set(0i32..600, 0..60), asked in 0i32..600,
         ) {
             let start = new_york(chrono::NaiveDate::from_ymd_opt(2026, 11, 18).and_then(|d| d.and_hms_opt(9, 0, 0)).expect("a time"));
-            let points = minutes.iter().map(|m| PricePoint { at: start + TimeDelta::minutes(*m), price: *m as f64 });
+            let at = |minute: i32| start + TimeDelta::minutes(i64::from(minute));
+            let points = minutes.iter().map(|m| PricePoint { at: at(*m), price: f64::from(*m) });
             let newest = minutes.iter().filter(|m| **m <= asked && asked - **m <= 10).max();
-            let found = PriceHistory::new(points).standing_at(start + TimeDelta::minutes(asked));
-            prop_assert_eq!(found, newest.map(|m| *m as f64));
+            let found = PriceHistory::new(points).standing_at(at(asked));
+            prop_assert_eq!(found, newest.map(|m| f64::from(*m)));
         }
     }
 }

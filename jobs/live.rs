@@ -1,0 +1,231 @@
+//! A slot from live quotes: all symbols side by side, whatever is sound is written, whatever failed is told.
+
+use chrono::TimeDelta;
+use futures::future::join_all;
+
+use crate::calendar::Slot;
+use crate::gateway::{ChainScope, Gateway, GatewayError};
+use crate::job::{Captured, Context, Counts, Failure, JobError, Outcome, WriteMode, chain};
+use crate::market::{
+    ChangeReferences, FuturesSnapshot, Instrument, Lead, LeadError, MarketData, PriceHistory, Quote, Source,
+    SpotSnapshot, Symbol, lead_contract,
+};
+use crate::quality::{Finding, QuoteContext, Severity, check_expiry, check_quote};
+
+use super::snapshot::Wanted;
+use super::{bars, write::write};
+
+/// Captures the wanted rows from quotes.
+pub(super) async fn capture(
+    context: &Context,
+    gateway: &dyn Gateway,
+    wanted: &Wanted,
+    mode: WriteMode,
+) -> Result<Outcome, JobError> {
+    let leads = wanted.futures.iter().map(|symbol| lead_quote(context, gateway, symbol, wanted.slot));
+    let etfs = wanted.spot.iter().map(|symbol| etf_quote(gateway, symbol));
+    let (leads, etfs) = tokio::join!(join_all(leads), join_all(etfs));
+    let mut desk = Desk::new(context, wanted.slot);
+    let quoted: Vec<(Lead, Quote)> = leads.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
+    let quoted: Vec<(Lead, Quote)> =
+        quoted.into_iter().filter(|(lead, quote)| desk.accepts_future(lead, quote)).collect();
+    let etfs: Vec<(Instrument, Quote)> = etfs.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
+    let etfs: Vec<(Instrument, Quote)> = etfs.into_iter().filter(|(etf, quote)| desk.accepts_etf(etf, quote)).collect();
+    let rows = Captured {
+        futures: futures_rows(context, gateway, wanted.slot, quoted).await?,
+        spot: spot_rows(context, gateway, wanted.slot, etfs)?,
+    };
+    let counts = write(context, &rows, mode).await?;
+    desk.finish(wanted, counts, rows, mode)
+}
+
+async fn lead_quote(
+    context: &Context,
+    gateway: &dyn Gateway,
+    symbol: &Symbol,
+    slot: Slot,
+) -> Result<(Lead, Quote), CaptureError> {
+    let chain = gateway.futures_chain(symbol, ChainScope::Listed).await?;
+    let lead = lead_contract(&chain, slot.instant(), context.config.market.roll_rule)?;
+    let quote = gateway.quote(&Instrument::Future(lead.contract.clone())).await?;
+    Ok((lead, quote))
+}
+
+async fn etf_quote(gateway: &dyn Gateway, symbol: &Symbol) -> Result<(Instrument, Quote), CaptureError> {
+    let etf = Instrument::Etf(gateway.etf(symbol)?);
+    let quote = gateway.quote(&etf).await?;
+    Ok((etf, quote))
+}
+
+/// One symbol could not be quoted.
+#[derive(Debug, thiserror::Error)]
+enum CaptureError {
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error(transparent)]
+    Lead(#[from] LeadError),
+}
+
+impl From<CaptureError> for JobError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Gateway(error) => error.into(),
+            CaptureError::Lead(error) => error.into(),
+        }
+    }
+}
+
+/// Sorts what came in: findings, rejected symbols, failures.
+struct Desk<'a> {
+    context: &'a Context,
+    slot: Slot,
+    findings: Vec<Finding>,
+    rejected: usize,
+    failures: Vec<JobError>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(context: &'a Context, slot: Slot) -> Self {
+        Self { context, slot, findings: Vec::new(), rejected: 0, failures: Vec::new() }
+    }
+
+    fn note_failure<T>(&mut self, quoted: Result<T, CaptureError>) -> Option<T> {
+        quoted.map_err(|error| self.failures.push(error.into())).ok()
+    }
+
+    fn accepts_future(&mut self, lead: &Lead, quote: &Quote) -> bool {
+        let contract = &lead.contract;
+        self.findings.extend(check_expiry(&contract.symbol, self.slot, contract.expiry, lead.expiry_by_rule));
+        self.accepts(&contract.symbol, contract.spec.tick, quote)
+    }
+
+    fn accepts_etf(&mut self, etf: &Instrument, quote: &Quote) -> bool {
+        match etf {
+            Instrument::Etf(etf) => self.accepts(&etf.symbol, etf.spec.tick, quote),
+            Instrument::Future(future) => self.accepts(&future.symbol, future.spec.tick, quote),
+        }
+    }
+
+    fn accepts(&mut self, symbol: &Symbol, tick: f64, quote: &Quote) -> bool {
+        let stale_after = TimeDelta::seconds(self.context.config.gateway.stale_after_seconds);
+        let findings = check_quote(&QuoteContext { symbol, slot: self.slot, tick, stale_after }, quote);
+        let sound = findings.iter().all(|finding| finding.severity < Severity::Error);
+        self.rejected += usize::from(!sound);
+        self.findings.extend(findings);
+        sound
+    }
+
+    /// A slot with all its rows is done; with a part of them it failed, and a new attempt asks for the rest.
+    fn finish(self, wanted: &Wanted, counts: Counts, rows: Captured, mode: WriteMode) -> Result<Outcome, JobError> {
+        let counts = Counts { planned: wanted.len(), ..counts };
+        if self.failures.is_empty() && self.rejected == 0 {
+            let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
+            return Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(self.findings) });
+        }
+        let sound = wanted.len() - self.rejected - self.failures.len();
+        let bad = self.findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string);
+        let mut told: Vec<String> = self.failures.iter().map(|error| chain(error)).chain(bad).collect();
+        told.dedup();
+        let told = format!("{sound} of {} rows captured: {}", wanted.len(), told.join("; "));
+        match self.failures.into_iter().next() {
+            Some(first) => Err(first.with_message(told)),
+            None if sound == 0 => {
+                Err(JobError::fail(Failure::BadData, format!("all rows are bad data, nothing was written: {told}")))
+            }
+            None => Err(JobError::retry(Failure::Failed, told)),
+        }
+    }
+}
+
+/// Makes the rows of the futures, with their changes against the history of their contracts.
+async fn futures_rows(
+    context: &Context,
+    gateway: &dyn Gateway,
+    slot: Slot,
+    quoted: Vec<(Lead, Quote)>,
+) -> Result<Vec<FuturesSnapshot>, JobError> {
+    let calendars = &context.calendars;
+    let Some(session) = calendars.futures.session_of_slot(slot)? else {
+        return Ok(Vec::new());
+    };
+    let references = ChangeReferences::of(slot, &calendars.futures, &calendars.nyse)?;
+    let table = context.lake.prices(references.oldest(), slot.instant()).await?;
+    let histories = quoted.iter().map(|(lead, quote)| {
+        let known = bars::table_history(&table, &lead.contract.local_symbol, quote.market_data);
+        history(gateway, lead, quote.market_data, (references, slot), known)
+    });
+    let histories = join_all(histories).await;
+    let rows = quoted.into_iter().zip(histories).map(|((lead, quote), history)| FuturesSnapshot {
+        symbol: lead.contract.symbol,
+        timestamp: slot,
+        bid: quote.bid,
+        ask: quote.ask,
+        last: quote.last,
+        volume: quote.volume,
+        open_interest: quote.open_interest,
+        implied_vol: quote.implied_vol,
+        changes: references.changes(quote.last, &history),
+        date: session.day,
+        contract: lead.contract.local_symbol,
+        expiry: lead.contract.expiry,
+        con_id: lead.contract.con_id,
+        source: source(quote.market_data),
+        gateway: gateway.kind(),
+        captured_at: quote.quoted_at,
+    });
+    Ok(rows.collect())
+}
+
+/// The history of a contract: the table's, and where that lacks a price the gateway's bars. A row without a change is
+/// better than no row, so bars that cannot be had leave the change unknown.
+async fn history(
+    gateway: &dyn Gateway,
+    lead: &Lead,
+    market_data: MarketData,
+    (references, slot): (ChangeReferences, Slot),
+    known: PriceHistory,
+) -> PriceHistory {
+    if market_data == MarketData::Delayed || references.unknown_in(&known).is_empty() {
+        return known;
+    }
+    let request = bars::request(Instrument::Future(lead.contract.clone()), references.oldest(), slot.instant());
+    match gateway.bars(&request).await {
+        Ok(bars) => known.extended(bars::closes(&bars)),
+        Err(error) => {
+            let contract = &lead.contract.local_symbol;
+            tracing::warn!(contract, error = %chain(&error), "no history from the gateway: some changes stay unknown");
+            known
+        }
+    }
+}
+
+fn spot_rows(
+    context: &Context,
+    gateway: &dyn Gateway,
+    slot: Slot,
+    quoted: Vec<(Instrument, Quote)>,
+) -> Result<Vec<SpotSnapshot>, JobError> {
+    let Some(session) = context.calendars.nyse.session_of_slot(slot)? else {
+        return Ok(Vec::new());
+    };
+    let rows = quoted.into_iter().map(|(etf, quote)| SpotSnapshot {
+        symbol: etf.symbol().clone(),
+        timestamp: slot,
+        bid: quote.bid,
+        ask: quote.ask,
+        last: quote.last,
+        volume: quote.volume,
+        date: session.day,
+        source: source(quote.market_data),
+        gateway: gateway.kind(),
+        captured_at: quote.quoted_at,
+    });
+    Ok(rows.collect())
+}
+
+fn source(market_data: MarketData) -> Source {
+    match market_data {
+        MarketData::Live => Source::Live,
+        MarketData::Delayed => Source::Delayed,
+    }
+}

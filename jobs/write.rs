@@ -1,0 +1,30 @@
+//! Writing what a run made, as its mode says.
+
+use crate::job::{Captured, Context, Counts, JobError, WriteMode};
+
+/// Writes rows as the mode says. Replaced rows go to the log, so that no price is ever lost without a trace.
+pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -> Result<Counts, JobError> {
+    let mut counts = Counts::default();
+    match mode {
+        WriteMode::DryRun => {}
+        WriteMode::Add => {
+            let futures = context.lake.append_futures(&rows.futures).await?;
+            let spot = context.lake.append_spot(&rows.spot).await?;
+            counts.added = futures.added + spot.added;
+            counts.present = futures.present + spot.present;
+        }
+        WriteMode::Replace => {
+            let futures = context.lake.replace_futures(&rows.futures).await?;
+            let spot = context.lake.replace_spot(&rows.spot).await?;
+            for old in &futures.old {
+                tracing::warn!(old = ?old, "replaced a row");
+            }
+            for old in &spot.old {
+                tracing::warn!(old = ?old, "replaced a row");
+            }
+            counts.replaced = futures.old.len() + spot.old.len();
+            counts.added = futures.written + spot.written - counts.replaced;
+        }
+    }
+    Ok(counts)
+}

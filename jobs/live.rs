@@ -4,15 +4,15 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 
 use crate::calendar::Slot;
-use crate::gateway::{ChainScope, Gateway, GatewayError};
+use crate::gateway::{ChainScope, Gateway};
 use crate::job::{Captured, Context, Counts, Failure, JobError, Outcome, WriteMode, chain};
 use crate::market::{
-    ChangeReferences, FuturesSnapshot, Instrument, Lead, LeadError, MarketData, PriceHistory, Quote, Source,
-    SpotSnapshot, Symbol, lead_contract,
+    ChangeReferences, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory, Quote, Source, SpotSnapshot, Symbol,
+    lead_contract,
 };
 use crate::quality::{Finding, QuoteContext, Severity, check_expiry, check_quote};
 
-use super::snapshot::Wanted;
+use super::snapshot::{QUOTE_WINDOW, Wanted};
 use super::{bars, write::write};
 
 /// Captures the wanted rows from quotes.
@@ -44,35 +44,17 @@ async fn lead_quote(
     gateway: &dyn Gateway,
     symbol: &Symbol,
     slot: Slot,
-) -> Result<(Lead, Quote), CaptureError> {
+) -> Result<(Lead, Quote), JobError> {
     let chain = gateway.futures_chain(symbol, ChainScope::Listed).await?;
     let lead = lead_contract(&chain, slot.instant(), context.config.market.roll_rule)?;
     let quote = gateway.quote(&Instrument::Future(lead.contract.clone())).await?;
     Ok((lead, quote))
 }
 
-async fn etf_quote(gateway: &dyn Gateway, symbol: &Symbol) -> Result<(Instrument, Quote), CaptureError> {
+async fn etf_quote(gateway: &dyn Gateway, symbol: &Symbol) -> Result<(Instrument, Quote), JobError> {
     let etf = Instrument::Etf(gateway.etf(symbol)?);
     let quote = gateway.quote(&etf).await?;
     Ok((etf, quote))
-}
-
-/// One symbol could not be quoted.
-#[derive(Debug, thiserror::Error)]
-enum CaptureError {
-    #[error(transparent)]
-    Gateway(#[from] GatewayError),
-    #[error(transparent)]
-    Lead(#[from] LeadError),
-}
-
-impl From<CaptureError> for JobError {
-    fn from(error: CaptureError) -> Self {
-        match error {
-            CaptureError::Gateway(error) => error.into(),
-            CaptureError::Lead(error) => error.into(),
-        }
-    }
 }
 
 /// Sorts what came in: findings, rejected symbols, failures.
@@ -89,8 +71,8 @@ impl<'a> Desk<'a> {
         Self { context, slot, findings: Vec::new(), rejected: 0, failures: Vec::new() }
     }
 
-    fn note_failure<T>(&mut self, quoted: Result<T, CaptureError>) -> Option<T> {
-        quoted.map_err(|error| self.failures.push(error.into())).ok()
+    fn note_failure<T>(&mut self, quoted: Result<T, JobError>) -> Option<T> {
+        quoted.map_err(|error| self.failures.push(error)).ok()
     }
 
     fn accepts_future(&mut self, lead: &Lead, quote: &Quote) -> bool {
@@ -107,6 +89,13 @@ impl<'a> Desk<'a> {
     }
 
     fn accepts(&mut self, symbol: &Symbol, tick: f64, quote: &Quote) -> bool {
+        let late = quote.quoted_at - self.slot.instant();
+        if late > QUOTE_WINDOW {
+            let told =
+                format!("the quote of {symbol} came {} s after the slot: it is another instant's", late.num_seconds());
+            self.failures.push(JobError::retry(Failure::Unavailable, told));
+            return false;
+        }
         let stale_after = TimeDelta::seconds(self.context.config.gateway.stale_after_seconds);
         let findings = check_quote(&QuoteContext { symbol, slot: self.slot, tick, stale_after }, quote);
         let sound = findings.iter().all(|finding| finding.severity < Severity::Error);

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use crate::calendar::Slot;
 use crate::gateway::Gateway;
-use crate::job::{Captured, Context, Counts, Failure, Job, JobError, Outcome, Run, RunResult, WriteMode};
+use crate::job::{Captured, Context, Counts, Failure, Job, JobError, Outcome, Run, RunResult, WriteMode, chain};
 use crate::lake::KeyRange;
 use crate::market::Symbol;
 
@@ -20,7 +20,7 @@ use super::live::capture;
 use super::write::write;
 
 /// How long after a slot a quote is still the slot's.
-const QUOTE_WINDOW: TimeDelta = TimeDelta::seconds(60);
+pub(super) const QUOTE_WINDOW: TimeDelta = TimeDelta::seconds(60);
 
 const TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -114,20 +114,32 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
     Ok(absent)
 }
 
-/// Fills the slot from the bars that ended at it.
+/// Fills the slot from the bars that ended at it. A symbol that cannot be had does not keep the others out.
 async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: WriteMode) -> Result<Outcome, JobError> {
     let futures = wanted.futures.iter().map(|symbol| (Table::Futures, symbol));
     let spot = wanted.spot.iter().map(|symbol| (Table::Spot, symbol));
-    let mut rows = Captured::default();
+    let (mut rows, mut failures) = (Captured::default(), Vec::new());
     for (table, symbol) in futures.chain(spot) {
-        rows.extend(bars::rows(context, gateway, &Fill { table, symbol, slots: &[wanted.slot] }).await?);
+        match bars::rows(context, gateway, &Fill { table, symbol, slots: &[wanted.slot] }).await {
+            Ok(made) if made.is_empty() => failures.push(no_bar(symbol, wanted.slot)),
+            Ok(made) => rows.extend(made),
+            Err(error) => failures.push(error),
+        }
     }
-    if rows.is_empty() {
-        let told = format!("the gateway has no bar that ended at {}: nothing was written", wanted.slot);
-        return Err(JobError::fail(Failure::Unavailable, told));
+    let counts = Counts { planned: wanted.len(), ..write(context, &rows, mode).await? };
+    let told: Vec<String> = failures.iter().map(|error| chain(error)).collect();
+    match failures.into_iter().next() {
+        Some(first) => {
+            let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
+            Err(first.with_message(told))
+        }
+        None => {
+            let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
+            Ok(Outcome { unwritten, ..Outcome::done(counts) })
+        }
     }
-    let counts = write(context, &rows, mode).await?;
-    let counts = Counts { planned: wanted.len(), without_data: wanted.len() - rows.len(), ..counts };
-    let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
-    Ok(Outcome { unwritten, ..Outcome::done(counts) })
+}
+
+fn no_bar(symbol: &Symbol, slot: Slot) -> JobError {
+    JobError::fail(Failure::Unavailable, format!("the gateway has no bar of {symbol} that ended at {slot}"))
 }

@@ -7,9 +7,6 @@ use crate::market::{MarketData, Quote, Symbol};
 
 use super::{Finding, Severity};
 
-/// How late after its slot a quote may be and still be the slot's, in seconds.
-const MAX_LATENESS_SECONDS: i64 = 60;
-
 /// By how much delayed quotes are late on purpose, in seconds: 15 minutes at CME and for US stocks.
 const DELAY_SECONDS: i64 = 15 * 60;
 
@@ -38,7 +35,7 @@ impl QuoteContext<'_> {
 /// Runs every check of a single quote.
 #[must_use]
 pub fn check_quote(context: &QuoteContext<'_>, quote: &Quote) -> Vec<Finding> {
-    let checks = [crossed, stale, late, off_tick, without_last];
+    let checks = [crossed, stale, off_tick, without_last];
     checks.into_iter().filter_map(|check| check(context, quote)).collect()
 }
 
@@ -60,15 +57,6 @@ fn stale(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
     let observed = format!("last trade {} s old", age.num_seconds());
     let threshold = format!("at most {} s", limit.num_seconds());
     (age > limit).then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
-}
-
-/// The quote came so long after the slot that it is another instant's.
-fn late(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
-    let late = (quote.quoted_at - context.slot.instant()).num_seconds();
-    let inside = (0..=MAX_LATENESS_SECONDS).contains(&late);
-    let observed = format!("quoted {late} s after the slot");
-    let threshold = format!("0 to {MAX_LATENESS_SECONDS} s");
-    (!inside).then(|| context.finding("quote.late", Severity::Error, observed, threshold))
 }
 
 /// A price that is no multiple of the tick.
@@ -151,18 +139,6 @@ mod tests {
             })
         };
         assert_eq!((age(1_200), age(1_201)), (vec![], vec![("quote.stale", Severity::Error)]));
-    }
-
-    #[test]
-    fn a_quote_belongs_to_its_slot_for_a_minute() {
-        let at = |seconds| {
-            checks_of(|q| {
-                q.quoted_at = slot().instant() + TimeDelta::seconds(seconds);
-                q.last_trade_at = None;
-            })
-        };
-        assert_eq!((at(60), at(61)), (vec![], vec![("quote.late", Severity::Error)]));
-        assert_eq!(at(-1), [("quote.late", Severity::Error)], "a quote of before the slot");
     }
 
     #[test]

@@ -227,3 +227,20 @@ fn history_that_is_refused_fails_a_backfill_and_missing_bars_leave_holes() {
     assert!(holes > 30, "{told}");
     assert_eq!(desk.keys("futures_snapshots").len() as u64, 276 - holes);
 }
+
+#[test]
+fn a_quote_that_comes_too_late_is_not_stored_under_the_slot_and_the_bar_takes_its_place() {
+    // A minute passes in half a second; from the fourth answer on each takes a second, so the quote is minutes late.
+    let simulator = Simulator::start(&["--now", NOON, "--speed", "120", "--fault", "slow:1@after=3"]);
+    let desk = Desk::bare();
+    let address = &simulator.address;
+    desk.configure(&format!(
+        "gateway: {{ address: \"{address}\", clock: gateway }}\nruns: {{ max_retries: 1, retry_backoff_ms: 10 }}\n"
+    ));
+    let at = crate::support::NOON_SLOT;
+    let ran = desk.jobs(&["run", "snapshot", "--at", at, "--symbols", "ES", "--format", "json"]).succeeded();
+    assert!(ran.stderr.contains("s after the slot: it is another instant's"), "{}", ran.stderr);
+    let rows = desk.rows("futures_snapshots");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(["timestamp", "source"].map(|column| text(&rows[0], column)), [at, "backfill"]);
+}

@@ -62,10 +62,14 @@ enum Command {
 /// Parses the command line, does what it says, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(tell_panic));
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let asks_is_open = is_open_question(&arguments);
     let code = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => dispatch(cli).unwrap_or_else(|error| report(&error)),
+        Ok(cli) => match std::panic::catch_unwind(|| dispatch(cli)) {
+            Ok(done) => done.unwrap_or_else(|error| report(&error)),
+            Err(_) => Failure::Panicked.exit_code(),
+        },
         Err(error) => {
             let _ = error.print();
             let told = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -75,6 +79,16 @@ pub fn main() -> ExitCode {
     // systemd takes 1 to 254 from an ExecCondition for "skip", so every error of this question is 255.
     let code = if asks_is_open && code > calendar::CLOSED { u8::MAX } else { code };
     ExitCode::from(code)
+}
+
+/// Tells a panic where it is of use: of the main thread to the user, of a worker to the log file. A library may panic in
+/// a worker and catch it itself, and a job that panics is told by the runner.
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    if std::thread::current().name() == Some("main") {
+        eprintln!("error: this is a bug, please report it: {panic}");
+    } else {
+        tracing::error!(target: "panic", backtrace = %std::backtrace::Backtrace::capture(), "{panic}");
+    }
 }
 
 fn is_open_question(arguments: &[OsString]) -> bool {

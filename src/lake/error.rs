@@ -135,7 +135,7 @@ pub enum LakeError {
         table: TableName,
     },
     /// The disk is full.
-    #[error("no space left for {}: free some; nothing was written; rerun the same command", path.display())]
+    #[error("no space left for {}: free some and run the same command again; nothing of it was written", path.display())]
     NoSpace {
         /// Folder of the table.
         path: PathBuf,

@@ -113,3 +113,37 @@ fn an_unsound_override_file_names_the_entry() {
     fs::write(desk.path().join("days.yaml"), "- { calendar: nyse, day: 2026-12-02 }\n").expect("a file");
     refused(&desk, &["calendar", "next-open", "nyse"], 78, &["days.yaml", "day"]);
 }
+
+/// In a mount namespace of its own, so that the small disk is gone with the shell that made it.
+#[test]
+fn a_full_disk_is_told_and_the_run_goes_on_when_there_is_room() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    let program = env!("CARGO_BIN_EXE_jobs");
+    let script = format!(
+        r#"mkdir data && mount -t tmpfs -o size=200k tmpfs data || {{ echo "no mount"; exit 0; }}
+           '{program}' run snapshot --at 2026-11-18T11:55 > /dev/null 2>&1; echo "with room: $?"
+           dd if=/dev/zero of=data/fill bs=1k count=1000 2> /dev/null
+           '{program}' run snapshot; echo "without: $?"
+           '{program}' show futures_snapshots --format jsonl | wc -l
+           rm data/fill
+           '{program}' run snapshot > /dev/null; echo "with room again: $?"
+           '{program}' show futures_snapshots --format jsonl | wc -l"#
+    );
+    let mut shell = std::process::Command::new("unshare");
+    shell.args(["--mount", "bash", "-c", &script]).current_dir(desk.path()).env("RUST_BACKTRACE", "1");
+    let Ok(output) = shell.output() else {
+        println!("skipped: unshare is not installed");
+        return;
+    };
+    let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() || told.contains("no mount") {
+        println!("skipped: this user cannot mount a small disk: {errors}");
+        return;
+    }
+    let lines: Vec<&str> = told.lines().map(str::trim).collect();
+    assert_eq!(lines, ["with room: 0", "without: 1", "3", "with room again: 0", "6"], "{errors}");
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), 1, "{errors}");
+    assert!(lines[0].contains("no space left") && lines[0].contains("nothing of it was written"), "{errors}");
+}

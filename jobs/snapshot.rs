@@ -121,23 +121,19 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     let (mut rows, mut failures) = (Captured::default(), Vec::new());
     for (table, symbol) in futures.chain(spot) {
         match bars::rows(context, gateway, &Fill { table, symbol, slots: &[wanted.slot] }).await {
-            Ok(made) if made.is_empty() => failures.push(no_bar(symbol, wanted.slot)),
-            Ok(made) => rows.extend(made),
+            Ok(found) if found.is_empty() => failures.push(no_bar(symbol, wanted.slot)),
+            Ok(found) => rows.extend(found),
             Err(error) => failures.push(error),
         }
     }
     let counts = Counts { planned: wanted.len(), ..write(context, &rows, mode).await? };
     let told: Vec<String> = failures.iter().map(|error| chain(error)).collect();
-    match failures.into_iter().next() {
-        Some(first) => {
-            let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
-            Err(first.with_message(told))
-        }
-        None => {
-            let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
-            Ok(Outcome { unwritten, ..Outcome::done(counts) })
-        }
+    if let Some(first) = failures.into_iter().next() {
+        let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
+        return Err(first.with_message(told));
     }
+    let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
+    Ok(Outcome { unwritten, ..Outcome::done(counts) })
 }
 
 fn no_bar(symbol: &Symbol, slot: Slot) -> JobError {

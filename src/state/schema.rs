@@ -1,0 +1,161 @@
+//! The tables, and how an older ledger becomes a newer one.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
+const MIGRATIONS: [&str; 1] = [VERSION_1];
+
+/// The newest version of the schema.
+pub(super) const NEWEST: u32 = 1;
+
+/// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
+const VERSION_1: &str = "
+CREATE TABLE runs (
+    job TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN
+        ('planned', 'running', 'done', 'skipped', 'missed', 'failed', 'timed_out', 'recovered')),
+    reason TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER,
+    ended_at INTEGER,
+    run_id TEXT,
+    kept_state TEXT CHECK (kept_state IN ('done', 'recovered')),
+    kept_run_id TEXT,
+    PRIMARY KEY (job, slot),
+    CHECK (state <> 'running' OR run_id IS NOT NULL),
+    CHECK (state = 'running' OR kept_state IS NULL)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_slot ON runs (slot);
+CREATE INDEX runs_running ON runs (job, slot) WHERE state = 'running';
+CREATE INDEX runs_failed ON runs (ended_at, slot) WHERE state IN ('failed', 'timed_out');
+
+CREATE TABLE executions (
+    run_id TEXT NOT NULL PRIMARY KEY,
+    job TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'skipped', 'failed', 'timed_out')),
+    trigger TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    reason TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    added INTEGER NOT NULL DEFAULT 0,
+    present INTEGER NOT NULL DEFAULT 0,
+    replaced INTEGER NOT NULL DEFAULT 0,
+    without_data INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    exit_code INTEGER,
+    FOREIGN KEY (job, slot) REFERENCES runs (job, slot) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX executions_by_slot ON executions (job, slot);
+CREATE UNIQUE INDEX executions_running ON executions (job, slot) WHERE state = 'running';
+
+CREATE VIEW history AS
+SELECT
+    runs.job, runs.slot, runs.state, executions.trigger,
+    CASE WHEN runs.state <> 'running' THEN runs.reason END AS reason,
+    runs.attempts, runs.run_id, executions.pid, executions.started_at,
+    CASE WHEN runs.state <> 'running' THEN runs.ended_at END AS ended_at,
+    runs.due_at,
+    coalesce(executions.added, 0) AS added,
+    coalesce(executions.present, 0) AS present,
+    coalesce(executions.replaced, 0) AS replaced,
+    coalesce(executions.without_data, 0) AS without_data,
+    executions.error, executions.exit_code
+FROM runs LEFT JOIN executions ON executions.run_id = runs.run_id;
+
+CREATE TABLE replaced_rows (
+    table_name TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    old_json TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    replaced_at INTEGER NOT NULL,
+    UNIQUE (table_name, row_key, run_id, old_json)
+) STRICT;
+
+CREATE TABLE pauses (
+    job TEXT NOT NULL PRIMARY KEY,
+    reason TEXT NOT NULL,
+    paused_at INTEGER NOT NULL,
+    until INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE daemon (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    run_id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    stopped_at INTEGER
+) STRICT;
+";
+
+/// The version of a file; 0 is an empty one.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Brings a file to the newest version. Of several processes at once one does it and the others find it done.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    if version(connection)? >= NEWEST {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    apply_missing(&transaction)?;
+    transaction.commit()
+}
+
+fn apply_missing(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let present = version(transaction)?;
+    for (number, migration) in (1..).zip(MIGRATIONS) {
+        if number > present {
+            transaction.execute_batch(migration)?;
+            transaction.pragma_update(None, "user_version", number)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{file, ledger};
+    use super::super::{Ledger, LedgerError, LedgerErrorClass};
+    use super::*;
+
+    #[test]
+    fn the_newest_version_is_the_last_migration() {
+        assert_eq!(usize::try_from(NEWEST), Ok(MIGRATIONS.len()));
+        let mut connection = Connection::open_in_memory().expect("memory");
+        migrate(&mut connection).expect("migrated");
+        migrate(&mut connection).expect("nothing to do");
+        assert_eq!(version(&connection), Ok(NEWEST));
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_as_it_was() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        connection.execute_batch("CREATE TABLE daemon (x)").expect("in the way of the last table");
+        migrate(&mut connection).expect_err("in the way");
+        assert_eq!(version(&connection), Ok(0));
+        let tables: u32 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).expect("a count");
+        assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn a_ledger_of_a_newer_program_is_refused_and_not_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(ledger(&folder));
+        let raw = Connection::open(file(&folder)).expect("a file");
+        raw.pragma_update(None, "user_version", NEWEST + 1).expect("set");
+        let bytes = std::fs::read(file(&folder)).expect("readable");
+        let reading = Ledger::open_to_read(&file(&folder)).expect_err("newer");
+        let error = Ledger::open(&file(&folder)).expect_err("newer");
+        for error in [reading, error] {
+            assert!(matches!(error, LedgerError::NewerSchema { .. }), "{error:?}");
+            assert_eq!(error.class(), LedgerErrorClass::Configuration);
+            assert!(error.to_string().contains("written by a newer jobs (schema 2, this one knows 1)"), "{error}");
+        }
+        assert_eq!(std::fs::read(file(&folder)).expect("readable"), bytes);
+    }
+}

@@ -102,6 +102,12 @@ impl Default for PathsConfig {
 }
 
 impl PathsConfig {
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.state.join("jobs.db")
+    }
+
     /// Folder of the lock files.
     #[must_use]
     pub fn locks(&self) -> PathBuf {

@@ -10,6 +10,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::gateway::{ClockSource, Endpoint, Gateway, IbGateway};
 use crate::lake::Lake;
+use crate::state::Ledger;
 
 use super::{Failure, JobError, Progress};
 
@@ -35,6 +36,8 @@ pub struct Context {
     pub calendars: Calendars,
     /// The tables.
     pub lake: Lake,
+    /// The record of the runs, where there is one.
+    pub ledger: Option<Ledger>,
     /// Who watches.
     pub progress: Arc<dyn Progress>,
     endpoint: Endpoint,
@@ -48,6 +51,7 @@ impl Context {
             clock: environment.clock.clone(),
             calendars: environment.calendars.clone(),
             lake: environment.lake.clone(),
+            ledger: environment.ledger.clone(),
             progress: environment.progress.clone(),
             endpoint,
             gateway: OnceCell::new(),

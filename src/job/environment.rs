@@ -10,8 +10,9 @@ use crate::gateway::simulated::{SimulatedClock, SimulatedConfig, SimulatedGatewa
 use crate::gateway::{Endpoint, PacingLimits};
 use crate::lake::Lake;
 use crate::market::GatewayKind;
+use crate::state::Ledger;
 
-use super::{Calendars, Context, Failure, JobError, Progress};
+use super::{Calendars, Context, Failure, JobError, Progress, chain};
 
 /// What every run of a process shares.
 pub struct Environment {
@@ -19,6 +20,7 @@ pub struct Environment {
     pub(super) clock: SharedClock,
     pub(super) calendars: Calendars,
     pub(super) lake: Lake,
+    pub(super) ledger: Option<Ledger>,
     pub(super) progress: Arc<dyn Progress>,
     address: String,
     embedded: Option<SimulatedGateway>,
@@ -41,7 +43,8 @@ impl Environment {
             (None, Some(address)) => address.clone(),
             (None, None) => return Err(JobError::fail(Failure::Misconfigured, "gateway.address is missing")),
         };
-        Ok(Self { config: Arc::new(config), clock, calendars, lake, progress, address, embedded })
+        let ledger = open_ledger(&config);
+        Ok(Self { config: Arc::new(config), clock, calendars, lake, ledger, progress, address, embedded })
     }
 
     /// The gateway of this process; pacing waits at most so long.
@@ -76,6 +79,13 @@ impl Environment {
     pub fn context(&self, patience: Duration) -> Context {
         Context::new(self, self.endpoint(patience))
     }
+}
+
+/// Opens the ledger. A slot cannot be had later, its record can be done without: so a run goes on without a ledger, and
+/// says so.
+fn open_ledger(config: &Config) -> Option<Ledger> {
+    let opened = Ledger::open(&config.paths.ledger());
+    opened.map_err(|error| tracing::error!(error = %chain(&error), "runs of this process are not recorded")).ok()
 }
 
 /// The calendars with the operator's overrides.

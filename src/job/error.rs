@@ -7,6 +7,7 @@ use crate::calendar::CalendarError;
 use crate::gateway::{ErrorClass, GatewayError};
 use crate::lake::{LakeError, LakeErrorClass};
 use crate::market::{LeadError, SymbolError};
+use crate::state::{LedgerError, LedgerErrorClass};
 
 /// The kinds of failure, each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +131,16 @@ impl From<LakeError> for JobError {
             LakeErrorClass::Conflict => Self::retry(Failure::Failed, error),
             LakeErrorClass::Missing => Self::fail(Failure::Usage, error),
             LakeErrorClass::Storage => Self::fail(Failure::Failed, error),
+        }
+    }
+}
+
+impl From<LedgerError> for JobError {
+    fn from(error: LedgerError) -> Self {
+        match error.class() {
+            LedgerErrorClass::Configuration => Self::fail(Failure::Misconfigured, error),
+            LedgerErrorClass::Failed => Self::fail(Failure::Failed, error),
+            LedgerErrorClass::Busy => Self::fail(Failure::Locked, error),
         }
     }
 }

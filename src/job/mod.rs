@@ -6,6 +6,7 @@ mod error;
 mod lock;
 mod outcome;
 mod progress;
+mod recorder;
 mod request;
 mod runner;
 
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use crate::state::Trigger;
 pub use context::{Calendars, Context};
 pub use environment::{Environment, calendars};
 pub use error::{Disposition, Failure, JobError, chain};
 pub use lock::{JobLock, LockHolder};
 pub use outcome::{Captured, Counts, Outcome, RunResult};
 pub use progress::{NoProgress, Progress};
-pub use request::{Run, RunRequest, SlotRange, Trigger, WriteMode};
+pub use request::{Run, RunRequest, SlotRange, WriteMode};
 pub use runner::{RunReport, execute};
 
 /// A batch job. Running it twice for one slot equals running it once.

@@ -1,29 +1,10 @@
 //! What is asked of a job, and the run that comes of it.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
 use crate::calendar::Slot;
 use crate::market::Symbol;
-
-/// Why a run takes place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// Its time had come.
-    Schedule,
-    /// Somebody asked for it.
-    Manual,
-}
-
-impl fmt::Display for Trigger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Schedule => "schedule",
-            Self::Manual => "manual",
-        })
-    }
-}
+use crate::state::Trigger;
 
 /// What a run may do to the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +53,8 @@ impl RunRequest {
 /// One run: the slot is what it is about, whoever started it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
+    /// Its name in logs, locks and the ledger.
+    pub id: String,
     /// What it is about.
     pub slot: Slot,
     /// How often it has been tried, from 1.

@@ -9,8 +9,9 @@ use tracing::Instrument;
 
 use crate::calendar::Slot;
 
+use super::recorder::Recorder;
 use super::{
-    Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest, RunResult, chain,
+    Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest, RunResult, WriteMode, chain,
 };
 
 /// What became of a run.
@@ -58,12 +59,32 @@ async fn run_locked(
     let holder = LockHolder { pid: std::process::id(), run_id: report.run_id.clone(), since: environment.clock.now() };
     let _lock = JobLock::take(&environment.config.paths.locks(), job.name(), &holder)?;
     let mut signals = Signals::listen()?;
+    let mut recorder = Recorder {
+        ledger: environment.ledger.clone().filter(|_| request.mode != WriteMode::DryRun),
+        clock: environment.clock.clone(),
+        job: job.name(),
+        run_id: report.run_id.clone(),
+        trigger: request.trigger,
+        begun: false,
+    };
+    let result = attempts(environment, (job, request), (&mut signals, &mut recorder), report).await;
+    recorder.end(&result, report.attempts).await;
+    result
+}
+
+/// Tries until it is done, must not be tried again, or the time is up.
+async fn attempts(
+    environment: &Environment,
+    (job, request): (&Arc<dyn Job>, &RunRequest),
+    (signals, recorder): (&mut Signals, &mut Recorder),
+    report: &mut RunReport,
+) -> Result<Outcome, JobError> {
     let deadline = Instant::now() + job.timeout();
     let backoff = Duration::from_millis(environment.config.runs.retry_backoff_ms);
     loop {
         report.attempts += 1;
         let attempt = Attempt { job: job.clone(), request: request.clone(), number: report.attempts };
-        let error = match attempt.run(environment, deadline, &mut signals, &mut report.slot).await {
+        let error = match attempt.run((environment, deadline), (signals, recorder), report).await {
             Ok(outcome) => return Ok(outcome),
             Err(error) => error,
         };
@@ -90,10 +111,9 @@ impl Attempt {
     /// Runs in a task of its own, so that a panic ends the task and not the process.
     async fn run(
         self,
-        environment: &Environment,
-        deadline: Instant,
-        signals: &mut Signals,
-        slot: &mut Option<Slot>,
+        (environment, deadline): (&Environment, Instant),
+        (signals, recorder): (&mut Signals, &mut Recorder),
+        report: &mut RunReport,
     ) -> Result<Outcome, JobError> {
         let timeout = self.job.timeout();
         let context = Arc::new(environment.context(timeout / 2));
@@ -102,8 +122,11 @@ impl Attempt {
             failure = signals.next() => return Err(interrupted(failure)),
         };
         let at = resolved.map_err(|_| timed_out(timeout))??;
-        *slot = Some(at);
-        let run = Run { slot: at, attempt: self.number, request: self.request };
+        report.slot = Some(at);
+        if let Some(row) = recorder.begin(at).await {
+            return Ok(Outcome::skipped(format!("the ledger has the slot as {}", row.state)));
+        }
+        let run = Run { id: report.run_id.clone(), slot: at, attempt: self.number, request: self.request };
         let (job, shared) = (self.job, context.clone());
         let task = async move { job.run(&shared, &run).await };
         let mut task = tokio::spawn(task.instrument(tracing::info_span!("attempt", slot = %at, attempt = self.number)));

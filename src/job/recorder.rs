@@ -1,0 +1,114 @@
+//! The ledger's side of a run: that it began, and how it ended. What cannot be recorded is told and does not stop the run.
+
+use chrono::{DateTime, Utc};
+
+use crate::calendar::Slot;
+use crate::clock::SharedClock;
+use crate::state::{End, EndState, Ledger, LedgerError, RowCounts, RunRow, Start, Started, Trigger};
+
+use super::{Counts, Failure, JobError, Outcome, RunResult, chain};
+
+/// Records one run.
+pub(super) struct Recorder {
+    /// The ledger; none where the run is not to be recorded.
+    pub(super) ledger: Option<Ledger>,
+    /// The clock of the record: always this machine's.
+    pub(super) clock: SharedClock,
+    /// The job.
+    pub(super) job: &'static str,
+    /// Name of the run.
+    pub(super) run_id: String,
+    /// Why it takes place.
+    pub(super) trigger: Trigger,
+    /// Whether the beginning stands in the ledger.
+    pub(super) begun: bool,
+}
+
+impl Recorder {
+    /// Records that the run takes its slot up; gives the row of a slot that need not be taken up again.
+    pub(super) async fn begin(&mut self, slot: Slot) -> Option<RunRow> {
+        if self.begun {
+            return None;
+        }
+        let start = Start {
+            job: self.job.to_owned(),
+            slot,
+            trigger: self.trigger,
+            run_id: self.run_id.clone(),
+            pid: std::process::id(),
+        };
+        let job = self.job;
+        // The caller holds the job's lock, so whatever of the job is running by the ledger has died.
+        let take_up = move |ledger: &Ledger, now| {
+            ledger.close_orphans(now, |row| row.job != job)?;
+            ledger.start(&start, now)
+        };
+        match self.record(take_up).await? {
+            Started::Started => {
+                self.begun = true;
+                None
+            }
+            Started::AlreadyDone(row) => Some(*row),
+            Started::Running(row) => {
+                tracing::warn!(run_id = row.run_id, "the ledger says that another run has the slot: this one is not recorded");
+                None
+            }
+        }
+    }
+
+    /// Records how the run ended.
+    pub(super) async fn end(&self, result: &Result<Outcome, JobError>, attempts: u32) {
+        if !self.begun {
+            return;
+        }
+        let (run_id, end) = (self.run_id.clone(), end_of(result, attempts));
+        self.record(move |ledger, now| ledger.finish(&run_id, &end, now)).await;
+    }
+
+    /// Works on the ledger where blocking is allowed; none where that failed, which is told.
+    async fn record<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Ledger, DateTime<Utc>) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Option<T> {
+        let (ledger, now) = (self.ledger.clone()?, self.clock.now());
+        match tokio::task::spawn_blocking(move || work(&ledger, now)).await {
+            Ok(Ok(recorded)) => Some(recorded),
+            Ok(Err(error)) => {
+                tracing::error!(error = %chain(&error), "the run is not recorded");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "the run is not recorded");
+                None
+            }
+        }
+    }
+}
+
+fn end_of(result: &Result<Outcome, JobError>, attempts: u32) -> End {
+    let (state, reason, counts) = match result.as_ref().map(|outcome| &outcome.result) {
+        Ok(RunResult::Done(counts)) => (EndState::Done, None, row_counts(*counts)),
+        Ok(RunResult::Skipped(reason)) => (EndState::Skipped, Some(reason.clone()), RowCounts::default()),
+        Err(error) if error.failure() == Failure::TimedOut => (EndState::TimedOut, None, RowCounts::default()),
+        Err(_) => (EndState::Failed, None, RowCounts::default()),
+    };
+    let error = result.as_ref().err();
+    End {
+        state,
+        reason,
+        counts,
+        error: error.map(|error| chain(error)),
+        exit_code: Some(error.map_or(0, |error| error.failure().exit_code())),
+        attempts,
+    }
+}
+
+fn row_counts(counts: Counts) -> RowCounts {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    RowCounts {
+        added: number(counts.added),
+        present: number(counts.present),
+        replaced: number(counts.replaced),
+        without_data: number(counts.without_data),
+    }
+}

@@ -9,6 +9,7 @@ mod run;
 mod settings;
 mod shell_init;
 mod show;
+mod time_range;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -93,7 +94,7 @@ fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
 
 fn is_open_question(arguments: &[OsString]) -> bool {
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
-    words.windows(2).any(|pair| pair == ["calendar", "is-open"])
+    words.iter().skip_while(|word| **word != "calendar").any(|word| *word == "is-open")
 }
 
 fn dispatch(cli: Cli) -> Result<u8, JobError> {
@@ -141,6 +142,7 @@ mod tests {
     fn the_question_is_recognised_with_flags_around_it() {
         let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert!(is_open_question(&words("jobs --config x calendar is-open nyse --bogus")));
+        assert!(is_open_question(&words("jobs calendar --format json is-open nyse")));
         assert!(!is_open_question(&words("jobs calendar next-open nyse")));
     }
 }

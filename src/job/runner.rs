@@ -8,10 +8,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 
 use crate::calendar::Slot;
+use crate::market::GatewayKind;
 
 use super::{
     Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest, RunResult, chain,
 };
+
+/// The share of its timeout that a run may wait for the gateway's pacing rules: 15 s of a capture, 10 min of a backfill.
+const PACING_SHARE: u32 = 6;
 
 /// What became of a run.
 #[derive(Debug)]
@@ -62,6 +66,7 @@ async fn run_locked(
     let backoff = Duration::from_millis(environment.config.runs.retry_backoff_ms);
     loop {
         report.attempts += 1;
+        let began = Instant::now();
         let attempt = Attempt { job: job.clone(), request: request.clone(), number: report.attempts };
         let error = match attempt.run(environment, deadline, &mut signals, &mut report.slot).await {
             Ok(outcome) => return Ok(outcome),
@@ -69,7 +74,8 @@ async fn run_locked(
         };
         let may_retry =
             error.disposition() == Disposition::Retry && report.attempts <= environment.config.runs.max_retries;
-        if !may_retry || Instant::now() + backoff >= deadline {
+        // An attempt that would be cut off by the timeout would only hide why the last one failed.
+        if !may_retry || Instant::now() + backoff + began.elapsed() >= deadline {
             return Err(expected_at_night(environment, error));
         }
         tracing::warn!(attempt = report.attempts, error = %chain(&error), "the attempt failed, another follows");
@@ -96,13 +102,17 @@ impl Attempt {
         slot: &mut Option<Slot>,
     ) -> Result<Outcome, JobError> {
         let timeout = self.job.timeout();
-        let context = Arc::new(environment.context(timeout / 2));
-        let resolved = tokio::select! {
-            resolved = timeout_at(deadline, resolve_slot(&context, &self.request)) => resolved,
-            failure = signals.next() => return Err(interrupted(failure)),
+        let context = Arc::new(environment.context(timeout / PACING_SHARE));
+        // The slot is what the run is about: a later attempt keeps it.
+        let at = if let Some(at) = *slot {
+            at
+        } else {
+            let resolved = tokio::select! {
+                resolved = timeout_at(deadline, resolve_slot(&context, &self.request)) => resolved,
+                failure = signals.next() => return Err(interrupted(failure)),
+            };
+            *slot.insert(resolved.map_err(|_| timed_out(timeout))??)
         };
-        let at = resolved.map_err(|_| timed_out(timeout))??;
-        *slot = Some(at);
         let run = Run { slot: at, attempt: self.number, request: self.request };
         let (job, shared) = (self.job, context.clone());
         let task = async move { job.run(&shared, &run).await };
@@ -147,7 +157,9 @@ fn interrupted(failure: Failure) -> JobError {
 /// A gateway that is down during its nightly reset is expected to be.
 fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
     let window = environment.config.gateway.reset_window();
-    if error.failure() != Failure::Unavailable || !window.contains(environment.clock.now()) {
+    let is_real = environment.config.gateway.kind == GatewayKind::Ib;
+    let may_pass = error.failure() == Failure::Unavailable && error.disposition() == Disposition::Retry;
+    if !is_real || !may_pass || !window.contains(environment.clock.now()) {
         return error;
     }
     let told = format!(

@@ -7,12 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, Session, Slot};
 use crate::gateway::{BarRequest, ChainScope, Gateway};
-use crate::job::{Captured, Context, JobError};
+use crate::job::{Captured, Context, JobError, WriteMode};
 use crate::lake::ContractPrice;
 use crate::market::{
-    Bar, BarSize, ChangeReferences, FutureContract, FuturesSnapshot, Instrument, MarketData, PriceHistory, PricePoint,
-    Source, SpotSnapshot, Symbol, lead_contract,
+    Bar, BarSize, ChangeReferences, FutureContract, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory,
+    PricePoint, Source, SpotSnapshot, Symbol, lead_contract,
 };
+use crate::quality::{Finding, check_expiry};
 
 /// Which table rows are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +33,28 @@ pub(super) struct Fill<'a> {
     pub(super) symbol: &'a Symbol,
     /// Which.
     pub(super) slots: &'a [Slot],
+    /// What will be done with the rows.
+    pub(super) mode: WriteMode,
+}
+
+/// Rows made, and what was found on the way.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// The rows.
+    pub(super) rows: Captured,
+    /// Facts about bad data.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// Makes rows of those slots that have a bar.
-pub(super) async fn rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Captured, JobError> {
-    let mut rows = Captured::default();
+pub(super) async fn rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Made, JobError> {
     match fill.table {
-        Table::Futures => rows.futures = futures_rows(context, gateway, fill).await?,
-        Table::Spot => rows.spot = spot_rows(context, gateway, fill).await?,
+        Table::Futures => futures_rows(context, gateway, fill).await,
+        Table::Spot => {
+            let spot = spot_rows(context, gateway, fill).await?;
+            Ok(Made { rows: Captured { futures: Vec::new(), spot }, findings: Vec::new() })
+        }
     }
-    Ok(rows)
 }
 
 /// A request for five-minute bars that end after one instant and until another.
@@ -63,30 +76,26 @@ pub(super) fn table_history(prices: &[ContractPrice], contract: &str, market_dat
 }
 
 /// Futures rows, each from the contract that led at its slot.
-async fn futures_rows(
-    context: &Context,
-    gateway: &dyn Gateway,
-    fill: &Fill<'_>,
-) -> Result<Vec<FuturesSnapshot>, JobError> {
+async fn futures_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Made, JobError> {
     let chain = gateway.futures_chain(fill.symbol, ChainScope::WithExpired).await?;
-    let mut rows = Vec::new();
-    for (contract, slots) in by_lead(context, &chain, fill.slots)? {
-        rows.extend(contract_rows(context, gateway, &contract, &slots).await?);
+    let mut made = Made::default();
+    for (lead, slots) in by_lead(context, &chain, fill.slots)? {
+        let first = slots.first().copied();
+        let stated = lead.contract.expiry;
+        made.findings.extend(first.and_then(|slot| check_expiry(fill.symbol, slot, stated, lead.expiry_by_rule)));
+        let rows = contract_rows(context, gateway, &lead.contract, (&slots, fill.mode)).await?;
+        made.rows.futures.extend(rows);
     }
-    Ok(rows)
+    Ok(made)
 }
 
 /// Splits slots where the lead changes.
-fn by_lead(
-    context: &Context,
-    chain: &[FutureContract],
-    slots: &[Slot],
-) -> Result<Vec<(FutureContract, Vec<Slot>)>, JobError> {
-    let mut groups: Vec<(FutureContract, Vec<Slot>)> = Vec::new();
+fn by_lead(context: &Context, chain: &[FutureContract], slots: &[Slot]) -> Result<Vec<(Lead, Vec<Slot>)>, JobError> {
+    let mut groups: Vec<(Lead, Vec<Slot>)> = Vec::new();
     for slot in slots {
-        let lead = lead_contract(chain, slot.instant(), context.config.market.roll_rule)?.contract;
+        let lead = lead_contract(chain, slot.instant(), context.config.market.roll_rule)?;
         match groups.last_mut() {
-            Some((contract, group)) if contract.con_id == lead.con_id => group.push(*slot),
+            Some((last, group)) if last.contract.con_id == lead.contract.con_id => group.push(*slot),
             _ => groups.push((lead, vec![*slot])),
         }
     }
@@ -97,7 +106,7 @@ async fn contract_rows(
     context: &Context,
     gateway: &dyn Gateway,
     contract: &FutureContract,
-    slots: &[Slot],
+    (slots, mode): (&[Slot], WriteMode),
 ) -> Result<Vec<FuturesSnapshot>, JobError> {
     let (futures, nyse) = (&context.calendars.futures, &context.calendars.nyse);
     let Some((first, last)) = slots.first().zip(slots.last()) else {
@@ -108,7 +117,12 @@ async fn contract_rows(
     let after = opened.map_or(oldest, |open| open.min(oldest));
     let bars = gateway.bars(&request(Instrument::Future(contract.clone()), after, last.instant())).await?;
     let table = context.lake.prices(after, last.instant()).await?;
-    let history = table_history(&table, &contract.local_symbol, MarketData::Live).extended(closes(&bars));
+    let table = table_history(&table, &contract.local_symbol, MarketData::Live);
+    let history = match mode {
+        // The rows that are being replaced must not judge their own replacements.
+        WriteMode::Replace => PriceHistory::new(closes(&bars)).extended(table.points()),
+        WriteMode::Add | WriteMode::DryRun => table.extended(closes(&bars)),
+    };
     let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
     let mut rows = Vec::new();
     for (slot, session) in with_sessions(futures, slots)? {

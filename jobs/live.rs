@@ -7,8 +7,8 @@ use crate::calendar::Slot;
 use crate::gateway::{ChainScope, Gateway};
 use crate::job::{Captured, Context, Counts, Failure, JobError, Outcome, WriteMode, chain};
 use crate::market::{
-    ChangeReferences, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory, Quote, Source, SpotSnapshot, Symbol,
-    lead_contract,
+    ChangeReferences, EtfContract, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory, PricePoint, Quote,
+    Source, SpotSnapshot, Symbol, lead_contract,
 };
 use crate::quality::{Finding, QuoteContext, Severity, check_expiry, check_quote};
 
@@ -29,8 +29,9 @@ pub(super) async fn capture(
     let quoted: Vec<(Lead, Quote)> = leads.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
     let quoted: Vec<(Lead, Quote)> =
         quoted.into_iter().filter(|(lead, quote)| desk.accepts_future(lead, quote)).collect();
-    let etfs: Vec<(Instrument, Quote)> = etfs.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
-    let etfs: Vec<(Instrument, Quote)> = etfs.into_iter().filter(|(etf, quote)| desk.accepts_etf(etf, quote)).collect();
+    let etfs: Vec<(EtfContract, Quote)> = etfs.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
+    let etfs: Vec<(EtfContract, Quote)> =
+        etfs.into_iter().filter(|(etf, quote)| desk.accepts_etf(etf, quote)).collect();
     let rows = Captured {
         futures: futures_rows(context, gateway, wanted.slot, quoted).await?,
         spot: spot_rows(context, gateway, wanted.slot, etfs)?,
@@ -51,9 +52,9 @@ async fn lead_quote(
     Ok((lead, quote))
 }
 
-async fn etf_quote(gateway: &dyn Gateway, symbol: &Symbol) -> Result<(Instrument, Quote), JobError> {
-    let etf = Instrument::Etf(gateway.etf(symbol)?);
-    let quote = gateway.quote(&etf).await?;
+async fn etf_quote(gateway: &dyn Gateway, symbol: &Symbol) -> Result<(EtfContract, Quote), JobError> {
+    let etf = gateway.etf(symbol)?;
+    let quote = gateway.quote(&Instrument::Etf(etf.clone())).await?;
     Ok((etf, quote))
 }
 
@@ -81,11 +82,8 @@ impl<'a> Desk<'a> {
         self.accepts(&contract.symbol, contract.spec.tick, quote)
     }
 
-    fn accepts_etf(&mut self, etf: &Instrument, quote: &Quote) -> bool {
-        match etf {
-            Instrument::Etf(etf) => self.accepts(&etf.symbol, etf.spec.tick, quote),
-            Instrument::Future(future) => self.accepts(&future.symbol, future.spec.tick, quote),
-        }
+    fn accepts_etf(&mut self, etf: &EtfContract, quote: &Quote) -> bool {
+        self.accepts(&etf.symbol, etf.spec.tick, quote)
     }
 
     fn accepts(&mut self, symbol: &Symbol, tick: f64, quote: &Quote) -> bool {
@@ -141,6 +139,11 @@ async fn futures_rows(
     let table = context.lake.prices(references.oldest(), slot.instant()).await?;
     let histories = quoted.iter().map(|(lead, quote)| {
         let known = bars::table_history(&table, &lead.contract.local_symbol, quote.market_data);
+        // A slot at the regular close looks back at itself.
+        let known = match quote.last {
+            Some(price) => known.with_price(PricePoint { at: slot.instant(), price }),
+            None => known,
+        };
         history(gateway, lead, quote.market_data, (references, slot), known)
     });
     let histories = join_all(histories).await;
@@ -192,13 +195,13 @@ fn spot_rows(
     context: &Context,
     gateway: &dyn Gateway,
     slot: Slot,
-    quoted: Vec<(Instrument, Quote)>,
+    quoted: Vec<(EtfContract, Quote)>,
 ) -> Result<Vec<SpotSnapshot>, JobError> {
     let Some(session) = context.calendars.nyse.session_of_slot(slot)? else {
         return Ok(Vec::new());
     };
     let rows = quoted.into_iter().map(|(etf, quote)| SpotSnapshot {
-        symbol: etf.symbol().clone(),
+        symbol: etf.symbol,
         timestamp: slot,
         bid: quote.bid,
         ask: quote.ask,

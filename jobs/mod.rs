@@ -2,6 +2,7 @@
 
 mod backfill;
 mod bars;
+mod gaps;
 mod live;
 mod snapshot;
 mod write;

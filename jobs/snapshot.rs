@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use futures::future::join_all;
 
 use crate::calendar::Slot;
 use crate::gateway::Gateway;
@@ -15,7 +16,7 @@ use crate::job::{Captured, Context, Counts, Failure, Job, JobError, Outcome, Run
 use crate::lake::KeyRange;
 use crate::market::Symbol;
 
-use super::bars::{self, Fill, Table};
+use super::bars::{self, Fill, Made, Table};
 use super::live::capture;
 use super::write::write;
 
@@ -33,10 +34,6 @@ impl Job for Snapshot {
         "snapshot"
     }
 
-    fn summary(&self) -> &'static str {
-        "captures the quotes of the lead contracts and their ETFs at a slot"
-    }
-
     fn timeout(&self) -> Duration {
         TIMEOUT
     }
@@ -45,6 +42,9 @@ impl Job for Snapshot {
         let Some(wanted) = wanted(context, run)? else {
             return Ok(Outcome::skipped(format!("cme_equity is closed at {}", run.slot)));
         };
+        if wanted.is_empty() {
+            return Ok(Outcome::skipped(format!("nyse is closed at {}", run.slot)));
+        }
         let missing =
             if run.request.mode == WriteMode::Replace { wanted.clone() } else { absent(context, &wanted).await? };
         if missing.is_empty() {
@@ -114,15 +114,23 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
     Ok(absent)
 }
 
-/// Fills the slot from the bars that ended at it. A symbol that cannot be had does not keep the others out.
+/// Fills the slot from the bars that ended at it, all symbols side by side. One that cannot be had does not keep the others
+/// out.
 async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: WriteMode) -> Result<Outcome, JobError> {
     let futures = wanted.futures.iter().map(|symbol| (Table::Futures, symbol));
     let spot = wanted.spot.iter().map(|symbol| (Table::Spot, symbol));
-    let (mut rows, mut failures) = (Captured::default(), Vec::new());
-    for (table, symbol) in futures.chain(spot) {
-        match bars::rows(context, gateway, &Fill { table, symbol, slots: &[wanted.slot] }).await {
-            Ok(found) if found.is_empty() => failures.push(no_bar(symbol, wanted.slot)),
-            Ok(found) => rows.extend(found),
+    let slots = [wanted.slot];
+    let fills: Vec<Fill<'_>> =
+        futures.chain(spot).map(|(table, symbol)| Fill { table, symbol, slots: &slots, mode }).collect();
+    let filled = join_all(fills.iter().map(|fill| bars::rows(context, gateway, fill))).await;
+    let (mut rows, mut findings, mut failures) = (Captured::default(), Vec::new(), Vec::new());
+    for (fill, of_fill) in fills.iter().zip(filled) {
+        match of_fill {
+            Ok(Made { rows, .. }) if rows.is_empty() => failures.push(no_bar(fill.symbol, wanted.slot)),
+            Ok(Made { rows: of_symbol, findings: found }) => {
+                rows.extend(of_symbol);
+                findings.extend(found);
+            }
             Err(error) => failures.push(error),
         }
     }
@@ -133,7 +141,7 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
         return Err(first.with_message(told));
     }
     let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
-    Ok(Outcome { unwritten, ..Outcome::done(counts) })
+    Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(findings) })
 }
 
 fn no_bar(symbol: &Symbol, slot: Slot) -> JobError {

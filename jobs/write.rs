@@ -1,8 +1,10 @@
 //! Writing what a run made, as its mode says.
 
-use crate::job::{Captured, Context, Counts, JobError, WriteMode};
+use crate::job::{Captured, Context, Counts, Failure, JobError, WriteMode};
+use crate::lake::{Rows, TableName};
+use crate::state::ReplacedRow;
 
-/// Writes rows as the mode says. Replaced rows go to the log, so that no price is ever lost without a trace.
+/// Writes rows as the mode says.
 pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -> Result<Counts, JobError> {
     let mut counts = Counts::default();
     match mode {
@@ -15,16 +17,37 @@ pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -
         }
         WriteMode::Replace => {
             let futures = context.lake.replace_futures(&rows.futures).await?;
+            keep(context, TableName::FuturesSnapshots, &Rows::of_futures(&futures.old)?).await?;
             let spot = context.lake.replace_spot(&rows.spot).await?;
-            for old in &futures.old {
-                tracing::warn!(old = ?old, "replaced a row");
-            }
-            for old in &spot.old {
-                tracing::warn!(old = ?old, "replaced a row");
-            }
+            keep(context, TableName::SpotSnapshots, &Rows::of_spot(&spot.old)?).await?;
             counts.replaced = futures.old.len() + spot.old.len();
             counts.added = futures.written + spot.written - counts.replaced;
         }
     }
     Ok(counts)
+}
+
+/// Keeps rows that were replaced in the ledger, or without one in the log file, so that no price is lost without a trace.
+async fn keep(context: &Context, table: TableName, old: &Rows) -> Result<(), JobError> {
+    let Some(ledger) = context.ledger.clone() else {
+        for row in old.objects() {
+            tracing::info!(%table, %row, "replaced a row");
+        }
+        return Ok(());
+    };
+    let (run_id, replaced_at) = (context.run_id.clone(), context.clock.now());
+    let kept: Vec<ReplacedRow> = old
+        .objects()
+        .iter()
+        .map(|row| ReplacedRow {
+            table: table.to_string(),
+            key: ["symbol", "timestamp"].map(|column| row[column].as_str().unwrap_or_default()).join(" "),
+            old_json: row.to_string(),
+            run_id: run_id.clone(),
+            replaced_at,
+        })
+        .collect();
+    let keeping = tokio::task::spawn_blocking(move || ledger.keep_replaced(&kept));
+    keeping.await.map_err(|error| JobError::fail(Failure::Failed, error))??;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `jobs calendar`: what a market calendar says.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -8,25 +8,34 @@ use crate::calendar::{Calendar, CalendarId, Session, Slot, parse_instant, to_new
 use crate::clock::{Clock, SystemClock};
 use crate::job::{Calendars, Failure, JobError, calendars};
 
-use super::output::{eastern, plain_table, print_json, print_line, print_text, utc};
+use super::output::{eastern, plain_table, print_document, print_documents, print_line, print_text, utc};
 use super::settings::{Format, Globals};
 
 /// Exit code of `is-open` for a closed market; everything above is an error.
 pub(super) const CLOSED: u8 = 1;
 
 /// Days shown where no range is given.
-const DEFAULT_DAYS: i64 = 6;
+const DEFAULT_DAYS: Days = Days::new(6);
 
 /// Questions to a calendar.
 #[derive(Debug, Subcommand)]
 pub(super) enum CalendarCommand {
     /// Show each day of a range: hours, holidays and their reasons.
+    #[command(after_help = "Example:
+  jobs calendar show cme_equity --from 2026-11-23 --to 2026-11-27")]
     Show(RangeArgs),
     /// Tell by the exit code whether the market is open: 0 open, 1 closed, 255 error.
+    #[command(after_help = "Examples:
+  jobs calendar is-open nyse && echo open
+  jobs calendar is-open cme_equity --at 2026-11-27T13:10")]
     IsOpen(InstantArgs),
     /// Tell when the market opens next.
+    #[command(after_help = "Example:
+  jobs calendar next-open cme_equity")]
     NextOpen(InstantArgs),
     /// List the open segments of a range.
+    #[command(after_help = "Example:
+  jobs calendar sessions nyse --from 2026-12-21 --to 2026-12-31 --format jsonl")]
     Sessions(RangeArgs),
 }
 
@@ -60,7 +69,7 @@ impl InstantArgs {
 impl RangeArgs {
     fn range(&self) -> Result<(NaiveDate, NaiveDate), JobError> {
         let from = self.from.or(self.to).unwrap_or_else(|| to_new_york(SystemClock.now()).date_naive());
-        let to = self.to.unwrap_or(from + TimeDelta::days(DEFAULT_DAYS));
+        let to = self.to.or_else(|| from.checked_add_days(DEFAULT_DAYS)).unwrap_or(from);
         if from > to {
             return Err(JobError::fail(
                 Failure::Usage,
@@ -120,10 +129,6 @@ fn next_open(calendar: &Calendar, at: DateTime<Utc>, format: Format) -> Result<u
     Ok(0)
 }
 
-fn print_document(document: &serde_json::Value, format: Format) -> Result<(), JobError> {
-    if format == Format::Jsonl { print_line(&document.to_string()) } else { print_json(document) }
-}
-
 fn sessions(calendar: &Calendar, (from, to): (NaiveDate, NaiveDate), format: Format) -> Result<u8, JobError> {
     let sessions = calendar.sessions(from, to)?;
     if format != Format::Text {
@@ -162,12 +167,7 @@ fn print_segments(sessions: &[Session], format: Format) -> Result<u8, JobError> 
             })
         })
     });
-    let segments: Vec<serde_json::Value> = segments.collect();
-    if format == Format::Json {
-        print_json(&segments.into())?;
-    } else {
-        segments.iter().try_for_each(|segment| print_line(&segment.to_string()))?;
-    }
+    print_documents(segments.collect(), format)?;
     Ok(0)
 }
 

@@ -6,17 +6,20 @@ use serde_json::Value as Json;
 use crate::config::{Loaded, SAMPLE};
 use crate::job::{Failure, JobError, calendars};
 
-use super::output::{print_json, print_line};
+use super::output::{print_document, print_line};
 use super::settings::{Format, Globals};
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Show every key in force, and where it comes from.
+    #[command(after_help = "Example:\n  jobs config show | grep gateway")]
     Show,
     /// Check the configuration; all faults are told at once.
+    #[command(after_help = "Example:\n  jobs --config /etc/jobs/jobs.yaml config check")]
     Check,
-    /// Print a sample with every key, commented.
+    /// Print a sample with every key, commented; it is YAML whatever the format.
+    #[command(after_help = "Example:\n  jobs config generate > jobs.yaml")]
     Generate,
 }
 
@@ -36,7 +39,10 @@ fn check(globals: &Globals) -> Result<(), JobError> {
     let from = loaded.file.as_ref().map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
     match globals.format {
         Format::Text => print_line(&format!("the configuration is sound ({from}, {} keys set)", loaded.origins.len())),
-        _ => print_json(&serde_json::json!({ "sound": true, "file": loaded.file, "keys_set": loaded.origins.len() })),
+        format => {
+            let told = serde_json::json!({ "sound": true, "file": loaded.file, "keys_set": loaded.origins.len() });
+            print_document(&told, format)
+        }
     }
 }
 
@@ -44,7 +50,7 @@ fn show(globals: &Globals) -> Result<(), JobError> {
     let loaded = globals.load(Vec::new())?;
     let value = serde_json::to_value(&loaded.config).map_err(|error| JobError::fail(Failure::Failed, error))?;
     match globals.format {
-        Format::Json => print_json(&value),
+        Format::Json => print_document(&value, Format::Json),
         Format::Text => keys(&value, &loaded)
             .iter()
             .try_for_each(|(key, value, origin)| print_line(&format!("{key}: {value}  # {origin}"))),

@@ -18,7 +18,7 @@ use crate::job::{Environment, Failure, JobError, NoProgress};
 use crate::telemetry;
 
 use super::block_on;
-use super::output::{plain_table, print_json, print_line, print_text};
+use super::output::{plain_table, print_documents, print_line, print_text};
 use super::settings::{Format, GatewayFlag, Globals};
 
 /// What to do with a gateway.
@@ -27,6 +27,7 @@ pub(super) enum GatewayCommand {
     /// Run a simulated gateway on 127.0.0.1 until a signal ends it.
     Simulate(SimulateArgs),
     /// Connect to the configured gateway and tell what each step found.
+    #[command(after_help = "Example:\n  jobs gateway probe --gateway 127.0.0.1:4002")]
     Probe(ProbeArgs),
 }
 
@@ -90,21 +91,17 @@ pub(super) fn gateway(globals: &Globals, command: GatewayCommand) -> Result<u8, 
 
 fn list_faults(format: Format) -> Result<u8, JobError> {
     let kinds = fault_kinds();
-    match format {
-        Format::Text => {
-            let mut table = plain_table();
-            table.set_header(["fault", "what happens"]);
-            for (name, help) in kinds {
-                table.add_row([name, help]);
-            }
-            print_text(&table)?;
-        }
-        _ => {
-            kinds
-                .iter()
-                .try_for_each(|(name, help)| print_line(&json!({ "fault": name, "help": help }).to_string()))?;
-        }
+    if format != Format::Text {
+        let kinds = kinds.iter().map(|(name, help)| json!({ "fault": name, "help": help }));
+        print_documents(kinds.collect(), format)?;
+        return Ok(0);
     }
+    let mut table = plain_table();
+    table.set_header(["fault", "what happens"]);
+    for (name, help) in kinds {
+        table.add_row([name, help]);
+    }
+    print_text(&table)?;
     Ok(0)
 }
 
@@ -148,12 +145,10 @@ async fn print_probe(environment: &Environment, format: Format) -> Result<u8, Jo
     let steps = probe(&environment.endpoint(Duration::ZERO)).await?;
     match format {
         Format::Text => steps.iter().try_for_each(|(step, found)| print_line(&format!("{step}: {found}")))?,
-        Format::Jsonl => steps
-            .iter()
-            .try_for_each(|(step, found)| print_line(&json!({ "step": step, "found": found }).to_string()))?,
-        Format::Json => {
-            print_json(&steps.iter().map(|(step, found)| json!({ "step": step, "found": found })).collect())?;
-        }
+        _ => print_documents(
+            steps.iter().map(|(step, found)| json!({ "step": step, "found": found })).collect(),
+            format,
+        )?,
     }
     Ok(0)
 }

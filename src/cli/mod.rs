@@ -3,12 +3,14 @@
 mod calendar;
 mod configuration;
 mod gateway;
+mod history;
 mod output;
 mod progress;
 mod run;
 mod settings;
 mod shell_init;
 mod show;
+mod time_range;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ enum Command {
     Run(run::RunCommand),
     /// Show rows of a table.
     Show(show::ShowArgs),
+    /// Tell what became of the slots.
+    History(history::HistoryArgs),
     /// Run or probe a gateway.
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
@@ -93,7 +97,7 @@ fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
 
 fn is_open_question(arguments: &[OsString]) -> bool {
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
-    words.windows(2).any(|pair| pair == ["calendar", "is-open"])
+    words.iter().skip_while(|word| **word != "calendar").any(|word| *word == "is-open")
 }
 
 fn dispatch(cli: Cli) -> Result<u8, JobError> {
@@ -101,6 +105,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
     match cli.command {
         Command::Run(command) => run::run(&globals, &command),
         Command::Show(args) => show::show(&globals, &args),
+        Command::History(args) => history::history(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),
@@ -141,6 +146,7 @@ mod tests {
     fn the_question_is_recognised_with_flags_around_it() {
         let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert!(is_open_question(&words("jobs --config x calendar is-open nyse --bogus")));
+        assert!(is_open_question(&words("jobs calendar --format json is-open nyse")));
         assert!(!is_open_question(&words("jobs calendar next-open nyse")));
     }
 }

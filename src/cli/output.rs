@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::calendar::to_new_york;
 use crate::job::{Failure, JobError};
@@ -22,13 +22,25 @@ const SIGNED: &str = "change_";
 pub(super) fn print_rows(rows: &Rows, format: Format) -> Result<(), JobError> {
     match format {
         Format::Text => print_text(&text_table(rows)),
-        Format::Json => print_json(&Json::Array(rows.rows.iter().map(|row| object(rows, row)).collect())),
-        Format::Jsonl => rows.rows.iter().try_for_each(|row| print_line(&object(rows, row).to_string())),
+        _ => print_documents(rows.objects(), format),
     }
 }
 
+/// Prints JSON objects: one document, or one a line.
+pub(super) fn print_documents(documents: Vec<Json>, format: Format) -> Result<(), JobError> {
+    match format {
+        Format::Jsonl => documents.iter().try_for_each(|document| print_line(&document.to_string())),
+        _ => print_json(&Json::Array(documents)),
+    }
+}
+
+/// Prints one JSON object: over several lines, or as one.
+pub(super) fn print_document(document: &Json, format: Format) -> Result<(), JobError> {
+    if format == Format::Jsonl { print_line(&document.to_string()) } else { print_json(document) }
+}
+
 /// Prints a JSON document.
-pub(super) fn print_json(document: &Json) -> Result<(), JobError> {
+fn print_json(document: &Json) -> Result<(), JobError> {
     let text = serde_json::to_string_pretty(document).map_err(|error| JobError::fail(Failure::Failed, error))?;
     print_line(&text)
 }
@@ -43,27 +55,6 @@ pub(super) fn print_line(line: &str) -> Result<(), JobError> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(JobError::fail(Failure::Failed, error)),
         _ => Ok(()),
-    }
-}
-
-/// Rows as JSON objects.
-pub(super) fn objects(rows: &Rows) -> Vec<Json> {
-    rows.rows.iter().map(|row| object(rows, row)).collect()
-}
-
-fn object(rows: &Rows, row: &[Value]) -> Json {
-    let fields = rows.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), json(value)));
-    Json::Object(fields.collect::<Map<_, _>>())
-}
-
-fn json(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Text(text) => Json::from(text.as_str()),
-        Value::Float(number) => Json::from(*number),
-        Value::Integer(number) => Json::from(*number),
-        Value::Timestamp(at) => Json::from(utc(*at)),
-        Value::Date(date) => Json::from(date.to_string()),
     }
 }
 

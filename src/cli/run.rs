@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::calendar::{Calendar, Slot, parse_instant};
+use crate::calendar::{Slot, parse_instant};
 use crate::clock::SystemClock;
 use crate::config::Loaded;
 use crate::job::{
-    Environment, Failure, Job, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
+    Environment, Failure, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
 };
-use crate::jobs::{Backfill, Snapshot};
+use crate::jobs::catalogue;
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
 use crate::market::Symbol;
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
-use super::output::{eastern, objects, print_json, print_line, print_rows, utc};
+use super::output::{eastern, print_document, print_documents, print_line, print_rows};
 use super::progress::Bar;
 use super::settings::{Format, GatewayFlag, Globals};
+use super::time_range::{Edge, in_order, instant_or_day};
 
 /// The jobs that can be run.
 #[derive(Debug, Subcommand)]
@@ -77,10 +78,12 @@ pub(super) struct BackfillArgs {
 
 /// Runs a job and prints what became of it.
 pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobError> {
-    let (job, flags): (Arc<dyn Job>, &RunFlags) = match command {
-        RunCommand::Snapshot(args) => (Arc::new(Snapshot), &args.flags),
-        RunCommand::Backfill(args) => (Arc::new(Backfill), &args.flags),
+    let (name, flags) = match command {
+        RunCommand::Snapshot(args) => ("snapshot", &args.flags),
+        RunCommand::Backfill(args) => ("backfill", &args.flags),
     };
+    let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
+    let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
     let loaded = globals.load(flags.gateway.flags())?;
     let mut request = flags.request(&loaded)?;
     match command {
@@ -94,8 +97,9 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
     block_on(async {
         let environment =
             Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
+        let mode = request.mode;
         let report = execute(&environment, job.clone(), request).await;
-        print_report(&environment, job.name(), &report, globals.format).await
+        print_report(&environment, (job.name(), mode), &report, globals.format).await
     })
 }
 
@@ -121,44 +125,20 @@ fn slot(text: &str) -> Result<Slot, JobError> {
     Ok(Slot::at(parse_instant(text)?)?)
 }
 
-/// The range of a backfill. A trading day stands for its session, from its open to its close.
+/// The range of a backfill.
 fn range(args: &BackfillArgs, loaded: &Loaded) -> Result<Option<SlotRange>, JobError> {
     let Some(from) = &args.from else { return Ok(None) };
     let futures = crate::job::calendars(&loaded.config)?.futures;
-    let from = bound(from, &futures, Bound::First)?;
-    let to = args.to.as_deref().map(|to| bound(to, &futures, Bound::Last)).transpose()?;
+    let from = instant_or_day(from, &futures, Edge::Open)?;
+    let to = args.to.as_deref().map(|to| instant_or_day(to, &futures, Edge::Close)).transpose()?;
     let to = to.unwrap_or(DateTime::<Utc>::MAX_UTC);
-    if from > to {
-        let told = format!("the range is reversed: --from {} lies after --to {}: exchange them", utc(from), utc(to));
-        return Err(JobError::fail(Failure::Usage, told));
-    }
+    in_order(from, to)?;
     Ok(Some(SlotRange { from, to }))
-}
-
-#[derive(Clone, Copy)]
-enum Bound {
-    First,
-    Last,
-}
-
-fn bound(text: &str, futures: &Calendar, bound: Bound) -> Result<DateTime<Utc>, JobError> {
-    let Ok(day) = text.parse::<NaiveDate>() else {
-        return Ok(parse_instant(text)?);
-    };
-    let session = futures.session(day)?;
-    let edge = session.map(|session| match bound {
-        Bound::First => session.open(),
-        Bound::Last => session.close(),
-    });
-    let closed = || {
-        JobError::fail(Failure::Usage, format!("{day} is no trading day of cme_equity: give a day on which it trades"))
-    };
-    edge.ok_or_else(closed)
 }
 
 async fn print_report(
     environment: &Environment,
-    job: &str,
+    (job, mode): (&str, WriteMode),
     report: &RunReport,
     format: Format,
 ) -> Result<u8, JobError> {
@@ -171,12 +151,12 @@ async fn print_report(
         Err(_) => Tables::default(),
     };
     match format {
-        Format::Text => print_text_report(environment, job, report, &rows)?,
-        Format::Json => print_json(&document(job, report, &rows))?,
-        Format::Jsonl => {
-            print_rows(&rows.futures, format)?;
-            print_rows(&rows.spot, format)?;
+        Format::Text => print_text_report(environment, (job, mode), report, &rows)?,
+        Format::Jsonl if job == "snapshot" => {
+            print_documents(rows.futures.objects(), format)?;
+            print_documents(rows.spot.objects(), format)?;
         }
+        _ => print_document(&document(job, report, &rows), format)?,
     }
     match &report.result {
         Ok(outcome) => {
@@ -214,7 +194,12 @@ async fn stored(environment: &Environment, job: &str, report: &RunReport) -> Res
     })
 }
 
-fn print_text_report(environment: &Environment, job: &str, report: &RunReport, rows: &Tables) -> Result<(), JobError> {
+fn print_text_report(
+    environment: &Environment,
+    (job, mode): (&str, WriteMode),
+    report: &RunReport,
+    rows: &Tables,
+) -> Result<(), JobError> {
     let Ok(outcome) = &report.result else { return Ok(()) };
     let slot = report.slot.map_or_else(String::new, |slot| format!(" {} ({slot})", eastern(slot.instant())));
     let lake = environment.lake().root().display();
@@ -222,7 +207,12 @@ fn print_text_report(environment: &Environment, job: &str, report: &RunReport, r
     match &outcome.result {
         RunResult::Skipped(reason) => print_line(&format!("{job}{slot}: {reason}; nothing written"))?,
         RunResult::Done(counts) => {
-            let mut parts = vec![format!("{} of {} rows added to {lake}", counts.added, counts.planned)];
+            let mut parts = vec![match mode {
+                WriteMode::DryRun => {
+                    format!("dry run, {} rows would be written to {lake}", counts.planned - counts.present)
+                }
+                _ => format!("{} of {} rows added to {lake}", counts.added, counts.planned),
+            }];
             let others = [
                 ("already there", counts.present),
                 ("replaced", counts.replaced),
@@ -236,6 +226,7 @@ fn print_text_report(environment: &Environment, job: &str, report: &RunReport, r
             ))?;
         }
     }
+    outcome.notes.iter().try_for_each(|note| print_line(note))?;
     for rows in [&rows.futures, &rows.spot] {
         if !rows.rows.is_empty() {
             print_rows(rows, Format::Text)?;
@@ -253,8 +244,8 @@ fn document(job: &str, report: &RunReport, rows: &Tables) -> serde_json::Value {
         "attempts": report.attempts,
         "took_ms": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
         "exit_code": report.exit_code(),
-        "futures_snapshots": objects(&rows.futures),
-        "spot_snapshots": objects(&rows.spot),
+        "futures_snapshots": rows.futures.objects(),
+        "spot_snapshots": rows.spot.objects(),
     });
     let more = match &report.result {
         Ok(outcome) => {
@@ -262,7 +253,7 @@ fn document(job: &str, report: &RunReport, rows: &Tables) -> serde_json::Value {
             match &outcome.result {
                 RunResult::Skipped(reason) => json!({ "status": "skipped", "reason": reason, "findings": findings }),
                 RunResult::Done(counts) => json!({
-                    "status": "done", "findings": findings, "planned": counts.planned, "added": counts.added,
+                    "status": "done", "findings": findings, "notes": outcome.notes, "planned": counts.planned, "added": counts.added,
                     "present": counts.present, "replaced": counts.replaced, "without_data": counts.without_data,
                 }),
             }

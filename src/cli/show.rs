@@ -1,10 +1,9 @@
 //! `jobs show TABLE`: rows of a table, as of now or of then.
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::calendar::{Calendar, CalendarId, parse_instant};
-use crate::job::{Failure, JobError};
+use crate::calendar::parse_instant;
+use crate::job::{JobError, calendars};
 use crate::lake::{AsOf, Lake, RowQuery, TableName};
 use crate::market::Symbol;
 use crate::telemetry;
@@ -12,6 +11,7 @@ use crate::telemetry;
 use super::block_on;
 use super::output::{print_line, print_rows};
 use super::settings::{Format, Globals};
+use super::time_range::{Edge, in_order, instant_or_day};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -48,20 +48,21 @@ const DEFAULT_ROWS: usize = 20;
 pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
     let loaded = globals.load(Vec::new())?;
     telemetry::start_on_stderr(globals.verbosity());
-    let futures = Calendar::embedded(CalendarId::CmeEquity);
+    if let Some(symbol) = &args.symbol {
+        let market = &loaded.config.market;
+        market.future(symbol).map(drop).or_else(|unknown| market.etf(symbol).map(drop).map_err(|_| unknown))?;
+    }
+    let futures = calendars(&loaded.config)?.futures;
     let unlimited = args.from.is_some() || args.to.is_some() || args.last.is_some();
     let query = RowQuery {
         symbol: args.symbol.clone(),
-        from: args.from.as_deref().map(|text| instant(text, &futures, Edge::Open)).transpose()?,
-        to: args.to.as_deref().map(|text| instant(text, &futures, Edge::Close)).transpose()?,
+        from: args.from.as_deref().map(|text| instant_or_day(text, &futures, Edge::Open)).transpose()?,
+        to: args.to.as_deref().map(|text| instant_or_day(text, &futures, Edge::Close)).transpose()?,
         last: args.last.or_else(|| (!unlimited).then_some(DEFAULT_ROWS)),
         as_of: args.as_of.as_deref().map(as_of).transpose()?.unwrap_or_default(),
     };
-    if let (Some(from), Some(to)) = (query.from, query.to)
-        && from > to
-    {
-        let told = format!("the range is reversed: --from {from} lies after --to {to}: exchange them");
-        return Err(JobError::fail(Failure::Usage, told));
+    if let (Some(from), Some(to)) = (query.from, query.to) {
+        in_order(from, to)?;
     }
     let rows = block_on(async { Ok(Lake::reader(&loaded.config.lake)?.rows(args.table, &query).await?) })?;
     if rows.rows.is_empty() && globals.format == Format::Text {
@@ -70,27 +71,6 @@ pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
     }
     print_rows(&rows, globals.format)?;
     Ok(0)
-}
-
-#[derive(Clone, Copy)]
-enum Edge {
-    Open,
-    Close,
-}
-
-/// A time, or the edge of a trading day's session.
-fn instant(text: &str, futures: &Calendar, edge: Edge) -> Result<DateTime<Utc>, JobError> {
-    let Ok(day) = text.parse() else {
-        return Ok(parse_instant(text)?);
-    };
-    let Some(session) = futures.session(day)? else {
-        let told = format!("{day} is no trading day of cme_equity: give a day on which it trades, or a time");
-        return Err(JobError::fail(Failure::Usage, told));
-    };
-    Ok(match edge {
-        Edge::Open => session.open(),
-        Edge::Close => session.close(),
-    })
 }
 
 /// A bare number is a version; anything else is a time.

@@ -11,6 +11,10 @@ use crate::market::GatewayKind;
 
 use super::reset_window::ResetWindow;
 
+/// Most seconds that connecting, telling the time, contracts, a quote and history may take together. With 15 s for the
+/// pacing rules and some for the lake they stay below the 90 s of a capture, so a silent gateway is told as such.
+const LONGEST_CAPTURE_SECONDS: u64 = 70;
+
 /// Whether delayed quotes may stand in where live ones are not subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -112,8 +116,8 @@ impl Default for GatewayConfig {
             market_data: MarketDataMode::Live,
             client_id_first: 40,
             client_id_count: 8,
-            connect_timeout_seconds: 10,
-            request_timeout_seconds: 30,
+            connect_timeout_seconds: 8,
+            request_timeout_seconds: 15,
             quote_timeout_seconds: 15,
             quote_settle_ms: 1_500,
             stale_after_seconds: 300,
@@ -156,10 +160,29 @@ impl GatewayConfig {
         ];
         let outside = bounds.into_iter().filter(|(_, value, most)| *value == 0 || value > most);
         faults.extend(outside.map(|(key, value, most)| format!("gateway.{key} is {value}: give 1 to {most}")));
+        faults.extend(self.bounds_fault());
+        if self.kind == GatewayKind::Simulated && self.address.is_none() && self.clock == Some(ClockSource::Machine) {
+            let told =
+                "gateway.clock: machine does not go with the simulated gateway inside, whose clock stands: remove it";
+            faults.push(told.to_owned());
+        }
         if self.stale_after_seconds < 1 || self.max_clock_skew_seconds < 1 {
             faults.push("gateway.stale_after_seconds and gateway.max_clock_skew_seconds must be at least 1".to_owned());
         }
         faults
+    }
+
+    /// The bounds of one capture must add up to less than its timeout.
+    fn bounds_fault(&self) -> Option<String> {
+        let twice = self.connect_timeout_seconds.saturating_add(self.request_timeout_seconds).saturating_mul(2);
+        let longest = twice.saturating_add(self.quote_timeout_seconds);
+        (longest > LONGEST_CAPTURE_SECONDS).then(|| {
+            format!(
+                "gateway.request_timeout_seconds: twice connect_timeout_seconds and request_timeout_seconds and once \
+                 quote_timeout_seconds make {longest} s: together at most {LONGEST_CAPTURE_SECONDS}, so that a capture \
+                 ends before its timeout of 90 s"
+            )
+        })
     }
 
     /// Whose time a run goes by, with the default filled in.

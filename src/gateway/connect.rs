@@ -203,7 +203,11 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     let skew: TimeDelta = told - endpoint.clock.now();
     let skew_seconds = skew.num_seconds();
     if skew_seconds.abs() > endpoint.config.max_clock_skew_seconds {
-        return Err(GatewayError::ClockSkew { skew_seconds });
+        let remedy = match endpoint.config.kind {
+            GatewayKind::Ib => "set this machine's clock (timedatectl set-ntp true) or the gateway's",
+            GatewayKind::Simulated => "set gateway.clock: gateway to go by the simulated time",
+        };
+        return Err(GatewayError::ClockSkew { skew_seconds, remedy });
     }
     if skew_seconds.abs() > NOTABLE_SKEW_SECONDS {
         tracing::warn!(skew_seconds, "the gateway's clock and this machine's differ");

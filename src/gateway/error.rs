@@ -62,12 +62,12 @@ pub enum GatewayError {
         remedy: &'static str,
     },
     /// The gateway's clock and ours disagree.
-    #[error(
-        "the gateway's clock is {skew_seconds} s off this machine's: set this machine's clock (timedatectl set-ntp true) or the gateway's"
-    )]
+    #[error("the gateway's clock is {skew_seconds} s off this machine's: {remedy}")]
     ClockSkew {
         /// Gateway less machine, in seconds.
         skew_seconds: i64,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The gateway answered with an error code.
     #[error("{operation} failed with gateway error {code}: {remedy}")]

@@ -20,8 +20,9 @@ use super::{BarRequest, GatewayError};
 /// Most historical requests that one connection keeps open.
 const MAX_OPEN: usize = 3;
 
-/// Messages a second to the gateway; TWS closes the connection at more than 50 from all clients together.
-const MESSAGES_PER_SECOND: u32 = 40;
+/// Messages a second of one connection: TWS closes it at more than 50 from all clients together, and two jobs may be
+/// connected at once.
+const MESSAGES_PER_SECOND: u32 = 24;
 
 /// The limits kept towards a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

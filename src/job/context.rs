@@ -40,12 +40,14 @@ pub struct Context {
     pub ledger: Option<Ledger>,
     /// Who watches.
     pub progress: Arc<dyn Progress>,
+    /// Name of the run in logs, locks and the ledger.
+    pub run_id: String,
     endpoint: Endpoint,
     gateway: OnceCell<Arc<dyn Gateway>>,
 }
 
 impl Context {
-    pub(super) fn new(environment: &super::Environment, endpoint: Endpoint) -> Self {
+    pub(super) fn new(environment: &super::Environment, endpoint: Endpoint, run_id: String) -> Self {
         Self {
             config: environment.config.clone(),
             clock: environment.clock.clone(),
@@ -53,6 +55,7 @@ impl Context {
             lake: environment.lake.clone(),
             ledger: environment.ledger.clone(),
             progress: environment.progress.clone(),
+            run_id,
             endpoint,
             gateway: OnceCell::new(),
         }

@@ -76,8 +76,8 @@ impl Environment {
 
     /// A context for one attempt.
     #[must_use]
-    pub fn context(&self, patience: Duration) -> Context {
-        Context::new(self, self.endpoint(patience))
+    pub fn context(&self, patience: Duration, run_id: &str) -> Context {
+        Context::new(self, self.endpoint(patience), run_id.to_owned())
     }
 }
 

@@ -76,19 +76,31 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// The rows of a dry run, which are nowhere else.
     pub unwritten: Captured,
+    /// What a dry run would do, where it makes no rows.
+    pub notes: Vec<String>,
 }
 
 impl Outcome {
     /// Work was done.
     #[must_use]
     pub fn done(counts: Counts) -> Self {
-        Self { result: RunResult::Done(counts), findings: Vec::new(), unwritten: Captured::default() }
+        Self {
+            result: RunResult::Done(counts),
+            findings: Vec::new(),
+            unwritten: Captured::default(),
+            notes: Vec::new(),
+        }
     }
 
     /// Nothing was to be done.
     #[must_use]
     pub fn skipped(reason: impl Into<String>) -> Self {
-        Self { result: RunResult::Skipped(reason.into()), findings: Vec::new(), unwritten: Captured::default() }
+        Self {
+            result: RunResult::Skipped(reason.into()),
+            findings: Vec::new(),
+            unwritten: Captured::default(),
+            notes: Vec::new(),
+        }
     }
 
     /// With findings.

@@ -50,7 +50,10 @@ impl Recorder {
             }
             Started::AlreadyDone(row) => Some(*row),
             Started::Running(row) => {
-                tracing::warn!(run_id = row.run_id, "the ledger says that another run has the slot: this one is not recorded");
+                tracing::warn!(
+                    run_id = row.run_id,
+                    "the ledger says that another run has the slot: this one is not recorded"
+                );
                 None
             }
         }

@@ -53,8 +53,6 @@ impl RunRequest {
 /// One run: the slot is what it is about, whoever started it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its name in logs, locks and the ledger.
-    pub id: String,
     /// What it is about.
     pub slot: Slot,
     /// How often it has been tried, from 1.

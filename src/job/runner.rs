@@ -8,11 +8,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 
 use crate::calendar::Slot;
+use crate::market::GatewayKind;
 
 use super::recorder::Recorder;
 use super::{
-    Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest, RunResult, WriteMode, chain,
+    Context, Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest,
+    RunResult, WriteMode, chain,
 };
+
+/// The share of its timeout that a run may wait for the gateway's pacing rules: 15 s of a capture, 10 min of a backfill.
+const PACING_SHARE: u32 = 6;
 
 /// What became of a run.
 #[derive(Debug)]
@@ -58,8 +63,7 @@ async fn run_locked(
 ) -> Result<Outcome, JobError> {
     let holder = LockHolder { pid: std::process::id(), run_id: report.run_id.clone(), since: environment.clock.now() };
     let _lock = JobLock::take(&environment.config.paths.locks(), job.name(), &holder)?;
-    let mut signals = Signals::listen()?;
-    let mut recorder = Recorder {
+    let recorder = Recorder {
         ledger: environment.ledger.clone().filter(|_| request.mode != WriteMode::DryRun),
         clock: environment.clock.clone(),
         job: job.name(),
@@ -67,85 +71,89 @@ async fn run_locked(
         trigger: request.trigger,
         begun: false,
     };
-    let result = attempts(environment, (job, request), (&mut signals, &mut recorder), report).await;
-    recorder.end(&result, report.attempts).await;
+    let deadline = Instant::now() + job.timeout();
+    let mut underway = Underway { environment, job, request, deadline, signals: Signals::listen()?, recorder };
+    let result = underway.to_its_end(report).await;
+    underway.recorder.end(&result, report.attempts).await;
     result
 }
 
-/// Tries until it is done, must not be tried again, or the time is up.
-async fn attempts(
-    environment: &Environment,
-    (job, request): (&Arc<dyn Job>, &RunRequest),
-    (signals, recorder): (&mut Signals, &mut Recorder),
-    report: &mut RunReport,
-) -> Result<Outcome, JobError> {
-    let deadline = Instant::now() + job.timeout();
-    let backoff = Duration::from_millis(environment.config.runs.retry_backoff_ms);
-    loop {
-        report.attempts += 1;
-        let attempt = Attempt { job: job.clone(), request: request.clone(), number: report.attempts };
-        let error = match attempt.run((environment, deadline), (signals, recorder), report).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(error) => error,
-        };
-        let may_retry =
-            error.disposition() == Disposition::Retry && report.attempts <= environment.config.runs.max_retries;
-        if !may_retry || Instant::now() + backoff >= deadline {
-            return Err(expected_at_night(environment, error));
-        }
-        tracing::warn!(attempt = report.attempts, error = %chain(&error), "the attempt failed, another follows");
-        tokio::select! {
-            () = sleep(backoff) => {}
-            failure = signals.next() => return Err(interrupted(failure)),
+/// A run that holds its lock.
+struct Underway<'a> {
+    environment: &'a Environment,
+    job: &'a Arc<dyn Job>,
+    request: &'a RunRequest,
+    deadline: Instant,
+    signals: Signals,
+    recorder: Recorder,
+}
+
+impl Underway<'_> {
+    /// Tries until it is done, must not be tried again, or the time is up.
+    async fn to_its_end(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
+        let runs = &self.environment.config.runs;
+        let backoff = Duration::from_millis(runs.retry_backoff_ms);
+        loop {
+            report.attempts += 1;
+            let began = Instant::now();
+            let error = match self.attempt(report).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => error,
+            };
+            let may_retry = error.disposition() == Disposition::Retry && report.attempts <= runs.max_retries;
+            // An attempt that would be cut off by the timeout would only hide why the last one failed.
+            if !may_retry || Instant::now() + backoff + began.elapsed() >= self.deadline {
+                return Err(expected_at_night(self.environment, error));
+            }
+            tracing::warn!(attempt = report.attempts, error = %chain(&error), "the attempt failed, another follows");
+            tokio::select! {
+                () = sleep(backoff) => {}
+                failure = self.signals.next() => return Err(interrupted(failure)),
+            }
         }
     }
-}
 
-struct Attempt {
-    job: Arc<dyn Job>,
-    request: RunRequest,
-    number: u32,
-}
-
-impl Attempt {
-    /// Runs in a task of its own, so that a panic ends the task and not the process.
-    async fn run(
-        self,
-        (environment, deadline): (&Environment, Instant),
-        (signals, recorder): (&mut Signals, &mut Recorder),
-        report: &mut RunReport,
-    ) -> Result<Outcome, JobError> {
+    /// Runs once, in a task of its own, so that a panic ends the task and not the process.
+    async fn attempt(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
         let timeout = self.job.timeout();
-        let context = Arc::new(environment.context(timeout / 2));
-        let resolved = tokio::select! {
-            resolved = timeout_at(deadline, resolve_slot(&context, &self.request)) => resolved,
-            failure = signals.next() => return Err(interrupted(failure)),
+        let context = Arc::new(self.environment.context(timeout / PACING_SHARE, &report.run_id));
+        // The slot is what the run is about: a later attempt keeps it.
+        let slot = match report.slot {
+            Some(slot) => slot,
+            None => *report.slot.insert(self.slot(&context).await?),
         };
-        let at = resolved.map_err(|_| timed_out(timeout))??;
-        report.slot = Some(at);
-        if let Some(row) = recorder.begin(at).await {
+        if let Some(row) = self.recorder.begin(slot).await {
             return Ok(Outcome::skipped(format!("the ledger has the slot as {}", row.state)));
         }
-        let run = Run { id: report.run_id.clone(), slot: at, attempt: self.number, request: self.request };
-        let (job, shared) = (self.job, context.clone());
-        let task = async move { job.run(&shared, &run).await };
-        let mut task = tokio::spawn(task.instrument(tracing::info_span!("attempt", slot = %at, attempt = self.number)));
+        let run = Run { slot, attempt: report.attempts, request: self.request.clone() };
+        let span = tracing::info_span!("attempt", %slot, attempt = run.attempt);
+        let (job, shared) = (self.job.clone(), context.clone());
+        let mut task = tokio::spawn(async move { job.run(&shared, &run).await }.instrument(span));
         let result = tokio::select! {
-            finished = timeout_at(deadline, &mut task) => match finished {
+            finished = timeout_at(self.deadline, &mut task) => match finished {
                 Ok(Ok(result)) => result,
                 Ok(Err(join)) => Err(JobError::fail(Failure::Panicked, format!("the job panicked, which is a bug: {join}"))),
                 Err(_) => Err(timed_out(timeout)),
             },
-            failure = signals.next() => Err(interrupted(failure)),
+            failure = self.signals.next() => Err(interrupted(failure)),
         };
         task.abort();
         context.close().await;
         result
     }
+
+    async fn slot(&mut self, context: &Context) -> Result<Slot, JobError> {
+        tokio::select! {
+            resolved = timeout_at(self.deadline, resolve_slot(context, self.request)) => {
+                resolved.map_err(|_| timed_out(self.job.timeout()))?
+            }
+            failure = self.signals.next() => Err(interrupted(failure)),
+        }
+    }
 }
 
 /// The slot that was asked for, or the newest at or before now.
-async fn resolve_slot(context: &super::Context, request: &RunRequest) -> Result<Slot, JobError> {
+async fn resolve_slot(context: &Context, request: &RunRequest) -> Result<Slot, JobError> {
     let now = context.now().await?;
     match request.at {
         None => context.newest_slot(now),
@@ -170,7 +178,9 @@ fn interrupted(failure: Failure) -> JobError {
 /// A gateway that is down during its nightly reset is expected to be.
 fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
     let window = environment.config.gateway.reset_window();
-    if error.failure() != Failure::Unavailable || !window.contains(environment.clock.now()) {
+    let is_real = environment.config.gateway.kind == GatewayKind::Ib;
+    let may_pass = error.failure() == Failure::Unavailable && error.disposition() == Disposition::Retry;
+    if !is_real || !may_pass || !window.contains(environment.clock.now()) {
         return error;
     }
     let told = format!(

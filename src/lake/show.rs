@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use datafusion::prelude::{Expr, lit};
 
 use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
@@ -99,6 +99,16 @@ impl Rows {
         Self::of(rows)
     }
 
+    /// The rows as JSON objects with the names of the columns; instants in RFC 3339, UTC.
+    #[must_use]
+    pub fn objects(&self) -> Vec<serde_json::Value> {
+        let object = |row: &Vec<Value>| {
+            let fields = self.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), value.to_json()));
+            serde_json::Value::Object(fields.collect())
+        };
+        self.rows.iter().map(object).collect()
+    }
+
     fn of<R: Row>(rows: &[R]) -> Result<Self, LakeError> {
         Ok(Self::ordered(R::TABLE, &[encoded(&rows.iter().collect::<Vec<_>>())?]))
     }
@@ -112,6 +122,19 @@ impl Rows {
         let mut rows: Vec<Vec<Value>> = batches.iter().flat_map(values_of).collect();
         rows.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
         Self { columns, rows }
+    }
+}
+
+impl Value {
+    fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Text(text) => text.as_str().into(),
+            Self::Float(number) => (*number).into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Timestamp(at) => at.to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
+            Self::Date(date) => date.to_string().into(),
+        }
     }
 }
 

@@ -124,6 +124,17 @@ impl PriceHistory {
         (instant - point.at <= MAX_PRICE_AGE).then_some(point.price)
     }
 
+    /// Its points, in order of time.
+    pub fn points(self) -> impl Iterator<Item = PricePoint> {
+        self.0.into_iter()
+    }
+
+    /// This history with one price that stands above all others of its instant.
+    #[must_use]
+    pub fn with_price(self, point: PricePoint) -> Self {
+        Self::new(std::iter::once(point).chain(self.0))
+    }
+
     /// This history and further points; where both know an instant, this one's stands.
     #[must_use]
     pub fn extended(self, points: impl IntoIterator<Item = PricePoint>) -> Self {

@@ -29,6 +29,9 @@ fn wrong_arguments_are_usage_errors_that_say_what_to_do() {
     refused(&desk, &["run", "backfill", "--from", "2026-11-18", "--to", "2026-11-17"], 2, &["reversed"]);
     refused(&desk, &["run", "backfill", "--from", "2026-11-15"], 2, &["no trading day"]);
     refused(&desk, &["run", "backfill", "--to", "2026-11-15"], 2, &["--from"]);
+    refused(&desk, &["run", "backfill", "--from", "2027-01-04"], 2, &["lies in the future"]);
+    refused(&desk, &["show", "futures_snapshots", "--symbol", "XX"], 2, &["unknown symbol XX"]);
+    refused(&desk, &["calendar", "sessions", "nyse", "--from", "+262142-12-28"], 2, &[]);
     refused(&desk, &["run", "snapsot"], 2, &["snapshot"]);
     refused(&desk, &["show", "future_snapshots"], 2, &["futures_snapshots"]);
     refused(&desk, &["gateway", "simulate", "--fault", "crosed"], 2, &["crossed"]);
@@ -41,6 +44,8 @@ fn a_slot_in_a_closed_market_is_skipped_with_the_reason() {
     let desk = Desk::at(&simulator);
     let ran = desk.jobs(&["run", "snapshot", "--at", "2026-11-17T17:30"]).succeeded();
     assert!(ran.stdout.contains("cme_equity is closed at 2026-11-17T22:30:00Z"), "{}", ran.stdout);
+    let night = desk.jobs(&["run", "snapshot", "--at", "2026-11-18T03:00", "--symbols", "SPY"]).succeeded();
+    assert!(night.stdout.contains("nyse is closed at 2026-11-18T08:00:00Z"), "{}", night.stdout);
     assert!(desk.lake_files().is_empty());
 }
 

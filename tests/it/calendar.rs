@@ -20,6 +20,8 @@ fn is_open_answers_by_its_exit_code_and_every_error_is_255() {
     ] {
         assert_eq!(code(&wrong), 255, "{wrong:?}");
     }
+    assert_eq!(desk.jobs(&["calendar", "--format", "json", "is-open", "bogus"]).code, 255);
+    assert_eq!(desk.jobs(&["calendar", "-v", "is-open", "nyse", "--at", "noon"]).code, 255);
     desk.configure("gateway: [\n");
     assert_eq!(code(&["nyse"]), 255, "a broken configuration");
 }

@@ -244,3 +244,29 @@ fn a_quote_that_comes_too_late_is_not_stored_under_the_slot_and_the_bar_takes_it
     assert_eq!(rows.len(), 1);
     assert_eq!(["timestamp", "source"].map(|column| text(&rows[0], column)), [at, "backfill"]);
 }
+
+/// A later attempt is about the slot of the first one, though the clock has passed another by then.
+#[test]
+fn a_retry_keeps_its_slot() {
+    let now = ["--now", "2026-11-18T17:04:30Z", "--speed", "60"];
+    let simulator = Simulator::start(&[&now[..], &["--fault", "close:history@first=1"]].concat());
+    let desk = Desk::bare();
+    let address = &simulator.address;
+    desk.configure(&format!(
+        "gateway: {{ address: \"{address}\", clock: gateway }}\nruns: {{ max_retries: 1, retry_backoff_ms: 2000 }}\n"
+    ));
+    let ran = desk.jobs(&["run", "snapshot", "--symbols", "ES", "--format", "json"]).succeeded();
+    let told: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((told["attempts"].as_u64(), text(&told, "slot_utc").as_str()), (Some(2), crate::support::NOON_SLOT));
+    assert_eq!(text(&desk.rows("futures_snapshots")[0], "timestamp"), crate::support::NOON_SLOT);
+}
+
+/// With the bounds as shipped: all attempts of a silent gateway fit into the timeout, and the last one says why.
+#[test]
+fn with_default_bounds_a_silent_gateway_is_told_as_such_and_not_as_a_timeout() {
+    let simulator = Simulator::standing_at(NOON, &["--fault", "wrong-request-id"]);
+    let desk = Desk::at(&simulator);
+    let ran = desk.jobs(&["run", "snapshot"]);
+    assert_eq!(ran.code, 69, "{ran:#?}");
+    assert!(ran.took < Duration::from_secs(90) && ran.stderr.contains("got no answer within"), "{ran:#?}");
+}

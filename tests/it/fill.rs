@@ -96,3 +96,67 @@ fn the_first_load_takes_sixty_sessions_and_each_slot_its_own_lead_contract() {
         assert!(row["change_daily"].is_number() && row["volume"].is_number(), "{row}");
     }
 }
+
+/// The 16:00 slot looks back at itself: the change since the regular close is 0, whatever stands in the table before it.
+#[test]
+fn the_live_slot_of_the_regular_close_has_not_changed_since_it() {
+    let simulator = Simulator::standing_at("2026-11-18T21:00:05Z", &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "backfill", "--from", "2026-11-17", "--symbols", "ES"]).succeeded();
+    let rows = desk.jobs(&["run", "snapshot", "--symbols", "ES", "--format", "jsonl"]).succeeded().lines();
+    assert_eq!(["timestamp", "source"].map(|c| text(&rows[0], c)), ["2026-11-18T21:00:00Z", "live"]);
+    assert_eq!(rows[0]["change_since_close"].as_f64(), Some(0.0), "{}", rows[0]);
+    let before = desk.rows("futures_snapshots").into_iter().rev().nth(1).expect("the slot before");
+    assert_ne!(before["change_since_close"].as_f64(), Some(0.0), "15:55 looks back at yesterday's close: {before}");
+}
+
+/// Rows that are replaced must not judge their replacements: the result equals a lake that never knew the old ones.
+#[test]
+fn a_forced_session_equals_a_fresh_one() {
+    let forced = |desk: &Desk, seed: &str, force: &[&str]| {
+        let simulator = Simulator::standing_at(NOON, &["--seed", seed]);
+        desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", simulator.address));
+        let fill = ["run", "backfill", "--from", "2026-11-17", "--to", "2026-11-17", "--symbols", "ES"];
+        desk.jobs(&[&fill, force].concat()).succeeded();
+        desk.rows("futures_snapshots")
+    };
+    let (repaired, fresh) = (Desk::bare(), Desk::bare());
+    let old = forced(&repaired, "1", &[]);
+    let new = forced(&repaired, "2", &["--force"]);
+    assert_ne!(old[100]["last"], new[100]["last"]);
+    assert_eq!(new, forced(&fresh, "2", &[]));
+}
+
+#[test]
+fn a_first_load_that_was_killed_is_completed_by_the_next_run() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    let mut command = desk.command(&["run", "backfill"]);
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("it runs");
+    // Some symbols are loaded, others are not: whenever it is killed, the next run has the rest to do.
+    while desk.rows("futures_snapshots").is_empty() {
+        assert!(child.try_wait().expect("its state").is_none(), "it ended before it was killed");
+    }
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+    let partly = desk.keys("futures_snapshots").len();
+    desk.jobs(&["run", "backfill"]).succeeded();
+    let sessions = |symbol: &str| -> BTreeSet<String> {
+        let rows = desk.rows("futures_snapshots");
+        rows.iter().filter(|row| text(row, "symbol") == symbol).map(|row| text(row, "date")).collect()
+    };
+    for symbol in ["ES", "NQ", "RTY"] {
+        assert_eq!(sessions(symbol).len(), 60, "{symbol}, after {partly} rows");
+    }
+    assert_eq!(desk.keys("futures_snapshots").len(), desk.rows("futures_snapshots").len());
+}
+
+#[test]
+fn a_dry_run_lists_the_gaps_and_fills_none() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    let ran = desk.jobs(&["run", "backfill", "--from", "2026-11-17", "--to", "2026-11-17", "--dry-run"]).succeeded();
+    assert!(ran.stdout.contains("dry run, 1062 rows would be written"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("ES: 276 slots from 2026-11-16T23:05:00Z to 2026-11-17T22:00:00Z"), "{}", ran.stdout);
+    assert!(desk.lake_files().is_empty());
+}

@@ -8,6 +8,7 @@ mod capture;
 mod faults;
 mod fill;
 mod kill;
+mod ledger;
 mod recorded;
 mod shell;
 mod support;

@@ -36,7 +36,7 @@ const ORDER: [&str; 20] = [
 ];
 
 /// Foreign crates that one module alone may name.
-const HOMES: [(&str, &str); 19] = [
+const HOMES: [(&str, &str); 21] = [
     ("ibapi", "gateway"),
     ("prost", "gateway"),
     ("csv", "gateway"),
@@ -48,6 +48,8 @@ const HOMES: [(&str, &str); 19] = [
     ("rusqlite", "state"),
     ("lettre", "alert"),
     ("tokio_cron_scheduler", "scheduler"),
+    ("croner", "scheduler"),
+    ("saphyr_parser", "scheduler"),
     ("serde_yaml", "config"),
     ("chrono_tz", "calendar"),
     ("tracing_appender", "telemetry"),

@@ -15,19 +15,30 @@ mod duration;
 mod error;
 mod fields;
 mod narrowing;
+mod occurrence;
 mod parse;
+mod planner;
 mod read_job;
 mod read_rule;
+mod reason;
 mod schedule;
 mod yaml;
 
 #[cfg(test)]
+mod anchor_days;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod listings;
+#[cfg(test)]
+mod odd_nights;
 
 pub use anchor::{Anchor, Anchored, Point};
 pub use cron::CronLine;
 pub use error::{PlanError, ScheduleErrors};
 pub use narrowing::{Edge, Narrowing, Period};
+pub use occurrence::PlannerCalendars;
+pub use planner::{PlannedSlot, Planner};
 pub use schedule::{JobSchedule, Misfire, Overlap, Retry, Rule, Schedules, Timing};

@@ -11,9 +11,12 @@
 
 mod anchor;
 mod cron;
+mod decide;
+mod due;
 mod duration;
 mod error;
 mod fields;
+mod ledger;
 mod narrowing;
 mod occurrence;
 mod parse;
@@ -22,10 +25,13 @@ mod read_job;
 mod read_rule;
 mod reason;
 mod schedule;
+mod settle;
 mod yaml;
 
 #[cfg(test)]
 mod anchor_days;
+#[cfg(test)]
+mod chain_cases;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -33,11 +39,21 @@ mod fixtures;
 #[cfg(test)]
 mod listings;
 #[cfg(test)]
+mod misfire_cases;
+#[cfg(test)]
 mod odd_nights;
+#[cfg(test)]
+mod overlap_cases;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod upheavals;
 
 pub use anchor::{Anchor, Anchored, Point};
 pub use cron::CronLine;
+pub use decide::Decision;
 pub use error::{PlanError, ScheduleErrors};
+pub use ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};
 pub use narrowing::{Edge, Narrowing, Period};
 pub use occurrence::PlannerCalendars;
 pub use planner::{PlannedSlot, Planner};

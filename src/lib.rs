@@ -1,8 +1,8 @@
 //! frontmonth: scheduled batch jobs that capture, keep and judge CME index futures quotes.
 //!
 //! Data goes one way, from the gateway to the tables. Modules import only from those named before them:
-//! `calendar < market < clock < telemetry < gateway < quality < lake < state < config < job < jobs < cli`. The reasons and
-//! the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
+//! `calendar < market < clock < telemetry < gateway < quality < lake < state < config < job < jobs < scheduler < cli`. The
+//! reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
 
 pub mod calendar;
 pub mod cli;
@@ -15,5 +15,6 @@ pub mod jobs;
 pub mod lake;
 pub mod market;
 pub mod quality;
+pub mod scheduler;
 pub mod state;
 pub mod telemetry;

@@ -36,7 +36,7 @@ const ORDER: [&str; 20] = [
 ];
 
 /// Foreign crates that one module alone may name.
-const HOMES: [(&str, &str); 18] = [
+const HOMES: [(&str, &str); 20] = [
     ("ibapi", "gateway"),
     ("prost", "gateway"),
     ("csv", "gateway"),
@@ -48,6 +48,8 @@ const HOMES: [(&str, &str); 18] = [
     ("rusqlite", "state"),
     ("lettre", "alert"),
     ("tokio_cron_scheduler", "scheduler"),
+    ("croner", "scheduler"),
+    ("saphyr_parser", "scheduler"),
     ("serde_yaml", "config"),
     ("tracing_appender", "telemetry"),
     ("tracing_subscriber", "telemetry"),

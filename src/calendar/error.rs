@@ -87,6 +87,12 @@ pub enum CalendarError {
         /// The text as it was given.
         text: String,
     },
+    /// A time zone nobody knows.
+    #[error("unknown zone {name:?}: write an IANA name such as America/New_York or UTC")]
+    UnknownZone {
+        /// The name as it was given.
+        name: String,
+    },
     /// A roll rule nobody knows.
     #[error("unknown roll rule {name:?}: known are by_date, monday and thursday_8d")]
     UnknownRollRule {

@@ -22,6 +22,7 @@ mod holiday;
 mod id;
 mod lookup;
 mod month_index;
+mod named_zone;
 #[cfg(test)]
 mod odd_days;
 mod overridden;
@@ -40,6 +41,7 @@ pub use error::CalendarError;
 pub use exchange::Calendar;
 pub use expiry::ContractMonth;
 pub use id::CalendarId;
+pub use named_zone::Zone;
 pub use roll::{RollRule, lead_month, roll_at, roll_date};
 pub use segment::Segment;
 pub use session::{DayKind, Session, TradingDay};

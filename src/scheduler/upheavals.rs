@@ -1,0 +1,196 @@
+//! Clocks set back and forward, suspended machines, restarts: whatever befalls, each slot is decided once.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+
+use super::fixtures::{DESIGN, et, planner};
+use super::scene::{GRID, NOTHING, Scene, daily, grid, told};
+use super::{Entry, JobLedger, LedgerView, Planner, SlotState};
+
+#[test]
+fn a_clock_set_back_plans_no_slot_twice() {
+    let mut scene = grid("live: true");
+    let mut started = Vec::new();
+    for now in ["10:05", "10:10", "09:10", "09:15", "10:05", "10:10:30", "10:15"] {
+        started.extend(scene.tick(&format!("2026-03-02 {now}")));
+    }
+    assert_eq!(
+        started,
+        [
+            "start 03-02 10:05 Schedule",
+            "skip 03-02 10:10 the run of 2026-03-02 10:05 ET is still going",
+            "skip 03-02 10:15 the run of 2026-03-02 10:05 ET is still going"
+        ]
+    );
+}
+
+#[test]
+fn a_clock_set_forward_accounts_for_what_lies_between() {
+    let mut scene = grid("live: true");
+    let decided = scene.tick("2026-03-02 11:00");
+    assert_eq!((decided.len(), decided.last().map(String::as_str)), (12, Some("start 03-02 11:00 Schedule")));
+    assert!(decided[..11].iter().all(|told| told.starts_with("miss ")));
+}
+
+#[test]
+fn a_machine_suspended_for_a_year_accounts_for_every_slot_in_a_few_ticks() {
+    let mut scene = Scene::new(&format!("{GRID}, live: true"), "2026-01-01 00:00");
+    let (mut num_decided, mut num_ticks) = (0, 0);
+    let mut now = et("2027-01-04 10:00");
+    loop {
+        let decisions = scene.planner.decide(&scene.ledger, now).unwrap();
+        if decisions.is_empty() {
+            break;
+        }
+        num_decided += decisions.len();
+        num_ticks += 1;
+        for decision in &decisions {
+            scene.ledger.apply(decision, now);
+        }
+        scene.planner.settle(&mut scene.ledger, now).unwrap();
+        now += TimeDelta::seconds(1);
+    }
+    let expected = scene.planner.between("nightly", et("2026-01-01 00:00"), now).unwrap();
+    assert_eq!((num_decided, num_ticks), (expected.len(), 8));
+    assert!(scene.ledger.jobs["nightly"].entries.len() <= 1, "only the run under way is kept");
+}
+
+#[test]
+fn the_start_of_the_daemon_is_a_slot_of_its_own() {
+    let mut scene = Scene::new("schedule: [{ on: start }, { at: nyse.open - 60m }]", "2026-03-01 12:00");
+    scene.ledger.started_at = Some(et("2026-03-02 08:42"));
+    // One run at the start serves the slot that was slept through.
+    assert_eq!(
+        scene.tick("2026-03-02 08:42"),
+        ["miss 03-02 08:30 a newer slot has come, and only the newest is caught up", "start 03-02 08:42 Schedule"]
+    );
+    assert_eq!(scene.tick("2026-03-02 08:43"), NOTHING);
+    scene.end(("nightly", "2026-03-02 08:42"), SlotState::Done, "2026-03-02 08:50");
+    assert_eq!(scene.tick("2026-03-02 08:51"), NOTHING);
+    scene.ledger.started_at = Some(et("2026-03-02 08:55"));
+    assert_eq!(scene.tick("2026-03-02 08:55"), ["start 03-02 08:55 Schedule"]);
+    assert_eq!(scene.tick("2026-03-03 08:30"), ["skip 03-03 08:30 the run of 2026-03-02 08:55 ET is still going"]);
+}
+
+#[test]
+fn jitter_moves_the_start_and_not_the_slot() {
+    let scene = daily("jitter: 10m, misfire: { catch_up: one }", "2026-03-02 08:00");
+    let due_at = scene.planner.next("nightly", et("2026-03-02 08:00")).unwrap().unwrap().due_at;
+    assert!(due_at > et("2026-03-02 09:00"));
+    let decide = |now: DateTime<Utc>| scene.planner.decide(&scene.ledger, now).unwrap();
+    assert_eq!(decide(due_at - TimeDelta::seconds(1)), []);
+    assert_eq!(decide(due_at).iter().map(told).collect::<Vec<_>>(), ["start 03-02 09:00 Schedule"]);
+}
+
+/// What befalls a daemon.
+#[derive(Clone, Debug)]
+enum Event {
+    Sleep(i64),
+    ClockBack(i64),
+    EndRuns(SlotState),
+    DoubledTick,
+    /// It is killed when so many decisions of the tick are carried out, and started again.
+    Kill(usize),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let end = prop::sample::select(vec![SlotState::Done, SlotState::Failed, SlotState::TimedOut]);
+    let event = prop_oneof![
+        6 => (1_i64..400).prop_map(Event::Sleep),
+        1 => (400_i64..200_000).prop_map(Event::Sleep),
+        1 => (1_i64..7_200).prop_map(Event::ClockBack),
+        5 => end.prop_map(Event::EndRuns),
+        1 => Just(Event::DoubledTick),
+        1 => (0_usize..4).prop_map(Event::Kill),
+    ];
+    prop::collection::vec(event, 1..60)
+}
+
+/// A daemon and the store that survives it.
+struct Life {
+    planner: Planner,
+    now: DateTime<Utc>,
+    ledger: LedgerView,
+    /// Every entry there ever was.
+    store: LedgerView,
+    starts: Vec<DateTime<Utc>>,
+    decided: Vec<(String, DateTime<Utc>)>,
+}
+
+impl Life {
+    fn new(planner: Planner, since: DateTime<Utc>) -> Self {
+        let ledger = LedgerView { started_at: Some(since), ..LedgerView::new(since) };
+        Self { planner, now: since, store: ledger.clone(), ledger, starts: vec![since], decided: Vec::new() }
+    }
+
+    /// Decides, and carries out at most so many decisions.
+    fn tick(&mut self, at_most: usize) -> Result<(), TestCaseError> {
+        let decisions = self.planner.decide(&self.ledger, self.now).unwrap();
+        prop_assert_eq!(&self.planner.decide(&self.ledger, self.now).unwrap(), &decisions);
+        for decision in decisions.iter().take(at_most) {
+            let planned = decision.planned();
+            prop_assert!(planned.due_at <= self.now, "{decision:?} is early");
+            let known = self.store.jobs.get(&planned.job).and_then(|job| job.entries.get(&planned.slot));
+            match known.map(|entry| entry.state) {
+                None => self.decided.push((planned.job.clone(), planned.slot)),
+                Some(state) => prop_assert_eq!(state, SlotState::Queued, "{:?} is decided already", decision),
+            }
+            self.ledger.apply(decision, self.now);
+            self.store.apply(decision, self.now);
+        }
+        Ok(())
+    }
+
+    fn end_runs(&mut self, state: SlotState) {
+        let since = self.now;
+        let jobs = self.ledger.jobs.values_mut().chain(self.store.jobs.values_mut());
+        for entry in jobs.flat_map(|job| job.entries.values_mut()) {
+            if entry.state == SlotState::Running {
+                *entry = Entry { state, since, ..*entry };
+            }
+        }
+    }
+
+    /// A new daemon takes its view from the store, as the documentation of the ledger view says.
+    fn restart(&mut self) {
+        self.now += TimeDelta::seconds(1);
+        self.end_runs(SlotState::Failed);
+        self.starts.push(self.now);
+        let mut view = LedgerView { started_at: Some(self.now), ..LedgerView::new(self.store.since) };
+        for (job, kept) in &self.store.jobs {
+            let planned = kept.entries.keys().filter(|slot| !self.starts.contains(slot));
+            let accounted_until = planned.max().copied().unwrap_or(view.since);
+            view.jobs.insert(job.clone(), JobLedger { accounted_until, ..kept.clone() });
+        }
+        self.ledger = view;
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_befalls_every_planned_slot_is_decided_exactly_once(events in events()) {
+        let yaml = DESIGN.replace("overlap: queue_one", "overlap: replace");
+        let since = et("2026-11-25 08:00");
+        let mut life = Life::new(planner(&yaml), since);
+        for event in events {
+            match event {
+                Event::Sleep(seconds) => life.now += TimeDelta::seconds(seconds),
+                Event::ClockBack(seconds) => life.now -= TimeDelta::seconds(seconds),
+                Event::EndRuns(state) => life.end_runs(state),
+                Event::DoubledTick => {}
+                Event::Kill(carried_out) => {
+                    life.tick(carried_out)?;
+                    life.restart();
+                }
+            }
+            life.tick(usize::MAX)?;
+            life.planner.settle(&mut life.ledger, life.now).unwrap();
+        }
+        // What follows a clock alone, and does not wait its turn, has been decided up to now.
+        for job in ["snapshot", "backfill", "compaction", "quality", "evaluation"] {
+            for planned in life.planner.between(job, since, life.now).unwrap() {
+                prop_assert!(life.decided.contains(&(planned.job.clone(), planned.slot)), "{planned:?} is lost");
+            }
+        }
+    }
+}

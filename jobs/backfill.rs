@@ -30,6 +30,10 @@ impl Job for Backfill {
         "backfill"
     }
 
+    fn summary(&self) -> &'static str {
+        "fills missing slots from historical bars"
+    }
+
     fn timeout(&self) -> Duration {
         TIMEOUT
     }

@@ -34,6 +34,10 @@ impl Job for Snapshot {
         "snapshot"
     }
 
+    fn summary(&self) -> &'static str {
+        "captures the quotes of the lead contracts and their ETFs at a slot"
+    }
+
     fn timeout(&self) -> Duration {
         TIMEOUT
     }

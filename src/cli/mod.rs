@@ -7,6 +7,7 @@ mod history;
 mod output;
 mod progress;
 mod run;
+mod schedule;
 mod settings;
 mod shell_init;
 mod show;
@@ -48,6 +49,14 @@ enum Command {
     Run(run::RunCommand),
     /// Show rows of a table.
     Show(show::ShowArgs),
+    /// List the jobs and their schedules.
+    #[command(after_help = "Example:\n  jobs list --format jsonl")]
+    List,
+    /// Tell what comes next, and why.
+    Next(schedule::NextArgs),
+    /// Check the schedules.
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Tell what became of the slots.
     History(history::HistoryArgs),
     /// Run or probe a gateway.
@@ -105,6 +114,9 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
     match cli.command {
         Command::Run(command) => run::run(&globals, &command),
         Command::Show(args) => show::show(&globals, &args),
+        Command::List => schedule::list(&globals),
+        Command::Next(args) => schedule::next(&globals, &args),
+        Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),

@@ -93,11 +93,13 @@ pub struct PathsConfig {
     pub state: PathBuf,
     /// Log files.
     pub logs: PathBuf,
+    /// Schedule files, which replace those compiled in.
+    pub schedules: Option<PathBuf>,
 }
 
 impl Default for PathsConfig {
     fn default() -> Self {
-        Self { state: PathBuf::from("state"), logs: PathBuf::from("logs") }
+        Self { state: PathBuf::from("state"), logs: PathBuf::from("logs"), schedules: None }
     }
 }
 

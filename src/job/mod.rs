@@ -30,6 +30,9 @@ pub trait Job: Send + Sync {
     /// Its name on the command line, in locks and in logs.
     fn name(&self) -> &'static str;
 
+    /// What it does, in one line.
+    fn summary(&self) -> &'static str;
+
     /// The bound of one run, all attempts together.
     fn timeout(&self) -> Duration;
 

@@ -1,11 +1,13 @@
 //! Schedules: when each job runs, and what happens when it could not.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::anchor::Anchored;
 use super::cron::CronLine;
+use super::duration::short;
 use super::error::{PlanError, remedy};
 use super::narrowing::Narrowing;
 use crate::calendar::CalendarId;
@@ -91,6 +93,25 @@ impl Rule {
     /// The calendar the rule goes by.
     fn calendar(&self) -> Option<CalendarId> {
         self.timing.calendar().or(self.narrowing.map(|narrowing| narrowing.calendar))
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.timing {
+            Timing::Every { step, during } => write!(f, "every {} during {during}", short(*step))?,
+            Timing::At(anchored) => write!(f, "{anchored}")?,
+            Timing::After(job) => write!(f, "after {job}")?,
+            Timing::OnStart => f.write_str("on start")?,
+            Timing::Cron(line) => write!(f, "cron {line}")?,
+        }
+        if let Some(narrowing) = &self.narrowing {
+            write!(f, ", {narrowing}")?;
+        }
+        match self.only_if_open {
+            Some(calendar) => write!(f, ", only if {calendar} is open"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -10,5 +10,6 @@ mod fill;
 mod kill;
 mod ledger;
 mod recorded;
+mod schedule;
 mod shell;
 mod support;

@@ -1,0 +1,159 @@
+//! `jobs list`, `jobs next`, `jobs schedule check`: what runs when, and why.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use clap::{Args, Subcommand};
+use serde_json::{Value as Json, json};
+
+use crate::calendar::{new_york, parse_instant};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::job::{Failure, JobError, calendars};
+use crate::jobs::catalogue;
+use crate::scheduler::{PlanError, PlannedSlot, Planner, PlannerCalendars, Schedules};
+
+use super::output::{eastern, plain_table, print_document, print_documents, print_line, print_text, utc};
+use super::settings::{Format, Globals};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  jobs next
+  jobs next backfill -n 20 --explain
+  jobs next -n 400 --from 2026-03-01 --format jsonl")]
+pub(super) struct NextArgs {
+    /// Only this job.
+    job: Option<String>,
+    /// How many slots.
+    #[arg(short, default_value_t = 10, value_name = "N")]
+    n: usize,
+    /// After this time; a day begins at midnight in New York [default: now].
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<String>,
+    /// Say why each slot is where it is.
+    #[arg(long)]
+    explain: bool,
+}
+
+/// What to do with the schedules.
+#[derive(Debug, Subcommand)]
+pub(super) enum ScheduleCommand {
+    /// Check the schedules; all faults are told at once.
+    #[command(after_help = "Example:\n  JOBS__PATHS__SCHEDULES=my-schedules jobs schedule check")]
+    Check,
+}
+
+/// Prints the next slots.
+pub(super) fn next(globals: &Globals, args: &NextArgs) -> Result<u8, JobError> {
+    let planner = planner(&globals.load(Vec::new())?.config)?;
+    let from = args.from.as_deref().map_or_else(|| Ok(SystemClock.now()), beginning)?;
+    let slots = match &args.job {
+        Some(job) => following(&planner, job, (from, args.n)).map_err(usage)?,
+        None => planner.upcoming(from, args.n).map_err(usage)?,
+    };
+    if globals.format != Format::Text {
+        print_documents(slots.iter().map(document).collect(), globals.format)?;
+        return Ok(0);
+    }
+    if slots.is_empty() {
+        print_line("nothing is planned: the job has only schedules that follow others, or the daemon's start")?;
+        return Ok(0);
+    }
+    let mut table = plain_table();
+    let why = |slot: &PlannedSlot| args.explain.then(|| slot.reason.clone());
+    table.set_header(["slot", "UTC", "job"].into_iter().chain(args.explain.then_some("why")));
+    for slot in &slots {
+        table.add_row([eastern(slot.slot), utc(slot.slot), slot.job.clone()].into_iter().chain(why(slot)));
+    }
+    print_text(&table)?;
+    Ok(0)
+}
+
+/// Prints the jobs with their schedules.
+pub(super) fn list(globals: &Globals) -> Result<u8, JobError> {
+    let planner = planner(&globals.load(Vec::new())?.config)?;
+    let now = SystemClock.now();
+    let mut documents = Vec::new();
+    let mut table = plain_table();
+    table.set_header(["job", "when", "next", "what"]);
+    for job in catalogue() {
+        let name = job.name();
+        let rules: Vec<String> = planner
+            .schedules()
+            .of(name)
+            .map_or_else(|_| Vec::new(), |schedule| schedule.rules.iter().map(ToString::to_string).collect());
+        let next = if rules.is_empty() { None } else { planner.next(name, now).map_err(usage)? };
+        let at = next.as_ref().map(|slot| eastern(slot.slot));
+        documents.push(json!({
+            "job": name, "schedule": rules, "next_utc": next.map(|slot| utc(slot.slot)), "next_et": at, "summary": job.summary(),
+        }));
+        let when = if rules.is_empty() { "by hand".to_owned() } else { rules.join("\n") };
+        table.add_row([name.to_owned(), when, at.unwrap_or_default(), job.summary().to_owned()]);
+    }
+    if globals.format == Format::Text {
+        print_text(&table)?
+    } else {
+        print_documents(documents, globals.format)?
+    }
+    Ok(0)
+}
+
+/// Checks the schedules.
+pub(super) fn schedule(globals: &Globals, command: &ScheduleCommand) -> Result<u8, JobError> {
+    let ScheduleCommand::Check = command;
+    let config = globals.load(Vec::new())?.config;
+    let schedules = schedules(&config)?;
+    let jobs: Vec<&str> = schedules.iter().map(|schedule| schedule.job.as_str()).collect();
+    let from =
+        config.paths.schedules.as_ref().map_or_else(|| "compiled in".to_owned(), |path| path.display().to_string());
+    match globals.format {
+        Format::Text => print_line(&format!("the schedules are sound ({from}): {}", jobs.join(", ")))?,
+        format => print_document(&json!({ "sound": true, "from": from, "jobs": jobs }), format)?,
+    }
+    Ok(0)
+}
+
+fn planner(config: &Config) -> Result<Planner, JobError> {
+    let calendars = calendars(config)?;
+    let roll_rule = config.market.roll_rule;
+    let calendars = PlannerCalendars { futures: calendars.futures, nyse: calendars.nyse, roll_rule };
+    Ok(Planner::new(schedules(config)?, calendars))
+}
+
+fn schedules(config: &Config) -> Result<Schedules, JobError> {
+    let jobs = catalogue();
+    let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
+    let loaded = Schedules::load(config.paths.schedules.as_deref(), &known);
+    loaded.map_err(|error| JobError::fail(Failure::Misconfigured, error))
+}
+
+/// The slots of one job, one after the other.
+fn following(
+    planner: &Planner,
+    job: &str,
+    (from, count): (DateTime<Utc>, usize),
+) -> Result<Vec<PlannedSlot>, PlanError> {
+    let mut slots: Vec<PlannedSlot> = Vec::new();
+    while slots.len() < count {
+        let after = slots.last().map_or(from, |slot| slot.slot);
+        match planner.next(job, after)? {
+            Some(slot) => slots.push(slot),
+            None => break,
+        }
+    }
+    Ok(slots)
+}
+
+/// A time, or midnight in New York of a day.
+fn beginning(text: &str) -> Result<DateTime<Utc>, JobError> {
+    match text.parse::<NaiveDate>() {
+        Ok(day) => Ok(new_york(day.and_time(NaiveTime::MIN))),
+        Err(_) => Ok(parse_instant(text)?),
+    }
+}
+
+fn document(slot: &PlannedSlot) -> Json {
+    json!({ "job": slot.job, "slot_utc": utc(slot.slot), "slot_et": eastern(slot.slot), "reason": slot.reason })
+}
+
+fn usage(error: PlanError) -> JobError {
+    JobError::fail(Failure::Usage, error)
+}

@@ -23,7 +23,7 @@ pub(super) struct HistoryArgs {
     /// Since this time or trading day.
     #[arg(long, value_name = "DAY|TIME")]
     since: Option<String>,
-    /// Only in these states: planned, running, done, skipped, missed, failed, timed_out, recovered.
+    /// Only in these states: planned, running, done, skipped, missed, failed, `timed_out`, recovered.
     #[arg(long, value_delimiter = ',', value_name = "STATE,STATE")]
     status: Vec<RunState>,
     /// At most N slots, the newest.
@@ -56,9 +56,9 @@ pub(super) fn history(globals: &Globals, args: &HistoryArgs) -> Result<u8, JobEr
     } else {
         let mut table = plain_table();
         table.set_header(["slot", "job", "state", "trigger", "attempts", "took", "added", "why"]);
-        rows.iter().for_each(|row| {
+        for row in &rows {
             table.add_row(cells(row));
-        });
+        }
         print_text(&table)?;
     }
     Ok(0)

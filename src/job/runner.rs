@@ -73,7 +73,7 @@ async fn run_locked(
     };
     let deadline = Instant::now() + job.timeout();
     let mut underway = Underway { environment, job, request, deadline, signals: Signals::listen()?, recorder };
-    let result = underway.to_its_end(report).await;
+    let result = underway.finish(report).await;
     underway.recorder.end(&result, report.attempts).await;
     result
 }
@@ -90,7 +90,7 @@ struct Underway<'a> {
 
 impl Underway<'_> {
     /// Tries until it is done, must not be tried again, or the time is up.
-    async fn to_its_end(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
+    async fn finish(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
         let runs = &self.environment.config.runs;
         let backoff = Duration::from_millis(runs.retry_backoff_ms);
         loop {

@@ -89,9 +89,9 @@ pub(super) fn list(globals: &Globals) -> Result<u8, JobError> {
         table.add_row([name.to_owned(), when, at.unwrap_or_default(), job.summary().to_owned()]);
     }
     if globals.format == Format::Text {
-        print_text(&table)?
+        print_text(&table)?;
     } else {
-        print_documents(documents, globals.format)?
+        print_documents(documents, globals.format)?;
     }
     Ok(0)
 }

@@ -1,7 +1,7 @@
 //! Cron lines of five fields in a zone.
 //!
 //! The crate `croner` reads the line and finds the next matching wall-clock time on a clock without daylight saving; it
-//! is wrong on the nights when clocks change (scheduler.md section 2). Which instant a wall-clock time is, the calendar
+//! is wrong on the nights when clocks change. Which instant a wall-clock time is, the calendar
 //! decides: a time in the gap is the first valid instant after it, one that happens twice is its first, once.
 
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::fixtures::{DESIGN, JOBS, schedules};
+use super::fixtures::{EVERY_JOB, JOBS, schedules};
 use super::{Misfire, Overlap, ScheduleErrors, Schedules, Timing};
 
 const FIRST: &str = "\
@@ -90,7 +90,7 @@ fn the_built_in_schedules_are_sound_and_name_only_known_jobs() {
 
 #[test]
 fn what_is_left_out_has_its_default() {
-    let all = schedules(DESIGN);
+    let all = schedules(EVERY_JOB);
     let report = all.of("report").unwrap();
     assert_eq!((report.overlap, report.misfire), (Overlap::Skip, Misfire::One { start_deadline: None }));
     assert_eq!((report.timeout, report.retry, report.live), (None, None, false));

@@ -8,7 +8,7 @@ use super::occurrence::PlannerCalendars;
 use super::{Planner, Schedules};
 use crate::calendar::{Calendar, CalendarId, RollRule, new_york};
 
-/// The jobs of DESIGN.md section 5, and two that only tests have.
+/// The jobs of the whole collection as it is planned, and two that only tests have.
 pub(super) const JOBS: [&str; 10] = [
     "snapshot",
     "backfill",
@@ -22,8 +22,8 @@ pub(super) const JOBS: [&str; 10] = [
     "quarterly",
 ];
 
-/// The schedules of DESIGN.md section 5, as all jobs will have them.
-pub(super) const DESIGN: &str = "
+/// The schedules of the whole collection, as all jobs will have them.
+pub(super) const EVERY_JOB: &str = "
 jobs:
   snapshot:
     schedule: { every: 5m, during: cme_equity }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 
-use super::fixtures::{DESIGN, JOBS, calendars, et, planner};
+use super::fixtures::{EVERY_JOB, JOBS, calendars, et, planner};
 use super::{PlannedSlot, Planner, Schedules};
 use crate::calendar::to_new_york;
 
@@ -48,25 +48,25 @@ fn the_next_400_from_the_first_of_march() {
 
 #[test]
 fn thanksgiving() {
-    insta::assert_snapshot!(listing(&planner(DESIGN), "2026-11-25 00:00", "2026-11-30 23:00"));
+    insta::assert_snapshot!(listing(&planner(EVERY_JOB), "2026-11-25 00:00", "2026-11-30 23:00"));
 }
 
 #[test]
 fn christmas() {
-    insta::assert_snapshot!(listing(&planner(DESIGN), "2026-12-23 00:00", "2026-12-28 23:00"));
+    insta::assert_snapshot!(listing(&planner(EVERY_JOB), "2026-12-23 00:00", "2026-12-28 23:00"));
 }
 
 #[test]
 fn good_friday() {
-    insta::assert_snapshot!(listing(&planner(DESIGN), "2026-04-01 00:00", "2026-04-06 23:00"));
+    insta::assert_snapshot!(listing(&planner(EVERY_JOB), "2026-04-01 00:00", "2026-04-06 23:00"));
 }
 
 #[test]
 fn clocks_forward() {
-    insta::assert_snapshot!(listing(&planner(DESIGN), "2026-03-06 00:00", "2026-03-10 00:00"));
+    insta::assert_snapshot!(listing(&planner(EVERY_JOB), "2026-03-06 00:00", "2026-03-10 00:00"));
 }
 
 #[test]
 fn clocks_back() {
-    insta::assert_snapshot!(listing(&planner(DESIGN), "2026-10-30 00:00", "2026-11-03 00:00"));
+    insta::assert_snapshot!(listing(&planner(EVERY_JOB), "2026-10-30 00:00", "2026-11-03 00:00"));
 }

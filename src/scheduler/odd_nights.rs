@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::fixtures::{DESIGN, calendars, et, one_job, planner};
+use super::fixtures::{EVERY_JOB, calendars, et, one_job, planner};
 use super::{PlanError, PlannedSlot, Planner};
 use crate::calendar::{Session, to_new_york};
 
-static PLANNER: LazyLock<Planner> = LazyLock::new(|| planner(DESIGN));
+static PLANNER: LazyLock<Planner> = LazyLock::new(|| planner(EVERY_JOB));
 
 /// Rules of every kind.
 static KINDS: LazyLock<Vec<Planner>> = LazyLock::new(|| {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::fixtures::{DESIGN, et, planner};
+use super::fixtures::{EVERY_JOB, et, planner};
 use super::scene::{GRID, NOTHING, Scene, daily, grid, told};
 use super::{Entry, JobLedger, LedgerView, Planner, SlotState};
 
@@ -169,7 +169,7 @@ impl Life {
 proptest! {
     #[test]
     fn whatever_befalls_every_planned_slot_is_decided_exactly_once(events in events()) {
-        let yaml = DESIGN.replace("overlap: queue_one", "overlap: replace");
+        let yaml = EVERY_JOB.replace("overlap: queue_one", "overlap: replace");
         let since = et("2026-11-25 08:00");
         let mut life = Life::new(planner(&yaml), since);
         for event in events {

@@ -20,8 +20,12 @@ const NOBODY: u32 = 65_534;
 
 /// This test binary with one of the children below, whose stderr is read.
 fn child(name: &str, path: &Path) -> Command {
+    child_of(&env::current_exe().expect("this program"), name, path)
+}
+
+fn child_of(program: &Path, name: &str, path: &Path) -> Command {
     let module = module_path!().split_once("::").map_or("", |(_, module)| module);
-    let mut command = Command::new(env::current_exe().expect("this program"));
+    let mut command = Command::new(program);
     command.args(["--exact", &format!("{module}::{name}"), "--nocapture"]).env(PATH, path);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
@@ -104,8 +108,17 @@ fn child_opens_the_ledger() {
 
 /// What a user without rights is told; a test that does not run as root has no more rights than that user.
 fn told_to_nobody(path: &Path) -> String {
-    let mut command = child("child_opens_the_ledger", path);
+    let program = env::current_exe().expect("this program");
+    let open_to_all = tempfile::tempdir().expect("a folder");
+    let mut command = child_of(&program, "child_opens_the_ledger", path);
     if fs::metadata("/proc/self").expect("this process").uid() == 0 {
+        // Root's folders are closed to the other user, who must reach the program of this test.
+        let reachable = open_to_all.path().join("program");
+        fs::hard_link(&program, &reachable)
+            .or_else(|_| fs::copy(&program, &reachable).map(drop))
+            .expect("a second name");
+        set_mode(open_to_all.path(), 0o755);
+        command = child_of(&reachable, "child_opens_the_ledger", path);
         command.uid(NOBODY).gid(NOBODY);
     }
     let output = command.output().expect("ran");

@@ -1,7 +1,7 @@
 //! The protobuf messages of the wire protocol that the simulated gateway reads and writes.
 //!
 //! All fields are optional: presence matters, and clients leave out what is false, zero or empty. Tags and types are facts
-//! of the interface (`reference/gateway.md` section 2.2); fields that nothing here reads or writes are left out, and
+//! of the interface; fields that nothing here reads or writes are left out, and
 //! unknown fields are skipped on reading.
 
 /// Message kinds from client to server; the id on the wire is the kind + 200.

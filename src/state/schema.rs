@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// The newest version of the schema.
-pub(super) const NEWEST: u32 = 1;
+pub(super) const NEWEST: u32 = 2;
 
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "
@@ -88,6 +88,11 @@ CREATE TABLE daemon (
     started_at INTEGER NOT NULL,
     stopped_at INTEGER
 ) STRICT;
+";
+
+/// The start of a daemon is the slot of what the start starts; such a slot says nothing about those before it.
+const VERSION_2: &str = "
+CREATE TABLE daemon_starts (started_at INTEGER NOT NULL PRIMARY KEY) STRICT;
 ";
 
 /// The version of a file; 0 is an empty one.

@@ -53,6 +53,7 @@ mod upheavals;
 pub use anchor::{Anchor, Anchored, Point};
 pub use cron::CronLine;
 pub use decide::Decision;
+pub use duration::{parse_duration, short};
 pub use error::{PlanError, ScheduleErrors};
 pub use files::ScheduleFileError;
 pub use ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};

@@ -97,8 +97,13 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
     }
     let paths = &loaded.config.paths;
-    let target =
-        LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
+    let target = LogTarget {
+        folder: &paths.logs,
+        job: job.name(),
+        of_runs: &[],
+        config: &loaded.config.log,
+        verbosity: globals.verbosity(),
+    };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
         let environment =

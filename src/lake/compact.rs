@@ -50,6 +50,8 @@ pub struct Compacted {
     pub rows: usize,
     /// The version of the last commit; none where nothing was done.
     pub version: Option<u64>,
+    /// Whether another writer replaced the same files first, so that something may be left to do.
+    pub gave_up: bool,
 }
 
 /// Files to be put in the place of others.
@@ -73,7 +75,7 @@ pub(super) async fn compact(handle: &Mutex<TableHandle>) -> Result<Compacted, La
         let Some(view) = handle.lock().await.newest().await? else { break };
         let Some(rewritten) = rewrite(&view).await? else { break };
         let Some(version) = replace(handle, &rewritten).await? else {
-            tracing::info!(table = %view.name(), "another writer replaced the files first: the compaction gave up");
+            compacted.gave_up = true;
             break;
         };
         compacted.add(&rewritten, version);

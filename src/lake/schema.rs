@@ -153,6 +153,10 @@ pub(super) struct Retention {
 }
 
 impl Retention {
+    /// Nothing is kept, so that a test need not wait.
+    #[cfg(test)]
+    pub(super) const NONE: Self = Self { files: "interval 0 seconds", log: "interval 0 seconds" };
+
     /// The retention of tables that are kept, or of those that can be made again: a simulated year passes in minutes, and
     /// would leave all its files and its whole log behind.
     pub(super) const fn of(durability: Durability) -> Self {

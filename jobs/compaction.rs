@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::calendar::Calendar;
 use crate::clock::{Clock, SystemClock};
 use crate::job::{Context, Counts, Job, JobError, Outcome, Run, Trigger, WriteMode};
 use crate::lake::{Compacted, CompactionPlan, Lake, LakeError, TableName, Tidied};
@@ -39,7 +40,7 @@ impl Job for Compaction {
         if run.request.mode == WriteMode::DryRun {
             return plan(&context.lake).await;
         }
-        maintain(&context.lake, extent(context, run)?).await
+        maintain(&context.lake, extent(&context.calendars.futures, run)?).await
     }
 }
 
@@ -53,8 +54,8 @@ enum Extent {
 }
 
 /// While the market is open only what the next reads gain from: the rest lists every file of a table and its whole log.
-fn extent(context: &Context, run: &Run) -> Result<Extent, JobError> {
-    let is_open = context.calendars.futures.session_of_slot(run.slot)?.is_some();
+fn extent(futures: &Calendar, run: &Run) -> Result<Extent, JobError> {
+    let is_open = futures.session_of_slot(run.slot)?.is_some();
     let is_tail = is_open && run.request.trigger != Trigger::Manual;
     Ok(if is_tail { Extent::Tail } else { Extent::Whole })
 }
@@ -141,6 +142,23 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::{CalendarId, Slot, parse_instant};
+    use crate::job::RunRequest;
+
+    #[test]
+    fn the_whole_is_done_after_the_close_and_by_hand() {
+        let calendar = Calendar::embedded(CalendarId::CmeEquity);
+        let of = |time: &str, trigger| {
+            let slot = Slot::at(parse_instant(time).expect("New York time")).expect("on the grid");
+            let request = RunRequest { trigger, ..RunRequest::manual() };
+            extent(&calendar, &Run { slot, attempt: 1, request }).expect("covered")
+        };
+        assert_eq!(of("2026-11-18 15:00", Trigger::Schedule), Extent::Tail);
+        assert_eq!(of("2026-11-18 17:00", Trigger::Schedule), Extent::Tail, "the last slot of the session");
+        assert_eq!(of("2026-11-18 17:05", Trigger::Schedule), Extent::Whole);
+        assert_eq!(of("2026-11-27 13:20", Trigger::CatchUp), Extent::Whole, "the close of a half day");
+        assert_eq!(of("2026-11-18 15:00", Trigger::Manual), Extent::Whole);
+    }
 
     #[test]
     fn a_size_is_short() {

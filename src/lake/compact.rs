@@ -85,7 +85,8 @@ pub(super) async fn compact(handle: &Mutex<TableHandle>) -> Result<Compacted, La
 
 impl Compacted {
     fn add(&mut self, rewritten: &Rewritten, version: u64) {
-        let bytes = |adds: &mut dyn Iterator<Item = Add>| adds.map(|add| u64::try_from(add.size).unwrap_or(0)).sum::<u64>();
+        let bytes =
+            |adds: &mut dyn Iterator<Item = Add>| adds.map(|add| u64::try_from(add.size).unwrap_or(0)).sum::<u64>();
         self.files_removed += rewritten.old.iter().map(|group| group.paths().count()).sum::<usize>();
         self.files_added += rewritten.new.len();
         self.bytes_removed += bytes(&mut rewritten.old.iter().flat_map(Group::adds));
@@ -159,7 +160,9 @@ async fn write(view: &TableView, batches: Vec<RecordBatch>) -> Result<Vec<Add>, 
         writer.write(batch).await?;
     }
     let mut written = writer.flush().await?;
-    written.iter_mut().for_each(|add| add.data_change = false);
+    for add in &mut written {
+        add.data_change = false;
+    }
     Ok(written)
 }
 
@@ -220,10 +223,7 @@ fn active_paths(view: &TableView) -> Result<BTreeSet<String>, LakeError> {
 }
 
 /// One commit on exactly this snapshot; the inner error is the commit's.
-async fn commit_on(
-    view: &TableView,
-    rewritten: &Rewritten,
-) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
+async fn commit_on(view: &TableView, rewritten: &Rewritten) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
     // Never on top of a commit this process has not looked at: the library's own check lets two compactions pass.
     let properties = commit::properties(view).await?.with_max_retries(0);
     let removes = rewritten.old.iter().flat_map(Group::removes).map(Action::Remove);

@@ -135,7 +135,8 @@ impl Lake {
 
     fn new(root: PathBuf, kind: Option<GatewayKind>, (store, retention): (ObjectStoreRef, Retention)) -> Self {
         let sessions = Arc::new(Sessions::new());
-        let handle = |table| Mutex::new(TableHandle::new(table, &root, (Arc::clone(&store), retention), Arc::clone(&sessions)));
+        let handle =
+            |table| Mutex::new(TableHandle::new(table, &root, (Arc::clone(&store), retention), Arc::clone(&sessions)));
         let (futures, spot) = (handle(TableName::FuturesSnapshots), handle(TableName::SpotSnapshots));
         Self { shared: Arc::new(Shared { root, kind, store, futures, spot, checked: OnceCell::new() }) }
     }

@@ -24,7 +24,8 @@ pub(super) fn sweep(folder: &Path, before: DateTime<Utc>) -> io::Result<usize> {
 /// Whether a file is named as only staging files are: `NAME#7` by the library, `NAME.tmp` by the durable store.
 fn is_staging(name: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    name.ends_with(".tmp") || name.rsplit_once('#').is_some_and(|(_, number)| is_number(number))
+    let is_of_library = name.rsplit_once('#').is_some_and(|(_, number)| is_number(number));
+    is_of_library || name.rsplit_once('.').is_some_and(|(_, extension)| extension == "tmp")
 }
 
 fn delete_if_old(path: &Path, before: DateTime<Utc>) -> io::Result<bool> {
@@ -58,13 +59,20 @@ mod tests {
         };
         let (old, young) = (TimeDelta::hours(25), TimeDelta::hours(23));
         let stays = ["part-1.parquet", "_delta_log/1.json", "a#", "a#b1", "notes.tmp.txt", "_delta_log/2.json#x"];
-        stays.iter().for_each(|name| write(name, old));
-        ["part-2.parquet#1", "_delta_log/2.json#17", "_delta_log/_staged-1.tmp"].iter().for_each(|name| write(name, old));
-        ["part-3.parquet#1", "_delta_log/_staged-2.tmp"].iter().for_each(|name| write(name, young));
+        for name in stays {
+            write(name, old);
+        }
+        for name in ["part-2.parquet#1", "_delta_log/2.json#17", "_delta_log/_staged-1.tmp"] {
+            write(name, old);
+        }
+        let at_work = ["part-3.parquet#1", "_delta_log/_staged-2.tmp"];
+        for name in at_work {
+            write(name, young);
+        }
         assert_eq!(sweep(folder.path(), now - TimeDelta::days(1)).expect("swept"), 3);
         let is_there = |name: &&str| folder.path().join(name).is_file();
-        assert!(stays.iter().all(|name| is_there(&name)));
-        assert!(is_there(&"part-3.parquet#1") && is_there(&"_delta_log/_staged-2.tmp"), "a writer may be at work");
+        assert!(stays.iter().all(is_there));
+        assert!(at_work.iter().all(is_there), "their writers may be at work");
         assert_eq!(sweep(folder.path(), now - TimeDelta::days(1)).expect("swept"), 0);
     }
 }

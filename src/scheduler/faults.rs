@@ -86,7 +86,7 @@ fn the_built_in_schedules_are_sound_and_name_only_known_jobs() {
     assert_eq!(snapshot.timeout, Some(std::time::Duration::from_secs(90)));
     assert_eq!(built_in.of("backfill").unwrap().rules.len(), 4);
     let told = Schedules::built_in(&["snapshot", "compaction"]).unwrap_err().to_string();
-    assert!(told.contains("unknown job \"backfill\": known are snapshot and compaction"), "{told}");
+    assert!(told.contains("unknown job \"backfill\": known are snapshot, compaction"), "{told}");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! one.
 
 mod anchor;
+mod book;
 mod cron;
 mod decide;
 mod due;
@@ -51,8 +52,10 @@ mod scene;
 mod upheavals;
 
 pub use anchor::{Anchor, Anchored, Point};
+pub use book::{Begin, Book};
 pub use cron::CronLine;
 pub use decide::Decision;
+pub use duration::{parse_duration, short};
 pub use error::{PlanError, ScheduleErrors};
 pub use files::ScheduleFileError;
 pub use ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};

@@ -35,11 +35,6 @@ pub trait Job: Send + Sync {
     /// What it does, in one line.
     fn summary(&self) -> &'static str;
 
-    /// What a run must have to itself, besides the job's own name: names of locks.
-    fn resources(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// The bound of one run, all attempts together.
     fn timeout(&self) -> Duration;
 

@@ -12,5 +12,6 @@ mod kill;
 mod ledger;
 mod recorded;
 mod schedule;
+mod serve;
 mod shell;
 mod support;

@@ -1,6 +1,7 @@
 //! `jobs run JOB`: runs a job now, by the same code as the schedule does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -10,11 +11,13 @@ use crate::calendar::{Slot, parse_instant};
 use crate::clock::SystemClock;
 use crate::config::Loaded;
 use crate::job::{
-    Environment, Failure, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
+    Environment, Failure, JobError, Limits, RunReport, RunRequest, RunResult, SlotRange, Stop, WriteMode, chain,
+    execute,
 };
 use crate::jobs::catalogue;
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
 use crate::market::Symbol;
+use crate::scheduler::parse_duration;
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
@@ -53,6 +56,9 @@ struct RunFlags {
     /// Replace rows that are there already.
     #[arg(long, conflicts_with = "dry_run")]
     force: bool,
+    /// Wait for another run of the job to end, at most so long [default with --wait alone: 5m].
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "5m", value_parser = duration)]
+    wait: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -91,14 +97,19 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
     }
     let paths = &loaded.config.paths;
-    let target =
-        LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
+    let target = LogTarget {
+        folder: &paths.logs,
+        job: job.name(),
+        of_runs: &[],
+        config: &loaded.config.log,
+        verbosity: globals.verbosity(),
+    };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
         let environment =
             Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
         let mode = request.mode;
-        let report = execute(&environment, job.clone(), request).await;
+        let report = execute(&environment, (job.clone(), request), Stop::on_signals()?).await;
         print_report(&environment, (job.name(), mode), &report, globals.format).await
     })
 }
@@ -117,8 +128,13 @@ impl RunFlags {
             (false, true) => WriteMode::Replace,
             (false, false) => WriteMode::Add,
         };
-        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..RunRequest::manual() })
+        let limits = Limits { lock_wait: self.wait.unwrap_or_default(), ..Limits::default() };
+        Ok(RunRequest { symbols: self.symbols.clone(), mode, limits, ..RunRequest::manual() })
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)?.to_std().map_err(|error| error.to_string())
 }
 
 fn slot(text: &str) -> Result<Slot, JobError> {

@@ -91,8 +91,9 @@ fn log_folder(config: &Config, is_unconfigured: bool) -> Option<PathBuf> {
 /// Logs to `alert.log` and stderr, or to stderr alone where there is no folder to write to.
 fn start_logging(globals: &Globals, config: &Config, folder: Option<PathBuf>) -> Option<impl Sized> {
     let verbosity = globals.verbosity();
-    let started = folder
-        .map(|folder| telemetry::start(&LogTarget { folder: &folder, job: "alert", config: &config.log, verbosity }));
+    let started = folder.map(|folder| {
+        telemetry::start(&LogTarget { folder: &folder, job: "alert", of_runs: &[], config: &config.log, verbosity })
+    });
     let fault = match started {
         Some(Ok(guard)) => return Some(guard),
         Some(Err(error)) => Some(error),

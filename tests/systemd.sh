@@ -49,7 +49,8 @@ UNIT
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 # for a machine with both hierarchies of control groups
 timeout -k 5 240 systemd-nspawn --quiet --directory=/ --volatile=yes \
   --machine="$machine" --register=no --keep-unit --private-network --console=pipe --link-journal=no \
-  --overlay-ro=/usr:"$stage"/usr:/usr --bind-ro="$stage"/units:/etc/systemd/system --bind-ro="$stage"/etcjobs:/etc/jobs \
+  --overlay-ro=/usr:"$stage"/usr:/usr \
+  --bind-ro="$stage"/units:/etc/systemd/system --bind-ro="$stage"/etcjobs:/etc/jobs \
   --boot systemd.unit=jobs-test.target systemd.log_target=journal </dev/null >"$stage/nspawn.log" 2>&1 &
 outer=$!
 
@@ -79,7 +80,8 @@ tell() {
   fi
   failures=$((failures + 1))
   echo "not ok $number $2 ($3)"
-  ex journalctl --no-pager -o cat -n 12 -u jobs.service -u jobs@snapshot.service 2>/dev/null | cut -c1-300 | sed 's/^/    /'
+  ex journalctl --no-pager -o cat -n 12 -u jobs.service -u jobs@snapshot.service 2>/dev/null |
+    cut -c1-300 | sed 's/^/    /'
 }
 
 # Tells whether a command holds.
@@ -260,12 +262,9 @@ ex systemctl stop other.service
 
 quiet
 gateway --fault slow:1@after=3,first=6
-configure filled "$outside" '[ES]' <<'YAML'
-jobs:
-  backfill:
-    schedule: { on: start }
-    timeout: 5m
-YAML
+filled_at_start() { printf 'jobs:\n'; backfill_at_start; }
+backfill_at_start() { printf '  backfill:\n    schedule: { on: start }\n    timeout: 5m\n'; }
+filled_at_start | configure filled "$outside" '[ES]'
 ex systemctl start jobs.service
 within 20 has_rows && ledger_has backfill running
 caught=$?
@@ -278,7 +277,8 @@ mark
 within 60 is_newest backfill done
 ended=$?
 figures=$(is_whole $((restarted - 60)))
-tell $((caught + ended + $?)) "a backfill killed half-way is completed by the next start" "$at_kill rows at the kill; $figures, $(took)"
+tell $((caught + ended + $?)) "a backfill killed half-way is completed by the next start" \
+  "$at_kill rows at the kill; $figures, $(took)"
 
 quiet
 at_start() {
@@ -292,7 +292,7 @@ YAML
 }
 if is_open; then
   gateway --fault slow:2@first=6
-  { at_start; printf '  backfill:\n    schedule: { on: start }\n    timeout: 5m\n'; } | configure live "$outside" '[ES]'
+  { at_start; backfill_at_start; } | configure live "$outside" '[ES]'
   ex systemctl start jobs.service
   within 10 ledger_has snapshot running
   caught=$?
@@ -313,8 +313,7 @@ fi
 job=backfill
 is_open && job=snapshot
 gateway --fault slow:1@first=5
-if [ "$job" = snapshot ]; then at_start; else printf 'jobs:\n  backfill:\n    schedule: { on: start }\n    timeout: 5m\n'; fi |
-  configure drained "$outside" '[ES]'
+if [ "$job" = snapshot ]; then at_start; else filled_at_start; fi | configure drained "$outside" '[ES]'
 ex systemctl start jobs.service
 within 10 ledger_has "$job" running
 caught=$?
@@ -332,9 +331,11 @@ ex systemctl start jobs.service
 there=$?
 ex systemctl start jobs-snapshot.timer
 within 10 is ActiveState inactive
-tell $((there + $?)) "the daemon and the timers displace each other" "timer $(ex systemctl is-active jobs-snapshot.timer), daemon $(property ActiveState)"
+tell $((there + $?)) "the daemon and the timers displace each other" \
+  "timer $(ex systemctl is-active jobs-snapshot.timer), daemon $(property ActiveState)"
 ex systemctl start jobs@snapshot.service
-tell $? "one run under the unit of the timers" "$(ex journalctl --no-pager -o cat -u jobs@snapshot.service | grep -m1 '^snapshot ' | cut -c1-90)"
+tell $? "one run under the unit of the timers" \
+  "$(ex journalctl --no-pager -o cat -u jobs@snapshot.service | grep -m1 '^snapshot ' | cut -c1-90)"
 
 echo "$((number - failures)) of $number checks hold ($SECONDS s)"
 [ "$failures" = 0 ]

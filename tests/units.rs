@@ -112,13 +112,17 @@ fn seconds(span: &str) -> u64 {
     number.parse::<u64>().unwrap_or_else(|error| panic!("{span}: {error}")) * factor
 }
 
-/// The program with no configuration from outside, and an empty folder to be in.
+/// The program with a decided kind of gateway, no other configuration from outside, and an empty folder to be in.
 fn jobs(arguments: &[&str]) -> (i32, String) {
+    jobs_with(&[("JOBS__GATEWAY__KIND", "simulated")], arguments)
+}
+
+fn jobs_with(variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
     let here = tempfile::tempdir().expect("a folder");
     let outside = std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("JOBS__"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_jobs"));
-    command.args(arguments).current_dir(here.path()).env_clear().envs(outside).env("JOBS__GATEWAY__KIND", "simulated");
-    let output = command.stdin(Stdio::null()).output().expect("the program runs");
+    command.args(arguments).current_dir(here.path()).env_clear().envs(outside);
+    let output = command.envs(variables.iter().copied()).stdin(Stdio::null()).output().expect("the program runs");
     let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("text")).concat();
     (output.status.code().unwrap_or(-1), told)
 }
@@ -184,6 +188,15 @@ fn the_start_limit_is_reached_however_slowly_the_daemon_fails() {
 }
 
 #[test]
+fn a_stop_lasts_longer_than_the_daemon_waits_for_its_runs() {
+    let (_, shown) = jobs(&["config", "show"]);
+    let drain = shown.lines().find_map(|line| line.strip_prefix("runs.drain_seconds: ")).expect("the key");
+    let drain: u64 = drain.split(' ').next().expect("a word").parse().expect("a number");
+    // Runs that are told to end at the end of the drain get ten seconds more.
+    assert!(seconds(&value("jobs.service", "TimeoutStopSec")) > drain + 10, "{drain} s");
+}
+
+#[test]
 fn a_wrong_configuration_alone_is_not_tried_again() {
     assert_eq!(value("jobs.service", "RestartPreventExitStatus"), "78");
     assert_eq!(value("jobs.service", "Restart"), "on-failure");
@@ -244,6 +257,8 @@ fn the_sample_configuration_is_sound_once_the_kind_of_gateway_is_decided() {
     }
     let origin = shown.lines().find(|line| line.starts_with("gateway.kind:")).expect("the kind");
     assert!(origin.contains("JOBS__GATEWAY__KIND"), "the sample must leave the kind to the operator: {origin}");
+    let (code, told) = jobs_with(&[], &["--config", sample.to_str().expect("text"), "serve"]);
+    assert!(code == 78 && told.contains("gateway.kind"), "{code}: {told}");
     let decided = read("jobs.yaml").replace("\n#   ", "\n  ").replace("  schedules:", "#");
     let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
     fs::write(file.path(), &decided).expect("written");

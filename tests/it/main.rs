@@ -6,6 +6,7 @@ mod alert;
 mod bad_input;
 mod calendar;
 mod capture;
+mod compaction;
 mod faults;
 mod fill;
 mod kill;

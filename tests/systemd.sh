@@ -38,7 +38,7 @@ chmod 755 "$stage"
 mkdir -p "$stage"/usr/bin "$stage"/usr/lib/sysusers.d "$stage"/units "$stage"/etcjobs/schedules
 ln "$binary" "$stage/usr/bin/jobs" 2>/dev/null || cp "$binary" "$stage/usr/bin/jobs"
 cp systemd/sysusers.d/frontmonth.conf "$stage/usr/lib/sysusers.d/"
-cp -r systemd/*.service systemd/*.timer systemd/jobs@backfill.service.d "$stage/units/"
+cp -r systemd/*.service systemd/*.timer systemd/jobs@*.service.d "$stage/units/"
 cat > "$stage/units/jobs-test.target" <<'UNIT'
 [Unit]
 Requires=basic.target
@@ -199,7 +199,7 @@ UNIT
 ex systemctl daemon-reload
 
 verified=$(ex systemd-analyze verify --man=no jobs.service jobs@snapshot.service jobs@backfill.service \
-  jobs-alert@x.service jobs-snapshot.timer jobs-backfill.timer 2>&1)
+  jobs@compaction.service jobs-alert@x.service $(cd systemd && echo *.timer) 2>&1)
 check "all units pass systemd-analyze verify" "${verified:-no complaint}" test $? = 0 -a -z "$verified"
 
 idle | configure steady "$embedded" '[ES]'

@@ -26,7 +26,7 @@ use words::{one_line, quoted};
 /// What to tell.
 #[derive(Debug, Subcommand)]
 pub(super) enum AlertCommand {
-    /// Tell that a systemd unit failed; OnFailure= of the units runs it.
+    /// Tell that a systemd unit failed; the units run it when they do.
     #[command(after_help = "Example:
   jobs alert unit-failed jobs.service            to stdout, stderr and logs/alert.log
 

@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn only_the_newest_lines_are_told_each_of_bounded_length() {
-        let text: String = (0..30).map(|n| format!("line {n} {}\n", "x".repeat(1_000))).collect();
-        let told = lines(&text);
+        let text: Vec<String> = (0..30).map(|n| format!("line {n} {}", "x".repeat(1_000))).collect();
+        let told = lines(&text.join("\n"));
         assert_eq!(told.len(), NUM_LINES);
         assert!(told[0].starts_with("line 10 ") && told[19].starts_with("line 29 "));
         assert!(told.iter().all(|line| line.chars().count() <= 301));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod alert;
 mod bad_input;
 mod calendar;
 mod capture;

@@ -1,12 +1,8 @@
 //! The daemon with jobs that misbehave, a clock that is set by hand, and a ledger that cannot be written.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking, its helpers too"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,7 +54,7 @@ impl Job for Acting {
     }
 
     fn timeout(&self) -> Duration {
-        Duration::from_secs(60)
+        Duration::from_mins(1)
     }
 
     async fn run(&self, _: &Context, _: &Run) -> Result<Outcome, JobError> {
@@ -437,7 +433,6 @@ fn a_ledger_that_is_locked_for_a_while_gets_every_decision_later() {
         println!("skipped: sqlite3 is not installed");
         return;
     };
-    use std::io::{Read, Write};
     let mut orders = writer.stdin.take().expect("piped");
     orders.write_all(b"BEGIN IMMEDIATE; SELECT 'held';\n").expect("told");
     let mut answer = [0; 5];

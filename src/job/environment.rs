@@ -104,8 +104,11 @@ pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
     Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)? })
 }
 
-/// The embedded gateway's clock stands at the newest slot, so that a newcomer sees full quotes on any day.
-async fn start_embedded(
+/// Starts the embedded gateway. Its clock stands at the newest slot, so that a newcomer sees full quotes on any day.
+///
+/// # Errors
+/// Where a symbol is unknown, the calendar does not reach there, or no port can be had.
+pub async fn start_embedded(
     config: &Config,
     calendars: &Calendars,
     clock: &SharedClock,

@@ -14,6 +14,7 @@ mod commit;
 mod config;
 mod disk;
 mod error;
+mod facts;
 #[cfg(test)]
 mod fixtures;
 mod folder;
@@ -47,6 +48,7 @@ use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
 
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
+pub use facts::TableFacts;
 pub use read::{AsOf, ContractPrice, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;

@@ -4,7 +4,9 @@ mod calendar;
 mod configuration;
 mod gateway;
 mod history;
+mod job_names;
 mod output;
+mod pause;
 mod progress;
 mod run;
 mod schedule;
@@ -59,6 +61,10 @@ enum Command {
     Schedule(schedule::ScheduleCommand),
     /// Tell what became of the slots.
     History(history::HistoryArgs),
+    /// Leave a job out of the schedule for a while.
+    Pause(pause::PauseArgs),
+    /// Take a paused job into the schedule again.
+    Resume(pause::ResumeArgs),
     /// Run or probe a gateway.
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
@@ -118,6 +124,8 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Next(args) => schedule::next(&globals, &args),
         Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
+        Command::Pause(args) => pause::pause(&globals, &args),
+        Command::Resume(args) => pause::resume(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),

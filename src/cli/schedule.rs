@@ -111,14 +111,16 @@ pub(super) fn schedule(globals: &Globals, command: &ScheduleCommand) -> Result<u
     Ok(0)
 }
 
-fn planner(config: &Config) -> Result<Planner, JobError> {
+/// The planner of the configured schedules and calendars.
+pub(super) fn planner(config: &Config) -> Result<Planner, JobError> {
     let calendars = calendars(config)?;
     let roll_rule = config.market.roll_rule;
     let calendars = PlannerCalendars { futures: calendars.futures, nyse: calendars.nyse, roll_rule };
     Ok(Planner::new(schedules(config)?, calendars))
 }
 
-fn schedules(config: &Config) -> Result<Schedules, JobError> {
+/// The configured schedules.
+pub(super) fn schedules(config: &Config) -> Result<Schedules, JobError> {
     let jobs = catalogue();
     let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
     let loaded = Schedules::load(config.paths.schedules.as_deref(), &known);

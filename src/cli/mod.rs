@@ -13,6 +13,7 @@ mod schedule;
 mod settings;
 mod shell_init;
 mod show;
+mod status;
 mod time_range;
 
 use std::ffi::OsString;
@@ -61,6 +62,8 @@ enum Command {
     Schedule(schedule::ScheduleCommand),
     /// Tell what became of the slots.
     History(history::HistoryArgs),
+    /// Tell whether anything was missed; the exit code is for a monitor.
+    Status(status::StatusArgs),
     /// Leave a job out of the schedule for a while.
     Pause(pause::PauseArgs),
     /// Take a paused job into the schedule again.
@@ -124,6 +127,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Next(args) => schedule::next(&globals, &args),
         Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
+        Command::Status(args) => status::status(&globals, &args),
         Command::Pause(args) => pause::pause(&globals, &args),
         Command::Resume(args) => pause::resume(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),

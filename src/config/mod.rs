@@ -115,6 +115,12 @@ impl PathsConfig {
     pub fn locks(&self) -> PathBuf {
         self.state.join("locks")
     }
+
+    /// The lock that a running daemon holds.
+    #[must_use]
+    pub fn daemon_lock(&self) -> PathBuf {
+        self.locks().join("daemon.lock")
+    }
 }
 
 /// Reads an operator's calendar overrides.

@@ -5,6 +5,7 @@ mod configuration;
 mod gateway;
 mod history;
 mod job_names;
+mod logs;
 mod output;
 mod pause;
 mod progress;
@@ -64,6 +65,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Tell whether anything was missed; the exit code is for a monitor.
     Status(status::StatusArgs),
+    /// Print or follow the log of a job.
+    Logs(logs::LogsArgs),
     /// Leave a job out of the schedule for a while.
     Pause(pause::PauseArgs),
     /// Take a paused job into the schedule again.
@@ -128,6 +131,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
         Command::Status(args) => status::status(&globals, &args),
+        Command::Logs(args) => logs::logs(&globals, &args),
         Command::Pause(args) => pause::pause(&globals, &args),
         Command::Resume(args) => pause::resume(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),

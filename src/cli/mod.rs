@@ -2,6 +2,7 @@
 
 mod calendar;
 mod configuration;
+mod doctor;
 mod gateway;
 mod history;
 mod job_names;
@@ -65,6 +66,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Tell whether anything was missed; the exit code is for a monitor.
     Status(status::StatusArgs),
+    /// Check everything a run needs, and tell what to do.
+    Doctor(doctor::DoctorArgs),
     /// Print or follow the log of a job.
     Logs(logs::LogsArgs),
     /// Leave a job out of the schedule for a while.
@@ -131,6 +134,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
         Command::Status(args) => status::status(&globals, &args),
+        Command::Doctor(args) => doctor::doctor(&globals, &args),
         Command::Logs(args) => logs::logs(&globals, &args),
         Command::Pause(args) => pause::pause(&globals, &args),
         Command::Resume(args) => pause::resume(&globals, &args),

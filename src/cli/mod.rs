@@ -1,12 +1,14 @@
 //! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
 
 mod calendar;
+mod completions;
 mod configuration;
 mod doctor;
 mod gateway;
 mod history;
 mod job_names;
 mod logs;
+mod man;
 mod output;
 mod pause;
 mod progress;
@@ -85,6 +87,10 @@ enum Command {
     Config(configuration::ConfigCommand),
     /// Print a shell function that keeps the builtin `jobs` and adds this program, with completions.
     ShellInit(shell_init::ShellInitArgs),
+    /// Print completions for a shell.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual as roff, or write its pages.
+    Man(man::ManArgs),
 }
 
 /// Parses the command line, does what it says, and gives the exit code.
@@ -142,6 +148,8 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),
         Command::ShellInit(args) => shell_init::shell_init(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `jobs pause` and `jobs resume`: the schedule leaves a job out for a while, and says why.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 
@@ -19,6 +19,9 @@ use super::time_range::{Edge, instant_or_day};
 
 /// Slots named as examples of what is left out.
 const NUM_EXAMPLES: usize = 3;
+
+/// Longest pause of which the slots are counted.
+const LONGEST_COUNTED: TimeDelta = TimeDelta::days(31);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -131,7 +134,7 @@ fn end_of_pause(text: &str, futures: &Calendar, now: DateTime<Utc>) -> Result<Da
 struct LeftOut {
     /// The first slots.
     examples: Vec<DateTime<Utc>>,
-    /// All of them, where the pause has an end.
+    /// All of them, where the pause has an end that is near.
     num_slots: Option<usize>,
     /// Whether they are caught up afterwards instead of being skipped.
     slots_wait: bool,
@@ -148,8 +151,10 @@ impl LeftOut {
             after = planned.slot;
             examples.push(planned.slot);
         }
+        // Of a pause without a near end nobody wants the number.
+        let end = pause.until.filter(|until| *until - pause.paused_at <= LONGEST_COUNTED);
         let within = |until| planner.between(&pause.job, pause.paused_at, until).map_err(usage);
-        let all = pause.until.map(within).transpose()?;
+        let all = end.map(within).transpose()?;
         let num_slots =
             all.map(|slots| slots.iter().filter(|slot| pause.until.is_some_and(|until| slot.slot < until)).count());
         let schedule = planner.schedules().of(&pause.job).map_err(usage)?;

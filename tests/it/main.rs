@@ -5,11 +5,16 @@
 mod bad_input;
 mod calendar;
 mod capture;
+mod doctor;
 mod faults;
 mod fill;
 mod kill;
 mod ledger;
+mod logs;
+mod manual;
+mod pause;
 mod recorded;
 mod schedule;
 mod shell;
+mod status;
 mod support;

@@ -19,7 +19,7 @@ use crate::job::{Calendars, JobError, calendars};
 use crate::telemetry;
 
 use super::block_on;
-use super::output::{plain_table, print_document, print_documents, print_line, print_text};
+use super::output::{print_document, print_documents, print_line};
 use super::settings::{Format, GatewayFlag, Globals};
 
 use check::{Check, Finding, Grade, Underway, asking, blocking};
@@ -112,14 +112,7 @@ fn print(checks: &[Check], format: Format) -> Result<(), JobError> {
     let (num_warnings, num_failures) = (count(Grade::Warn), count(Grade::Fail));
     match format {
         Format::Text => {
-            let mut table = plain_table();
-            for Check { name, finding } in checks {
-                let remedy = finding.remedy.as_ref().map_or_else(String::new, |remedy| format!(": {remedy}"));
-                // One line each, however many an error has.
-                let told = format!("{}{remedy}", finding.found).lines().collect::<Vec<_>>().join("; ");
-                table.add_row([finding.grade.as_str(), *name, &told]);
-            }
-            print_text(&table)?;
+            checks.iter().try_for_each(|check| print_line(&line(check)))?;
             print_line(&format!("{} checks, {num_warnings} warnings, {num_failures} failures", checks.len()))
         }
         Format::Json => {
@@ -128,4 +121,11 @@ fn print(checks: &[Check], format: Format) -> Result<(), JobError> {
         }
         Format::Jsonl => print_documents(checks.iter().map(|check| json!(check)).collect(), format),
     }
+}
+
+/// One line, however many an error has.
+fn line(Check { name, finding }: &Check) -> String {
+    let remedy = finding.remedy.as_ref().map_or_else(String::new, |remedy| format!(": {remedy}"));
+    let told = format!("{}{remedy}", finding.found).lines().collect::<Vec<_>>().join("; ");
+    format!("{:4}  {name:13}  {told}", finding.grade.as_str())
 }

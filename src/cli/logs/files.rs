@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use super::entry::{Entry, entries_of};
+use super::entry::{Entry, entries_of, is_whole};
 
 /// One day of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,22 +20,19 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Its entries as they come; a last line that is still being written is left out.
     pub(super) fn entries(&self) -> io::Result<impl Iterator<Item = Entry>> {
-        let lines = BufReader::new(File::open(&self.path)?.take(self.until_bytes.unwrap_or(u64::MAX)))
-            .split(b'\n')
-            .map_while(Result::ok);
-        let mut lines = lines.peekable();
-        let text = std::iter::from_fn(move || {
-            let line = String::from_utf8_lossy(&lines.next()?).into_owned();
-            Some((line, lines.peek().is_none()))
+        let mut file = BufReader::new(File::open(&self.path)?.take(self.until_bytes.unwrap_or(u64::MAX)));
+        let lines = std::iter::from_fn(move || {
+            let mut line = Vec::new();
+            let num_read = file.read_until(b'\n', &mut line).ok()?;
+            (num_read > 0).then(|| String::from_utf8_lossy(&line).into_owned())
         });
-        let whole = text.filter(|(line, is_last)| !is_last || is_complete(line));
-        Ok(whole.flat_map(|(line, _)| entries_of(&line)))
+        Ok(lines.filter(|line| is_complete(line)).flat_map(|line| entries_of(&line)))
     }
 }
 
-/// Whether the last line of a file is no beginning of one that is being written; text that is no JSON is what it is.
+/// Whether a line is no beginning of one that is being written; without its end it may still be whole, or no JSON at all.
 fn is_complete(line: &str) -> bool {
-    !line.starts_with('{') || super::entry::is_whole(line)
+    line.ends_with('\n') || !line.starts_with('{') || is_whole(line)
 }
 
 /// The files of one log, the oldest first; none where there is no folder.

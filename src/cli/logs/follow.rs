@@ -3,15 +3,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::entry::{Entry, entries_of};
 use super::files::{LogFile, of};
 use super::{Filter, Printer, newest};
 
 /// Pause between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 /// Prints the newest entries and then each that comes. It ends by a signal, or when its reader has gone.
 pub(super) fn follow(folder: &Path, filter: &Filter, (printer, limit): (&Printer<'_>, usize)) -> io::Result<u8> {
@@ -33,7 +34,9 @@ pub(super) fn follow(folder: &Path, filter: &Filter, (printer, limit): (&Printer
                 }
             }
         }
-        thread::sleep(LOOK_EVERY);
+        if has_gone_within(LOOK_EVERY) {
+            return Ok(0);
+        }
     }
 }
 
@@ -42,6 +45,17 @@ fn print(printer: &Printer<'_>, entry: &Entry) -> io::Result<bool> {
     match writeln!(io::stdout(), "{}", printer.told(entry)) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         written => written.map(|()| true),
+    }
+}
+
+/// Waits, and tells whether the reader of a pipe has gone meanwhile: a quiet log must not keep the process for ever.
+fn has_gone_within(pause: Timespec) -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    match poll(&mut polled, Some(&pause)) {
+        Ok(num_events) => num_events > 0,
+        Err(Errno::INTR) => false,
+        Err(_) => true,
     }
 }
 

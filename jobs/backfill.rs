@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 
 use crate::gateway::Gateway;
 use crate::job::{Context, Counts, Disposition, Failure, Job, JobError, Outcome, Run, WriteMode, chain};
@@ -121,7 +121,7 @@ async fn fill(
 /// Tells the ledger which slots of the snapshot job are whole now, so that the missed ones among them become recovered.
 async fn recover(context: &Context, gaps: &[Gap]) -> Result<(), JobError> {
     let Some(ledger) = context.ledger.clone() else { return Ok(()) };
-    let whole = gaps::whole_slots(context, gaps).await?;
+    let whole = gaps::whole_slots(context, gaps).await?.into_iter().map(DateTime::from).collect::<Vec<_>>();
     let now = context.clock.now();
     let recovering = tokio::task::spawn_blocking(move || ledger.recover("snapshot", &whole, now));
     let recovered = recovering.await.map_err(|error| JobError::fail(Failure::Failed, error))??;

@@ -63,7 +63,7 @@ pub(super) fn history(globals: &Globals, args: &HistoryArgs) -> Result<u8, JobEr
 fn document(row: &RunRow) -> Result<Json, JobError> {
     let mut document = serde_json::to_value(row).map_err(|error| JobError::fail(Failure::Failed, error))?;
     if let Some(fields) = document.as_object_mut() {
-        fields.insert("slot_et".to_owned(), eastern(row.slot.instant()).into());
+        fields.insert("slot_et".to_owned(), eastern(row.slot).into());
     }
     Ok(document)
 }
@@ -71,7 +71,7 @@ fn document(row: &RunRow) -> Result<Json, JobError> {
 fn cells(row: &RunRow) -> [String; 8] {
     let took = row.started_at.zip(row.ended_at).map(|(from, to)| (to - from).as_seconds_f64());
     [
-        eastern(row.slot.instant()),
+        eastern(row.slot),
         row.job.clone(),
         row.state.to_string(),
         row.trigger.map_or_else(String::new, |trigger| trigger.to_string()),

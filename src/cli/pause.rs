@@ -72,7 +72,7 @@ pub(super) fn pause(globals: &Globals, args: &PauseArgs) -> Result<u8, JobError>
     ledger.pause(&pause)?;
     let left_out = LeftOut::of(&planner, &pause)?;
     if globals.format == Format::Text {
-        tell(&pause, replaced.as_ref(), &left_out)?
+        tell(&pause, replaced.as_ref(), &left_out)?;
     } else {
         let slots: Vec<String> = left_out.examples.iter().map(|slot| utc(*slot)).collect();
         let document = json!({

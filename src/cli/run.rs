@@ -1,6 +1,7 @@
 //! `jobs run JOB`: runs a job now, by the same code as the schedule does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -10,11 +11,13 @@ use crate::calendar::{Slot, parse_instant};
 use crate::clock::SystemClock;
 use crate::config::Loaded;
 use crate::job::{
-    Environment, Failure, JobError, RunReport, RunRequest, RunResult, SlotRange, WriteMode, chain, execute,
+    Environment, Failure, JobError, Limits, RunReport, RunRequest, RunResult, SlotRange, Stop, WriteMode, chain,
+    execute,
 };
 use crate::jobs::catalogue;
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
 use crate::market::Symbol;
+use crate::scheduler::parse_duration;
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
@@ -37,19 +40,34 @@ pub(super) enum RunCommand {
   jobs run backfill                              the last 5 sessions; into an empty lake the last 60
   jobs run backfill --from 2026-11-16 --to 2026-11-20 --symbols ES,NQ")]
     Backfill(BackfillArgs),
+    /// Put few files in the place of many small ones, and tidy the tables up.
+    #[command(after_help = "Examples:
+  jobs run compaction
+  jobs run compaction --dry-run                  the files of each table now and then")]
+    Compaction(CompactionArgs),
 }
 
 /// Options of every run.
 #[derive(Debug, Args)]
-struct RunFlags {
+struct CommonFlags {
     #[command(flatten)]
     gateway: GatewayFlag,
-    /// Only these symbols.
-    #[arg(long, value_delimiter = ',', value_name = "ES,NQ")]
-    symbols: Vec<Symbol>,
     /// Write nothing; show what would be written.
     #[arg(long)]
     dry_run: bool,
+    /// Wait for another run of the job to end, at most so long [default with --wait alone: 5m].
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "5m", value_parser = duration)]
+    wait: Option<Duration>,
+}
+
+/// Options of a run that makes rows.
+#[derive(Debug, Args)]
+struct RunFlags {
+    #[command(flatten)]
+    common: CommonFlags,
+    /// Only these symbols.
+    #[arg(long, value_delimiter = ',', value_name = "ES,NQ")]
+    symbols: Vec<Symbol>,
     /// Replace rows that are there already.
     #[arg(long, conflicts_with = "dry_run")]
     force: bool,
@@ -76,31 +94,57 @@ pub(super) struct BackfillArgs {
     flags: RunFlags,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct CompactionArgs {
+    #[command(flatten)]
+    common: CommonFlags,
+}
+
 /// Runs a job and prints what became of it.
 pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobError> {
     let (name, flags) = match command {
-        RunCommand::Snapshot(args) => ("snapshot", &args.flags),
-        RunCommand::Backfill(args) => ("backfill", &args.flags),
+        RunCommand::Snapshot(args) => ("snapshot", &args.flags.common),
+        RunCommand::Backfill(args) => ("backfill", &args.flags.common),
+        RunCommand::Compaction(args) => ("compaction", &args.common),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
     let loaded = globals.load(flags.gateway.flags())?;
-    let mut request = flags.request(&loaded)?;
-    match command {
-        RunCommand::Snapshot(args) => request.at = args.at.as_deref().map(slot).transpose()?,
-        RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
-    }
+    let request = request(command, &loaded)?;
     let paths = &loaded.config.paths;
-    let target =
-        LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
+    let target = LogTarget {
+        folder: &paths.logs,
+        job: job.name(),
+        of_runs: &[],
+        config: &loaded.config.log,
+        verbosity: globals.verbosity(),
+    };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
         let environment =
             Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
         let mode = request.mode;
-        let report = execute(&environment, job.clone(), request).await;
+        let report = execute(&environment, (job.clone(), request), Stop::on_signals()?).await;
         print_report(&environment, (job.name(), mode), &report, globals.format).await
     })
+}
+
+fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError> {
+    Ok(match command {
+        RunCommand::Snapshot(args) => {
+            RunRequest { at: args.at.as_deref().map(slot).transpose()?, ..args.flags.request(loaded)? }
+        }
+        RunCommand::Backfill(args) => RunRequest { range: range(args, loaded)?, ..args.flags.request(loaded)? },
+        RunCommand::Compaction(args) => args.common.request(),
+    })
+}
+
+impl CommonFlags {
+    fn request(&self) -> RunRequest {
+        let mode = if self.dry_run { WriteMode::DryRun } else { WriteMode::Add };
+        let limits = Limits { lock_wait: self.wait.unwrap_or_default(), ..Limits::default() };
+        RunRequest { mode, limits, ..RunRequest::manual() }
+    }
 }
 
 impl RunFlags {
@@ -112,13 +156,14 @@ impl RunFlags {
             let told = format!("{unknown} is not captured: give one of {}, or add it under market", known.join(", "));
             return Err(JobError::fail(Failure::Usage, told));
         }
-        let mode = match (self.dry_run, self.force) {
-            (true, _) => WriteMode::DryRun,
-            (false, true) => WriteMode::Replace,
-            (false, false) => WriteMode::Add,
-        };
-        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..RunRequest::manual() })
+        let request = self.common.request();
+        let mode = if self.force { WriteMode::Replace } else { request.mode };
+        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..request })
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)?.to_std().map_err(|error| error.to_string())
 }
 
 fn slot(text: &str) -> Result<Slot, JobError> {
@@ -208,6 +253,9 @@ fn print_text_report(
         RunResult::Skipped(reason) => print_line(&format!("{job}{slot}: {reason}; nothing written"))?,
         RunResult::Done(counts) => {
             let mut parts = vec![match mode {
+                // What such a run did stands in its notes.
+                WriteMode::DryRun if job == "compaction" => format!("dry run, nothing written to {lake}"),
+                _ if job == "compaction" => format!("the tables in {lake} are in order"),
                 WriteMode::DryRun => {
                     format!("dry run, {} rows would be written to {lake}", counts.planned - counts.present)
                 }

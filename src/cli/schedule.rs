@@ -111,7 +111,7 @@ pub(super) fn schedule(globals: &Globals, command: &ScheduleCommand) -> Result<u
     Ok(0)
 }
 
-/// The planner of the configured schedules and calendars.
+/// The planner of the configured schedules.
 pub(super) fn planner(config: &Config) -> Result<Planner, JobError> {
     let calendars = calendars(config)?;
     let roll_rule = config.market.roll_rule;

@@ -1,4 +1,5 @@
-//! One run of a job at a time: a flock that the kernel releases whatever happens to its holder.
+//! One run of a job at a time, one holder of what jobs share, one daemon: flocks that the kernel releases whatever happens
+//! to their holders.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -28,20 +29,55 @@ pub struct LockHolder {
     pub since: DateTime<Utc>,
 }
 
-/// The held lock of a job; dropped, it is free.
+/// What a lock keeps to one holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked<'a> {
+    /// The runs of a job.
+    Job(&'a str),
+    /// Something that jobs share.
+    Resource(&'a str),
+    /// The daemon.
+    Daemon,
+}
+
+impl Locked<'_> {
+    /// Its file in the lock folder.
+    #[must_use]
+    pub fn file_name(self) -> String {
+        match self {
+            Self::Job(job) => format!("job-{job}.lock"),
+            Self::Resource(resource) => format!("resource-{resource}.lock"),
+            Self::Daemon => "daemon.lock".to_owned(),
+        }
+    }
+
+    fn taken_by(self, who: &str) -> String {
+        match self {
+            Self::Job(job) => {
+                format!("{job} is running already, in {who}: run it again when that has ended, or wait with --wait=5m")
+            }
+            Self::Resource(resource) => {
+                format!("{resource} is in use, by {who}: run it again when that has ended, or wait with --wait=5m")
+            }
+            Self::Daemon => format!("a daemon serves this state folder already, in {who}: stop that one first"),
+        }
+    }
+}
+
+/// A held lock; dropped, it is free.
 #[derive(Debug)]
-pub struct JobLock {
+pub struct Lock {
     _held: File,
 }
 
-impl JobLock {
-    /// Takes the lock of a job.
+impl Lock {
+    /// Takes a lock.
     ///
     /// # Errors
-    /// [`Failure::Locked`] where another run holds it, naming the holder; [`Failure::Misconfigured`] where the lock
-    /// folder cannot be written.
-    pub fn take(locks: &Path, job: &str, holder: &LockHolder) -> Result<Self, JobError> {
-        let path = locks.join(format!("job-{job}.lock"));
+    /// [`Failure::Locked`] where another holds it, naming the holder; [`Failure::Misconfigured`] where the lock folder
+    /// cannot be written.
+    pub fn take(locks: &Path, what: Locked<'_>, holder: &LockHolder) -> Result<Self, JobError> {
+        let path = locks.join(what.file_name());
         let unusable = |error: &std::io::Error| unusable(locks, error);
         let mut file = open(locks, &path).map_err(|error| unusable(&error))?;
         match try_for_a_moment(&file) {
@@ -49,7 +85,7 @@ impl JobLock {
                 write_holder(&mut file, holder).map_err(|error| unusable(&error))?;
                 Ok(Self { _held: file })
             }
-            Err(TryLockError::WouldBlock) => Err(held(&mut file, job)),
+            Err(TryLockError::WouldBlock) => Err(held(&mut file, what)),
             Err(TryLockError::Error(error)) => Err(unusable(&error)),
         }
     }
@@ -77,7 +113,7 @@ fn write_holder(file: &mut File, holder: &LockHolder) -> std::io::Result<()> {
     file.write_all(&serde_json::to_vec(holder)?)
 }
 
-fn held(file: &mut File, job: &str) -> JobError {
+fn held(file: &mut File, what: Locked<'_>) -> JobError {
     let mut text = String::new();
     let read = file.read_to_string(&mut text).ok();
     let holder: Option<LockHolder> = read.and_then(|_| serde_json::from_str(&text).ok());
@@ -87,7 +123,7 @@ fn held(file: &mut File, job: &str) -> JobError {
         }
         None => "another process".to_owned(),
     };
-    JobError::fail(Failure::Locked, format!("{job} is running already, in {who}: run it again when that has ended"))
+    JobError::fail(Failure::Locked, what.taken_by(&who))
 }
 
 fn unusable(locks: &Path, error: &std::io::Error) -> JobError {
@@ -108,12 +144,14 @@ mod tests {
     #[test]
     fn the_second_is_told_who_holds_it_and_gets_it_later() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = JobLock::take(folder.path(), "snapshot", &holder("r1")).expect("free");
-        let refused = JobLock::take(folder.path(), "snapshot", &holder("r2")).expect_err("held");
+        let take = |what, run_id| Lock::take(folder.path(), what, &holder(run_id));
+        let first = take(Locked::Job("snapshot"), "r1").expect("free");
+        let refused = take(Locked::Job("snapshot"), "r2").expect_err("held");
         assert_eq!(refused.failure(), Failure::Locked);
         assert!(refused.to_string().contains("process 4711 (run r1, since 00:00:00 UTC)"), "{refused}");
-        JobLock::take(folder.path(), "backfill", &holder("r3")).expect("another job");
+        take(Locked::Job("backfill"), "r3").expect("another job");
+        take(Locked::Resource("snapshot"), "r4").expect("not a job");
         drop(first);
-        JobLock::take(folder.path(), "snapshot", &holder("r2")).expect("free again");
+        take(Locked::Job("snapshot"), "r2").expect("free again");
     }
 }

@@ -24,7 +24,7 @@ pub fn lock_holder(path: &Path) -> Option<LockHolder> {
     })
 }
 
-/// Whether it is held. Where it is not, it is for an instant held by this question, which [`super::JobLock::take`] waits
+/// Whether it is held. Where it is not, it is for an instant held by this question, which [`super::Lock::take`] waits
 /// out; a shared lock, so that two who ask do not take each other for the holder.
 fn is_held(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
@@ -39,7 +39,7 @@ fn named(path: &Path) -> Option<LockHolder> {
 mod tests {
     use chrono::DateTime;
 
-    use super::super::JobLock;
+    use super::super::{Lock, Locked};
     use super::*;
 
     #[test]
@@ -48,7 +48,7 @@ mod tests {
         let path = folder.path().join("job-snapshot.lock");
         assert_eq!(lock_holder(&path), None, "there is no such file");
         let holder = LockHolder { pid: 4711, run_id: "r1".to_owned(), since: DateTime::UNIX_EPOCH };
-        let lock = JobLock::take(folder.path(), "snapshot", &holder).expect("free");
+        let lock = Lock::take(folder.path(), Locked::Job("snapshot"), &holder).expect("free");
         assert_eq!(lock_holder(&path), Some(holder));
         drop(lock);
         assert!(fs::read_to_string(&path).expect("a file").contains("4711"), "its name is still there");

@@ -10,6 +10,7 @@ mod progress;
 mod recorder;
 mod request;
 mod runner;
+mod stop;
 
 use std::time::Duration;
 
@@ -19,12 +20,13 @@ pub use crate::state::Trigger;
 pub use context::{Calendars, Context};
 pub use environment::{Environment, calendars, start_embedded};
 pub use error::{Disposition, Failure, JobError, chain};
-pub use lock::{JobLock, LockHolder};
+pub use lock::{Lock, LockHolder, Locked};
 pub use lock_holder::lock_holder;
 pub use outcome::{Captured, Counts, Outcome, RunResult};
 pub use progress::{NoProgress, Progress};
-pub use request::{Run, RunRequest, SlotRange, WriteMode};
+pub use request::{Limits, Run, RunRequest, SlotRange, WriteMode};
 pub use runner::{RunReport, execute};
+pub use stop::{Stop, Stopper};
 
 /// A batch job. Running it twice for one slot equals running it once.
 #[async_trait]
@@ -37,6 +39,11 @@ pub trait Job: Send + Sync {
 
     /// The bound of one run, all attempts together.
     fn timeout(&self) -> Duration;
+
+    /// What it shares with other jobs and must have to itself, by name; locked beside the job.
+    fn resources(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Runs it.
     ///

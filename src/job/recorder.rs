@@ -18,6 +18,8 @@ pub(super) struct Recorder {
     pub(super) job: &'static str,
     /// Name of the run.
     pub(super) run_id: String,
+    /// The key of the run, where it is not the slot's instant.
+    pub(super) planned: Option<DateTime<Utc>>,
     /// Why it takes place.
     pub(super) trigger: Trigger,
     /// Whether the beginning stands in the ledger.
@@ -32,7 +34,7 @@ impl Recorder {
         }
         let start = Start {
             job: self.job.to_owned(),
-            slot,
+            slot: self.planned.unwrap_or(slot.instant()),
             trigger: self.trigger,
             run_id: self.run_id.clone(),
             pid: std::process::id(),

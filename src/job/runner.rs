@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::calendar::Slot;
@@ -12,12 +11,15 @@ use crate::market::GatewayKind;
 
 use super::recorder::Recorder;
 use super::{
-    Context, Disposition, Environment, Failure, Job, JobError, JobLock, LockHolder, Outcome, Run, RunRequest,
-    RunResult, WriteMode, chain,
+    Context, Disposition, Environment, Failure, Job, JobError, Lock, LockHolder, Locked, Outcome, Run, RunRequest,
+    RunResult, Stop, WriteMode, chain,
 };
 
 /// The share of its timeout that a run may wait for the gateway's pacing rules: 15 s of a capture, 10 min of a backfill.
 const PACING_SHARE: u32 = 6;
+
+/// How often a lock that another holds is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(100);
 
 /// What became of a run.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct RunReport {
     pub attempts: u32,
     /// How long it took.
     pub took: Duration,
+    /// Whether the job was ended and still runs: it blocks its thread.
+    pub is_stuck: bool,
     /// What it came to.
     pub result: Result<Outcome, JobError>,
 }
@@ -42,57 +46,101 @@ impl RunReport {
     }
 }
 
-/// Runs a job under its lock, within its timeout, with retries; whatever happens becomes a report.
-pub async fn execute(environment: &Environment, job: Arc<dyn Job>, request: RunRequest) -> RunReport {
+/// Runs a job under its locks, within its timeout, with retries; whatever happens becomes a report.
+pub async fn execute(environment: &Environment, (job, request): (Arc<dyn Job>, RunRequest), stop: Stop) -> RunReport {
     let started = Instant::now();
     let run_id = uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect::<String>();
     let span = tracing::info_span!("run", job = job.name(), run_id, trigger = %request.trigger);
-    let mut report =
-        RunReport { run_id, slot: None, attempts: 0, took: Duration::ZERO, result: Ok(Outcome::skipped("")) };
-    report.result = run_locked(environment, &job, &request, &mut report).instrument(span.clone()).await;
+    let mut report = RunReport {
+        run_id,
+        slot: None,
+        attempts: 0,
+        took: Duration::ZERO,
+        is_stuck: false,
+        result: Ok(Outcome::skipped("")),
+    };
+    let assignment = Assignment { environment, job: &job, request: &request };
+    report.result = assignment.run(&mut report, stop).instrument(span.clone()).await;
     report.took = started.elapsed();
     span.in_scope(|| log_end(&report));
     report
 }
 
-async fn run_locked(
-    environment: &Environment,
-    job: &Arc<dyn Job>,
-    request: &RunRequest,
-    report: &mut RunReport,
-) -> Result<Outcome, JobError> {
-    let holder = LockHolder { pid: std::process::id(), run_id: report.run_id.clone(), since: environment.clock.now() };
-    let _lock = JobLock::take(&environment.config.paths.locks(), job.name(), &holder)?;
-    let recorder = Recorder {
-        ledger: environment.ledger.clone().filter(|_| request.mode != WriteMode::DryRun),
-        clock: environment.clock.clone(),
-        job: job.name(),
-        run_id: report.run_id.clone(),
-        trigger: request.trigger,
-        begun: false,
-    };
-    let deadline = Instant::now() + job.timeout();
-    let mut underway = Underway { environment, job, request, deadline, signals: Signals::listen()?, recorder };
-    let result = underway.finish(report).await;
-    underway.recorder.end(&result, report.attempts).await;
-    result
-}
-
-/// A run that holds its lock.
-struct Underway<'a> {
+/// What is to be run.
+#[derive(Clone, Copy)]
+struct Assignment<'a> {
     environment: &'a Environment,
     job: &'a Arc<dyn Job>,
     request: &'a RunRequest,
+}
+
+impl Assignment<'_> {
+    async fn run(self, report: &mut RunReport, mut stop: Stop) -> Result<Outcome, JobError> {
+        let Assignment { environment, job, request } = self;
+        let _locks = self.locks(&report.run_id, &mut stop).await?;
+        let recorder = Recorder {
+            ledger: environment.ledger.clone().filter(|_| request.mode != WriteMode::DryRun),
+            clock: environment.clock.clone(),
+            job: job.name(),
+            run_id: report.run_id.clone(),
+            planned: request.planned,
+            trigger: request.trigger,
+            begun: false,
+        };
+        let bound = request.limits.timeout.unwrap_or_else(|| job.timeout());
+        let deadline = Instant::now() + bound;
+        let mut underway = Underway { assignment: self, timeout: bound, deadline, stop, recorder };
+        let result = underway.finish(report).await;
+        underway.recorder.end(&result, report.attempts).await;
+        result
+    }
+
+    /// The locks of the job and of what it shares, waited for as long as the request says.
+    async fn locks(self, run_id: &str, stop: &mut Stop) -> Result<Vec<Lock>, JobError> {
+        let give_up_at = Instant::now() + self.request.limits.lock_wait;
+        loop {
+            let error = match self.try_locks(run_id) {
+                Err(error) if error.failure() == Failure::Locked => error,
+                taken => return taken,
+            };
+            if Instant::now() >= give_up_at {
+                return Err(error);
+            }
+            tracing::debug!(error = %chain(&error), "waiting for a lock");
+            tokio::select! {
+                () = sleep(LOCK_POLL) => {}
+                error = stop.asked() => return Err(error),
+            }
+        }
+    }
+
+    /// All of them or none, in one order, so that two jobs never wait for each other.
+    fn try_locks(self, run_id: &str) -> Result<Vec<Lock>, JobError> {
+        let clock = &self.environment.clock;
+        let holder = LockHolder { pid: std::process::id(), run_id: run_id.to_owned(), since: clock.now() };
+        let mut resources = self.job.resources().to_vec();
+        resources.sort_unstable();
+        let wanted = std::iter::once(Locked::Job(self.job.name())).chain(resources.into_iter().map(Locked::Resource));
+        wanted.map(|what| Lock::take(&self.environment.config.paths.locks(), what, &holder)).collect()
+    }
+}
+
+/// A run that holds its locks.
+struct Underway<'a> {
+    assignment: Assignment<'a>,
+    timeout: Duration,
     deadline: Instant,
-    signals: Signals,
+    stop: Stop,
     recorder: Recorder,
 }
 
 impl Underway<'_> {
     /// Tries until it is done, must not be tried again, or the time is up.
     async fn finish(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
-        let runs = &self.environment.config.runs;
-        let backoff = Duration::from_millis(runs.retry_backoff_ms);
+        let Assignment { environment, request, .. } = self.assignment;
+        let runs = &environment.config.runs;
+        let max_retries = request.limits.max_retries.unwrap_or(runs.max_retries);
+        let backoff = request.limits.retry_backoff.unwrap_or(Duration::from_millis(runs.retry_backoff_ms));
         loop {
             report.attempts += 1;
             let began = Instant::now();
@@ -100,23 +148,24 @@ impl Underway<'_> {
                 Ok(outcome) => return Ok(outcome),
                 Err(error) => error,
             };
-            let may_retry = error.disposition() == Disposition::Retry && report.attempts <= runs.max_retries;
+            let may_retry = error.disposition() == Disposition::Retry && report.attempts <= max_retries;
             // An attempt that would be cut off by the timeout would only hide why the last one failed.
             if !may_retry || Instant::now() + backoff + began.elapsed() >= self.deadline {
-                return Err(expected_at_night(self.environment, error));
+                return Err(expected_at_night(environment, error));
             }
             tracing::warn!(attempt = report.attempts, error = %chain(&error), "the attempt failed, another follows");
             tokio::select! {
                 () = sleep(backoff) => {}
-                failure = self.signals.next() => return Err(interrupted(failure)),
+                error = self.stop.asked() => return Err(error),
             }
         }
     }
 
     /// Runs once, in a task of its own, so that a panic ends the task and not the process.
     async fn attempt(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
-        let timeout = self.job.timeout();
-        let context = Arc::new(self.environment.context(timeout / PACING_SHARE, &report.run_id));
+        let Assignment { environment, job, request } = self.assignment;
+        let bound = self.timeout;
+        let context = Arc::new(environment.context(bound / PACING_SHARE, &report.run_id));
         // The slot is what the run is about: a later attempt keeps it.
         let slot = match report.slot {
             Some(slot) => slot,
@@ -125,29 +174,32 @@ impl Underway<'_> {
         if let Some(row) = self.recorder.begin(slot).await {
             return Ok(Outcome::skipped(format!("the ledger has the slot as {}", row.state)));
         }
-        let run = Run { slot, attempt: report.attempts, request: self.request.clone() };
+        let run = Run { slot, attempt: report.attempts, request: request.clone() };
         let span = tracing::info_span!("attempt", %slot, attempt = run.attempt);
-        let (job, shared) = (self.job.clone(), context.clone());
+        let (job, shared) = (job.clone(), context.clone());
         let mut task = tokio::spawn(async move { job.run(&shared, &run).await }.instrument(span));
         let result = tokio::select! {
             finished = timeout_at(self.deadline, &mut task) => match finished {
                 Ok(Ok(result)) => result,
                 Ok(Err(join)) => Err(JobError::fail(Failure::Panicked, format!("the job panicked, which is a bug: {join}"))),
-                Err(_) => Err(timed_out(timeout)),
+                Err(_) => Err(timed_out(bound)),
             },
-            failure = self.signals.next() => Err(interrupted(failure)),
+            error = self.stop.asked() => Err(error),
         };
         task.abort();
+        // A job that awaits anything lets go at once; one that blocks its thread cannot be made to.
+        let lets_go = task.is_finished() || timeout(request.limits.grace, &mut task).await.is_ok();
+        report.is_stuck |= !lets_go && !request.limits.grace.is_zero();
         context.close().await;
         result
     }
 
     async fn slot(&mut self, context: &Context) -> Result<Slot, JobError> {
         tokio::select! {
-            resolved = timeout_at(self.deadline, resolve_slot(context, self.request)) => {
-                resolved.map_err(|_| timed_out(self.job.timeout()))?
+            resolved = timeout_at(self.deadline, resolve_slot(context, self.assignment.request)) => {
+                resolved.map_err(|_| timed_out(self.timeout))?
             }
-            failure = self.signals.next() => Err(interrupted(failure)),
+            error = self.stop.asked() => Err(error),
         }
     }
 }
@@ -171,10 +223,6 @@ fn timed_out(timeout: Duration) -> JobError {
     JobError::fail(Failure::TimedOut, told)
 }
 
-fn interrupted(failure: Failure) -> JobError {
-    JobError::fail(failure, "the run was ended by a signal; what it had written is kept: run it again for the rest")
-}
-
 /// A gateway that is down during its nightly reset is expected to be.
 fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
     let window = environment.config.gateway.reset_window();
@@ -190,26 +238,6 @@ fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
         window.until
     );
     JobError::fail(Failure::Unavailable, told)
-}
-
-/// The signals that end a run.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, JobError> {
-        let listen = |kind| signal(kind).map_err(|error| JobError::fail(Failure::Failed, error));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> Failure {
-        tokio::select! {
-            _ = self.interrupt.recv() => Failure::Interrupted,
-            _ = self.terminate.recv() => Failure::Terminated,
-        }
-    }
 }
 
 fn log_end(report: &RunReport) {

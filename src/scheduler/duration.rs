@@ -9,7 +9,10 @@ const UNITS: [(char, i64); 3] = [('h', 3_600), ('m', 60), ('s', 1)];
 const MAX_SECONDS: i64 = 10 * 24 * 3_600;
 
 /// Reads a duration of up to ten days: numbers with `h`, `m`, `s`, each unit at most once and from large to small.
-pub(super) fn parse_duration(text: &str) -> Result<TimeDelta, String> {
+///
+/// # Errors
+/// A sentence that says how to write it.
+pub fn parse_duration(text: &str) -> Result<TimeDelta, String> {
     let bad = || format!("cannot read the duration {text:?}: write it as 5m, 90s or 1h30m");
     let (mut rest, mut seconds) = (text, 0_i64);
     for (unit, factor) in UNITS {
@@ -31,7 +34,8 @@ pub(super) fn parse_duration(text: &str) -> Result<TimeDelta, String> {
 }
 
 /// Writes a duration as it is read, without a sign: `1h30m`, and `0s` for none.
-pub(super) fn short(duration: TimeDelta) -> String {
+#[must_use]
+pub fn short(duration: TimeDelta) -> String {
     let mut seconds = duration.num_seconds().abs();
     let mut text = String::new();
     for (unit, factor) in UNITS {

@@ -10,7 +10,9 @@
 //! one.
 
 mod anchor;
+mod book;
 mod cron;
+mod daemon;
 mod decide;
 mod due;
 mod duration;
@@ -51,8 +53,11 @@ mod scene;
 mod upheavals;
 
 pub use anchor::{Anchor, Anchored, Point};
+pub use book::{Begin, Book};
 pub use cron::CronLine;
+pub use daemon::{Command, Daemon, Notifier, Service, serve};
 pub use decide::Decision;
+pub use duration::{parse_duration, short};
 pub use error::{PlanError, ScheduleErrors};
 pub use files::ScheduleFileError;
 pub use ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};

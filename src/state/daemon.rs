@@ -31,6 +31,7 @@ impl Ledger {
             let sql = "INSERT INTO daemon (id, run_id, started_at) VALUES (1, ?1, ?2) ON CONFLICT DO UPDATE
                        SET run_id = excluded.run_id, started_at = excluded.started_at, stopped_at = NULL";
             transaction.execute(sql, params![run_id, Stamp(now)])?;
+            transaction.execute("INSERT OR IGNORE INTO daemon_starts VALUES (?1)", [Stamp(now)])?;
             Ok(unstopped.map_or(PreviousEnd::Clean, |Stamp(since)| PreviousEnd::Unclean { since }))
         })
     }
@@ -50,6 +51,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Planned;
     use super::super::fixtures::{NOW, ledger, slot};
     use super::*;
 
@@ -61,8 +63,18 @@ mod tests {
         assert_eq!(started("d1", NOW), PreviousEnd::Clean, "there was none");
         ledger.mark_stopped("d1", NOW).expect("noted");
         assert_eq!(started("d2", NOW), PreviousEnd::Clean);
-        assert_eq!(started("d3", slot(1).instant()), PreviousEnd::Unclean { since: NOW });
+        assert_eq!(started("d3", slot(1)), PreviousEnd::Unclean { since: NOW });
         ledger.mark_stopped("d2", NOW).expect("it comes too late");
-        assert_eq!(started("d4", NOW), PreviousEnd::Unclean { since: slot(1).instant() });
+        assert_eq!(started("d4", NOW), PreviousEnd::Unclean { since: slot(1) });
+    }
+
+    #[test]
+    fn what_a_start_starts_says_nothing_about_the_slots_before_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let planned = |at| Planned { job: "backfill".into(), slot: at, due_at: at };
+        ledger.mark_started("d1", slot(7)).expect("noted");
+        ledger.plan(&[planned(slot(3)), planned(slot(7))]).expect("planned");
+        assert_eq!(ledger.newest_slot("backfill").expect("readable"), Some(slot(3)));
     }
 }

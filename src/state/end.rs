@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use crate::calendar::Slot;
-
 use super::stamp::Stamp;
 use super::{EndState, Ledger, LedgerError, RowCounts, RunRow, RunState, bounded};
 
@@ -89,7 +87,7 @@ impl Ledger {
 struct Taken {
     run_id: String,
     job: String,
-    slot: Slot,
+    slot: DateTime<Utc>,
     state: RunState,
     kept: Option<RunState>,
 }
@@ -105,7 +103,7 @@ impl Taken {
             Ok(Self {
                 run_id: row.get("run_id")?,
                 job: row.get("job")?,
-                slot: row.get("slot")?,
+                slot: row.get::<_, Stamp>("slot")?.0,
                 state: row.get("state")?,
                 kept: row.get("kept")?,
             })
@@ -150,7 +148,7 @@ impl Taken {
              WHERE job = ?1 AND slot = ?2",
         )?;
         let (state, reason) = (RunState::from(end.state), end.reason.as_deref().map(bounded));
-        statement.execute(params![self.job, self.slot, state, end.attempts, reason, Stamp(now)])?;
+        statement.execute(params![self.job, Stamp(self.slot), state, end.attempts, reason, Stamp(now)])?;
         Ok(())
     }
 
@@ -161,7 +159,7 @@ impl Taken {
                  kept_state = NULL, kept_run_id = NULL
              WHERE job = ?1 AND slot = ?2",
         )?;
-        statement.execute(params![self.job, self.slot, end.attempts])?;
+        statement.execute(params![self.job, Stamp(self.slot), end.attempts])?;
         Ok(())
     }
 }

@@ -5,16 +5,14 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
-use crate::calendar::Slot;
-
 use super::{End, EndState, Ledger, RowCounts, RunRow, Start, Started, Trigger};
 
 /// Friday 2026-11-20, 15:05 UTC.
 pub(super) const NOW: DateTime<Utc> = DateTime::from_timestamp(1_795_187_100, 0).expect("representable");
 
 /// The slot so many after [`NOW`].
-pub(super) fn slot(number: i32) -> Slot {
-    Slot::at(NOW + TimeDelta::minutes(5 * i64::from(number))).expect("on the grid")
+pub(super) fn slot(number: i32) -> DateTime<Utc> {
+    NOW + TimeDelta::minutes(5 * i64::from(number))
 }
 
 pub(super) fn file(folder: &TempDir) -> PathBuf {
@@ -25,11 +23,11 @@ pub(super) fn ledger(folder: &TempDir) -> Ledger {
     Ledger::open(&file(folder)).expect("opened")
 }
 
-pub(super) fn request(slot: Slot, trigger: Trigger, run_id: &str) -> Start {
+pub(super) fn request(slot: DateTime<Utc>, trigger: Trigger, run_id: &str) -> Start {
     Start { job: "snapshot".to_owned(), slot, trigger, run_id: run_id.to_owned(), pid: 4711 }
 }
 
-pub(super) fn start(ledger: &Ledger, slot: Slot, trigger: Trigger, run_id: &str) {
+pub(super) fn start(ledger: &Ledger, slot: DateTime<Utc>, trigger: Trigger, run_id: &str) {
     assert_eq!(ledger.start(&request(slot, trigger, run_id), NOW).expect("an answer"), Started::Started);
 }
 
@@ -49,10 +47,10 @@ pub(super) fn finish(ledger: &Ledger, run_id: &str, state: EndState) {
     ledger.finish(run_id, &end(state), NOW).expect("noted");
 }
 
-pub(super) fn row(ledger: &Ledger, slot: Slot) -> RunRow {
+pub(super) fn row(ledger: &Ledger, slot: DateTime<Utc>) -> RunRow {
     ledger.find("snapshot", slot).expect("readable").expect("there")
 }
 
-pub(super) fn executions(ledger: &Ledger, slot: Slot) -> Vec<RunRow> {
+pub(super) fn executions(ledger: &Ledger, slot: DateTime<Utc>) -> Vec<RunRow> {
     ledger.executions("snapshot", slot).expect("readable")
 }

@@ -49,7 +49,7 @@ pub use end::{End, PROCESS_DIED};
 pub use error::{LedgerError, LedgerErrorClass};
 pub use open::{BUSY_TIMEOUT_MS, Durability};
 pub use pause::Pause;
-pub use plan::{NotRun, Planned};
+pub use plan::{Entered, NotRun, Planned};
 pub use query::{Accounting, HistoryQuery};
 pub use replaced::ReplacedRow;
 pub use row::{RowCounts, RunRow};

@@ -5,8 +5,6 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
-use crate::calendar::Slot;
-
 use super::stamp::Stamp;
 use super::{Ledger, LedgerError, RunRow, RunState};
 
@@ -82,20 +80,22 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn find(&self, job: &str, slot: Slot) -> Result<Option<RunRow>, LedgerError> {
+    pub fn find(&self, job: &str, slot: DateTime<Utc>) -> Result<Option<RunRow>, LedgerError> {
         self.read("read", |connection| RunRow::find(connection, job, slot))
     }
 
-    /// The newest slot of a job that the schedule has dealt with in any way, planning included. What a person ran is
-    /// left out: it says nothing about the slots before it.
+    /// The newest slot of a job that the schedule has dealt with in any way, planning included. What a person ran and what
+    /// a daemon's start started are left out: they say nothing about the slots before them.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn newest_slot(&self, job: &str) -> Result<Option<Slot>, LedgerError> {
+    pub fn newest_slot(&self, job: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
         self.read("read", |connection| {
             // In order of the key, so that the first hit is the answer.
-            let sql = "SELECT slot FROM runs WHERE job = ?1 AND due_at IS NOT NULL ORDER BY slot DESC LIMIT 1";
-            connection.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()
+            let sql = "SELECT slot FROM runs WHERE job = ?1 AND due_at IS NOT NULL
+                           AND slot NOT IN (SELECT started_at FROM daemon_starts)
+                       ORDER BY slot DESC LIMIT 1";
+            connection.prepare_cached(sql)?.query_row([job], |row| Ok(row.get::<_, Stamp>(0)?.0)).optional()
         })
     }
 
@@ -152,9 +152,9 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn executions(&self, job: &str, slot: Slot) -> Result<Vec<RunRow>, LedgerError> {
+    pub fn executions(&self, job: &str, slot: DateTime<Utc>) -> Result<Vec<RunRow>, LedgerError> {
         let sql = "SELECT *, NULL AS due_at FROM executions WHERE job = ?1 AND slot = ?2 ORDER BY started_at, run_id";
-        self.read("read", |connection| rows(connection, sql, &[&job, &slot]))
+        self.read("read", |connection| rows(connection, sql, &[&job, &Stamp(slot)]))
     }
 
     /// The account of a job's slots with `after` < slot <= `until`, as a session has them, so that neighbouring ranges
@@ -209,7 +209,7 @@ mod tests {
     /// Slots 1 to 8: done, failed, timed out, skipped, missed, recovered, running, planned; 9 done by hand.
     fn filled(folder: &tempfile::TempDir) -> Ledger {
         let ledger = ledger(folder);
-        let planned = |number| Planned { job: "snapshot".into(), slot: slot(number), due_at: slot(number).instant() };
+        let planned = |number| Planned { job: "snapshot".into(), slot: slot(number), due_at: slot(number) };
         ledger.plan(&(1..9).map(planned).collect::<Vec<_>>()).expect("planned");
         for (number, state) in [(1, EndState::Done), (2, EndState::Failed), (3, EndState::TimedOut)] {
             start(&ledger, slot(number), Trigger::Schedule, &format!("r{number}"));
@@ -231,7 +231,7 @@ mod tests {
     fn every_slot_is_accounted_for() {
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = filled(&folder);
-        let account = ledger.accounting("snapshot", slot(0).instant(), slot(9).instant()).expect("readable");
+        let account = ledger.accounting("snapshot", slot(0), slot(9)).expect("readable");
         let expected = Accounting {
             planned: 8,
             unplanned: 1,
@@ -247,11 +247,11 @@ mod tests {
             rows_replaced: 0,
         };
         assert_eq!(account, expected);
-        let part = |after, until| ledger.accounting("snapshot", slot(after).instant(), slot(until).instant());
+        let part = |after, until| ledger.accounting("snapshot", slot(after), slot(until));
         let (first, second) = (part(0, 3).expect("readable"), part(3, 9).expect("readable"));
         assert_eq!((first.planned, second.planned), (3, 5), "neighbouring ranges share no slot");
         assert_eq!(part(9, 20).expect("readable"), Accounting::default());
-        let other = ledger.accounting("backfill", slot(0).instant(), slot(9).instant()).expect("readable");
+        let other = ledger.accounting("backfill", slot(0), slot(9)).expect("readable");
         assert_eq!(other, Accounting::default());
     }
 
@@ -259,17 +259,17 @@ mod tests {
     fn the_history_can_be_narrowed() {
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = filled(&folder);
-        let slots = |query: &HistoryQuery| -> Vec<Slot> {
+        let slots = |query: &HistoryQuery| -> Vec<DateTime<Utc>> {
             ledger.history(query).expect("readable").into_iter().map(|row| row.slot).collect()
         };
         let all = HistoryQuery::default();
         assert_eq!(slots(&all), (1..10).rev().map(slot).collect::<Vec<_>>());
         assert_eq!(slots(&HistoryQuery { limit: 2, ..all.clone() }), [slot(9), slot(8)]);
-        assert_eq!(slots(&HistoryQuery { job: Some("backfill".into()), ..all.clone() }), []);
+        assert_eq!(slots(&HistoryQuery { job: Some("backfill".into()), ..all.clone() }), Vec::<DateTime<Utc>>::new());
         let range = HistoryQuery {
             job: Some("snapshot".into()),
-            since: Some(slot(2).instant()),
-            until: Some(slot(6).instant()),
+            since: Some(slot(2)),
+            until: Some(slot(6)),
             states: vec![RunState::Failed, RunState::TimedOut, RunState::Done],
             ..all
         };

@@ -20,7 +20,13 @@ impl Ledger {
     /// Where the ledger cannot be written; then some may be deleted already.
     pub fn prune(&self, keep_days: u32, now: DateTime<Utc>) -> Result<usize, LedgerError> {
         let oldest = now.checked_sub_signed(TimeDelta::days(keep_days.into())).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        self.write("prune", |transaction| transaction.execute("DELETE FROM pauses WHERE until <= ?1", [Stamp(now)]))?;
+        self.write("prune", |transaction| {
+            transaction.execute("DELETE FROM pauses WHERE until <= ?1", [Stamp(now)])?;
+            transaction.execute(
+                "DELETE FROM daemon_starts WHERE started_at < ?1 AND started_at NOT IN (SELECT slot FROM runs)",
+                [Stamp(oldest)],
+            )
+        })?;
         let mut num_pruned = 0;
         loop {
             let num_slots = self.prune_batch(oldest)?;
@@ -37,7 +43,8 @@ impl Ledger {
                 "DELETE FROM runs WHERE (job, slot) IN (
                      SELECT job, slot FROM runs AS old
                      WHERE slot < ?1 AND state <> 'running' AND slot IS NOT (
-                         SELECT max(slot) FROM runs AS planned WHERE planned.job = old.job AND due_at IS NOT NULL)
+                         SELECT max(slot) FROM runs AS planned WHERE planned.job = old.job AND due_at IS NOT NULL
+                             AND slot NOT IN (SELECT started_at FROM daemon_starts))
                      LIMIT {PRUNE_BATCH})"
             );
             transaction.execute(&sql, [Stamp(oldest)])
@@ -108,7 +115,7 @@ mod tests {
             replaced_at: NOW,
         };
         ledger.keep_replaced(std::slice::from_ref(&old)).expect("kept");
-        let after = |days| slot(6000).instant() + TimeDelta::days(days);
+        let after = |days| slot(6000) + TimeDelta::days(days);
         assert_eq!(ledger.prune(90, after(60)).expect("pruned"), 0);
         assert_eq!(ledger.prune(90, after(90)).expect("pruned"), 5998);
         assert_eq!(ledger.prune(90, after(91)).expect("pruned"), 1);
@@ -131,7 +138,7 @@ mod tests {
         ledger.vacuum().expect("done");
         let size = || std::fs::metadata(file(&folder)).expect("there").len();
         let before = size();
-        ledger.prune(0, slot(4000).instant()).expect("pruned");
+        ledger.prune(0, slot(4000)).expect("pruned");
         ledger.vacuum().expect("done");
         assert!(size() * 4 < before, "{} of {before}", size());
     }

@@ -4,8 +4,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
-use crate::calendar::Slot;
-
 use super::stamp::Stamp;
 use super::{RunState, Trigger};
 
@@ -29,7 +27,7 @@ pub struct RunRow {
     /// The job.
     pub job: String,
     /// The slot.
-    pub slot: Slot,
+    pub slot: DateTime<Utc>,
     /// Where it stands.
     pub state: RunState,
     /// Why the execution took place; none where there was none.
@@ -69,7 +67,7 @@ impl RunRow {
         };
         Ok(Self {
             job: row.get("job")?,
-            slot: row.get("slot")?,
+            slot: row.get::<_, Stamp>("slot")?.0,
             state: row.get("state")?,
             trigger: row.get("trigger")?,
             reason: row.get("reason")?,
@@ -86,8 +84,8 @@ impl RunRow {
     }
 
     /// The row of a slot.
-    pub(super) fn find(connection: &Connection, job: &str, slot: Slot) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn find(connection: &Connection, job: &str, slot: DateTime<Utc>) -> rusqlite::Result<Option<Self>> {
         let mut statement = connection.prepare_cached("SELECT * FROM history WHERE job = ?1 AND slot = ?2")?;
-        statement.query_row((job, slot), Self::read).optional()
+        statement.query_row((job, Stamp(slot)), Self::read).optional()
     }
 }

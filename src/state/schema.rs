@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// The newest version of the schema.
-pub(super) const NEWEST: u32 = 1;
+pub(super) const NEWEST: u32 = 2;
 
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "
@@ -90,6 +90,11 @@ CREATE TABLE daemon (
 ) STRICT;
 ";
 
+/// The start of a daemon is the slot of what the start starts; such a slot says nothing about those before it.
+const VERSION_2: &str = "
+CREATE TABLE daemon_starts (started_at INTEGER NOT NULL PRIMARY KEY) STRICT;
+";
+
 /// The version of a file; 0 is an empty one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -154,7 +159,8 @@ mod tests {
         for error in [reading, error] {
             assert!(matches!(error, LedgerError::NewerSchema { .. }), "{error:?}");
             assert_eq!(error.class(), LedgerErrorClass::Configuration);
-            assert!(error.to_string().contains("written by a newer jobs (schema 2, this one knows 1)"), "{error}");
+            let told = format!("written by a newer jobs (schema {}, this one knows {NEWEST})", NEWEST + 1);
+            assert!(error.to_string().contains(&told), "{error}");
         }
         assert_eq!(std::fs::read(file(&folder)).expect("readable"), bytes);
     }

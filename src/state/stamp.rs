@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::calendar::Slot;
-
 use super::{RunState, Trigger};
 
 /// An instant in a column.
@@ -21,19 +19,6 @@ impl FromSql for Stamp {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let micros = value.as_i64()?;
         DateTime::from_timestamp_micros(micros).map(Self).ok_or(FromSqlError::OutOfRange(micros))
-    }
-}
-
-impl ToSql for Slot {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.instant().timestamp_micros().into())
-    }
-}
-
-impl FromSql for Slot {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let Stamp(instant) = Stamp::column_result(value)?;
-        Slot::at(instant).map_err(|error| FromSqlError::Other(error.into()))
     }
 }
 
@@ -73,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_stored_reads_back() {
         let connection = Connection::open_in_memory().expect("memory");
-        let back: Slot = connection.query_row("SELECT ?1", [slot(7)], |row| row.get(0)).expect("a slot");
+        let Stamp(back) = connection.query_row("SELECT ?1", [Stamp(slot(7))], |row| row.get(0)).expect("an instant");
         assert_eq!(back, slot(7));
         for trigger in Trigger::ALL {
             let back: Trigger = connection.query_row("SELECT ?1", [trigger], |row| row.get(0)).expect("a trigger");
@@ -88,7 +73,6 @@ mod tests {
     #[test]
     fn what_nobody_can_have_stored_is_an_error() {
         let connection = Connection::open_in_memory().expect("memory");
-        assert!(connection.query_row("SELECT 1", [], |row| row.get::<_, Slot>(0)).is_err());
         assert!(connection.query_row("SELECT 'gone'", [], |row| row.get::<_, RunState>(0)).is_err());
         assert!(connection.query_row("SELECT 'gone'", [], |row| row.get::<_, Trigger>(0)).is_err());
         assert!(connection.query_row("SELECT ?1", [i64::MAX], |row| row.get::<_, Stamp>(0)).is_err());

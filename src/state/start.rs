@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
-use crate::calendar::Slot;
-
 use super::run_state::Admission;
 use super::stamp::Stamp;
 use super::{Ledger, LedgerError, RunRow, RunState, Trigger};
@@ -15,7 +13,7 @@ pub struct Start {
     /// The job.
     pub job: String,
     /// The slot.
-    pub slot: Slot,
+    pub slot: DateTime<Utc>,
     /// Why.
     pub trigger: Trigger,
     /// Name of the run; no other ever has it.
@@ -66,19 +64,19 @@ fn take_up(
 ) -> rusqlite::Result<()> {
     let Start { job, slot, trigger, run_id, pid } = start;
     // What nobody asked for comes of the schedule, also where a timer started it and it was never planned.
-    let due_at = Some(slot).filter(|_| !trigger.is_asked_for());
+    let due_at = (!trigger.is_asked_for()).then_some(Stamp(*slot));
     let mut statement = transaction.prepare_cached(
         "INSERT INTO runs (job, slot, state, run_id, due_at) VALUES (?1, ?2, 'running', ?3, ?4)
          ON CONFLICT DO UPDATE SET state = 'running', run_id = excluded.run_id,
              kept_state = ?5, kept_run_id = CASE WHEN ?5 IS NOT NULL THEN run_id END,
              due_at = coalesce(due_at, excluded.due_at)",
     )?;
-    statement.execute(params![job, slot, run_id, due_at, kept])?;
+    statement.execute(params![job, Stamp(*slot), run_id, due_at, kept])?;
     let mut statement = transaction.prepare_cached(
         "INSERT INTO executions (run_id, job, slot, state, trigger, pid, started_at)
          VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6)",
     )?;
-    statement.execute(params![run_id, job, slot, trigger, pid, Stamp(now)])?;
+    statement.execute(params![run_id, job, Stamp(*slot), trigger, pid, Stamp(now)])?;
     Ok(())
 }
 

@@ -42,7 +42,7 @@ fn child_writes_until_it_is_killed() {
     let ledger = Ledger::open(&path).expect("opened");
     let first = ledger.newest_slot("snapshot").expect("readable").map_or(0, |slot| number_of(slot) + 1);
     for number in first.. {
-        let due_at = slot(number).instant();
+        let due_at = slot(number);
         ledger.plan(&[Planned { job: "snapshot".into(), slot: slot(number), due_at }]).expect("planned");
         start(&ledger, slot(number), Trigger::Schedule, &format!("child-{number}"));
         finish(&ledger, &format!("child-{number}"), EndState::Done);
@@ -50,8 +50,8 @@ fn child_writes_until_it_is_killed() {
     }
 }
 
-fn number_of(slot: crate::calendar::Slot) -> i32 {
-    i32::try_from((slot.instant() - NOW).num_minutes() / 5).expect("near")
+fn number_of(slot: chrono::DateTime<chrono::Utc>) -> i32 {
+    i32::try_from((slot - NOW).num_minutes() / 5).expect("near")
 }
 
 /// Reads what the child did until it has done so many slots, then kills it; gives all that it told.
@@ -90,7 +90,7 @@ fn what_a_killed_writer_called_done_is_done_beside_another_writer() {
         }
         own.integrity_check().expect("sound");
     }
-    let account = own.accounting("backfill", slot(-1).instant(), slot(by_hand).instant()).expect("readable");
+    let account = own.accounting("backfill", slot(-1), slot(by_hand)).expect("readable");
     assert_eq!(account.done, u32::try_from(by_hand).expect("few"));
 }
 

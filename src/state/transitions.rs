@@ -82,7 +82,7 @@ impl Model {
 fn make(ledger: &Ledger, call: Call, number: usize) {
     let run_id = |number: usize| format!("r{number}");
     let not_run = [NotRun { job: "snapshot".into(), slot: slot(1), reason: "so".into() }];
-    let planned = [Planned { job: "snapshot".into(), slot: slot(1), due_at: slot(1).instant() }];
+    let planned = [Planned { job: "snapshot".into(), slot: slot(1), due_at: slot(1) }];
     match call {
         Call::Plan => _ = ledger.plan(&planned).expect("planned"),
         Call::Skip => _ = ledger.skip(&not_run, NOW).expect("noted"),

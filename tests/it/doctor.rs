@@ -139,13 +139,12 @@ fn an_unsound_configuration_or_schedule_is_one_failed_check_of_many() {
 
 #[test]
 fn a_run_that_nobody_carries_out_any_more_is_warned_of() {
-    use frontmonth::calendar::{Slot, parse_instant};
+    use frontmonth::calendar::parse_instant;
     use frontmonth::state::{Ledger, Start, Trigger};
     let desk = Desk::bare();
     let at = parse_instant("2026-11-18T12:00").expect("New York time");
     let ledger = Ledger::open(&desk.path().join("state/jobs.db")).expect("opened");
-    let slot = Slot::at(at).expect("on the grid");
-    let start = Start { job: "snapshot".into(), slot, trigger: Trigger::Manual, run_id: "r1".into(), pid: 1 };
+    let start = Start { job: "snapshot".into(), slot: at, trigger: Trigger::Manual, run_id: "r1".into(), pid: 1 };
     ledger.start(&start, at).expect("noted");
     let (grade, found) = finding(&desk, "ledger");
     assert_eq!((grade.as_str(), found.contains("processes that are gone: snapshot")), ("warn", true), "{found}");

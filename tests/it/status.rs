@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
-use frontmonth::calendar::{Slot, parse_instant};
+use frontmonth::calendar::parse_instant;
 use frontmonth::state::{End, EndState, Ledger, NotRun, RowCounts, Start, Trigger};
 use serde_json::{Value, json};
 
@@ -15,10 +15,6 @@ const AT: [&str; 2] = ["--at", "2026-11-18T12:02"];
 
 fn at(time: &str) -> DateTime<Utc> {
     parse_instant(&format!("2026-11-18T{time}")).expect("New York time")
-}
-
-fn slot(time: &str) -> Slot {
-    Slot::at(at(time)).expect("on the grid")
 }
 
 fn ledger(desk: &Desk) -> Ledger {
@@ -35,13 +31,13 @@ fn ran(ledger: &Ledger, time: &str, state: EndState) {
 
 fn begun(ledger: &Ledger, time: &str) {
     let (trigger, run_id) = (Trigger::Schedule, format!("r{time}"));
-    let start = Start { job: "snapshot".into(), slot: slot(time), trigger, run_id, pid: 1 };
+    let start = Start { job: "snapshot".into(), slot: at(time), trigger, run_id, pid: 1 };
     ledger.start(&start, at(time)).expect("noted");
 }
 
 fn missed(ledger: &Ledger, time: &str) {
     let reason = "its start deadline of 60s passed".to_owned();
-    ledger.miss(&[NotRun { job: "snapshot".into(), slot: slot(time), reason }], at(time)).expect("noted");
+    ledger.miss(&[NotRun { job: "snapshot".into(), slot: at(time), reason }], at(time)).expect("noted");
 }
 
 /// Stands in for a daemon: holds its lock.
@@ -94,7 +90,7 @@ fn what_was_missed_failed_or_is_unknown_is_told_and_what_was_recovered_is_not() 
     missed(&ledger, "11:35");
     ran(&ledger, "11:40", EndState::Failed);
     ran(&ledger, "11:45", EndState::TimedOut);
-    ledger.recover("snapshot", &[slot("11:45")], at("11:50")).expect("noted");
+    ledger.recover("snapshot", &[at("11:45")], at("11:50")).expect("noted");
     ran(&ledger, "11:50", EndState::Done);
     begun(&ledger, "12:00");
     let held = daemon(&desk);
@@ -117,7 +113,7 @@ fn a_failure_that_was_recovered_and_fresh_tables_are_well() {
     ran(&ledger, "11:55", EndState::Failed);
     let _held = daemon(&desk);
     assert_eq!(status(&desk, &[]).code, 1);
-    ledger.recover("snapshot", &[slot("11:55")], at("12:01")).expect("noted");
+    ledger.recover("snapshot", &[at("11:55")], at("12:01")).expect("noted");
     let told = status(&desk, &[]).succeeded().stdout;
     assert!(told.starts_with("all is well: 2 slots planned in 1 session: 1 done, 1 recovered\n"), "{told}");
     let later = desk.jobs(&["status", "--at", "2026-11-18T12:20"]);

@@ -120,7 +120,7 @@ mod tests {
         let bound = Duration::from_millis(20);
         let crash = asking(&["one"], bound, async { panic!("on purpose") });
         let hang = asking(&["two"], bound, std::future::pending());
-        let sound = blocking("three", Duration::from_secs(60), || Finding::ok("sound"));
+        let sound = blocking("three", Duration::from_mins(1), || Finding::ok("sound"));
         let mut told = Vec::new();
         for underway in [crash, hang, sound] {
             told.extend(underway.checks().await);

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::Config;
+use crate::gateway::simulated::{SimulatedClock, SimulatedGateway};
 use crate::gateway::{
     ChainScope, ClockSource, Endpoint, Gateway, GatewayConfig, GatewayError, IbGateway, PacingLimits,
 };
@@ -21,19 +22,22 @@ pub(super) const NAMES: [&str; 3] = ["gateway", "clock", "contracts"];
 /// From this difference between the clocks on there is a warning.
 const NOTABLE_SKEW_SECONDS: i64 = 2;
 
+/// Longest stretch without an open slot, and room.
+const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
+
 /// Connects once and checks all three.
 pub(super) async fn gateway(config: Config, calendars: &Calendars) -> Vec<Finding> {
     let clock: SharedClock = Arc::new(SystemClock);
     // Inside a folder of its own: what was not there before is not there afterwards.
     let locks = Removed(std::env::temp_dir().join(format!("frontmonth-doctor-{}", std::process::id())));
     let is_embedded = config.gateway.kind == GatewayKind::Simulated && config.gateway.address.is_none();
-    let embedded = if is_embedded { start_embedded(&config, calendars, &clock).await.map(Some) } else { Ok(None) };
+    let embedded = if is_embedded { inside(&config, calendars).await.map(Some) } else { Ok(None) };
     let embedded = match embedded {
         Ok(embedded) => embedded,
         Err(error) => return vec![Finding::failed(&error)],
     };
-    let inside = embedded.as_ref().map(|gateway| gateway.address().to_string());
-    let Some(address) = inside.clone().or_else(|| config.gateway.address.clone()) else {
+    let address_inside = embedded.as_ref().map(|gateway| gateway.address().to_string());
+    let Some(address) = address_inside.clone().or_else(|| config.gateway.address.clone()) else {
         return vec![Finding::fail("gateway.address is missing", "give one, such as 127.0.0.1:4002")];
     };
     let endpoint = Endpoint {
@@ -45,11 +49,19 @@ pub(super) async fn gateway(config: Config, calendars: &Calendars) -> Vec<Findin
         clock,
         pacing: PacingLimits::unlimited(),
     };
-    let findings = ask(&endpoint, &config, inside.is_some()).await;
+    let findings = ask(&endpoint, &config, address_inside.is_some()).await;
     if let Some(embedded) = embedded {
         embedded.shutdown().await;
     }
     findings
+}
+
+/// The gateway that a run without an address would start.
+async fn inside(config: &Config, calendars: &Calendars) -> Result<SimulatedGateway, JobError> {
+    let now = SystemClock.now();
+    let recent = calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
+    let stands_at = recent.last().map_or(now, |slot| slot.instant());
+    start_embedded(config, SimulatedClock::fixed(stands_at)).await
 }
 
 /// A folder that is removed with what is in it.

@@ -31,7 +31,7 @@ const FAILED: u8 = 1;
 const QUICK: Duration = Duration::from_secs(10);
 
 /// Bound of a check that may read much.
-const THOROUGH: Duration = Duration::from_secs(60);
+const THOROUGH: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::config::Config;
-use crate::job::{Calendars, lock_holder};
+use crate::job::{Calendars, Locked, lock_holder};
 use crate::state::{Ledger, LedgerError};
 
 use super::super::output::eastern;
@@ -27,7 +27,7 @@ pub(super) fn ledger(config: &Config) -> Finding {
 fn judge_ledger(ledger: &Ledger, config: &Config) -> Result<Finding, LedgerError> {
     ledger.integrity_check()?;
     let locks = config.paths.locks();
-    let holder = |job: &str| lock_holder(&locks.join(format!("job-{job}.lock"))).map(|holder| holder.run_id);
+    let holder = |job: &str| lock_holder(&locks.join(Locked::Job(job).file_name())).map(|holder| holder.run_id);
     let running = ledger.all_running()?;
     let dead: Vec<&str> =
         running.iter().filter(|row| holder(&row.job) != row.run_id).map(|row| row.job.as_str()).collect();
@@ -46,7 +46,7 @@ fn judge_ledger(ledger: &Ledger, config: &Config) -> Result<Finding, LedgerError
 
 /// Whether a daemon carries the schedules out.
 pub(super) fn daemon(config: &Config) -> Finding {
-    match lock_holder(&config.paths.daemon_lock()) {
+    match lock_holder(&config.paths.locks().join(Locked::Daemon.file_name())) {
         Some(holder) => Finding::ok(format!("process {}, since {}", holder.pid, eastern(holder.since))),
         None => {
             Finding::warn("none is running, so nothing runs by itself", "start jobs serve, or have timers run the jobs")
@@ -62,9 +62,8 @@ pub(super) fn pauses(config: &Config, now: DateTime<Utc>) -> Finding {
             None => Vec::new(),
         })
     };
-    let paused = match all() {
-        Ok(paused) => paused,
-        Err(_) => return Finding::warn("unknown: the ledger cannot be read", "mend the ledger first"),
+    let Ok(paused) = all() else {
+        return Finding::warn("unknown: the ledger cannot be read", "mend the ledger first");
     };
     if paused.is_empty() {
         return Finding::ok("no job is paused");
@@ -89,8 +88,8 @@ pub(super) fn mail() -> Finding {
 pub(super) fn calendars(calendars: &Calendars, now: DateTime<Utc>) -> Finding {
     let all = horizons(calendars, now);
     let told: Vec<String> =
-        all.iter().map(|one| format!("{} to {} ({} days)", one.calendar, one.horizon_date, one.horizon_days)).collect();
-    let is_near = all.iter().any(|one| one.horizon_days < HORIZON_DAYS);
+        all.iter().map(|one| format!("{} to {} ({} days)", one.calendar, one.date, one.days)).collect();
+    let is_near = all.iter().any(|one| one.days < HORIZON_DAYS);
     let remedy =
         "update the program, or give days that deviate in calendar.override_file; days after that follow the rules";
     let grade = if is_near { Grade::Warn } else { Grade::Ok };

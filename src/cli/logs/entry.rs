@@ -79,7 +79,7 @@ impl Entry {
         let spans = spans.filter(|(key, value)| *key != "name" && !(*key == "job" && value.as_str() == Some(job)));
         for (key, value) in own.chain(spans) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            line.push_str(&format!(" {key}={value}"));
+            line.extend([" ", key, "=", &value]);
         }
         // A field may hold several lines, a backtrace for one: they stay those of this entry.
         line.replace('\n', "\n    ")

@@ -148,7 +148,7 @@ pub(super) fn account(terms: &Terms<'_>, wanted: &[Wanted], rows: &[RunRow]) -> 
 
 /// The slot of a row.
 pub(super) fn slot_of(row: &RunRow) -> DateTime<Utc> {
-    row.slot.instant()
+    row.slot
 }
 
 impl Terms<'_> {
@@ -164,11 +164,10 @@ impl Terms<'_> {
             Some(RunState::Running) if row.and_then(|row| row.run_id.as_deref()) == self.run_alive => Fate::Running,
             Some(RunState::Running) => Fate::Died,
             Some(RunState::Planned) if self.daemon_is_running || due_at + GRACE > self.at => Fate::Waiting,
-            Some(RunState::Planned) => Fate::Unaccounted,
             None if self.since.is_none_or(|since| slot < since) => Fate::NotCounted,
             None if due_at + GRACE > self.at => Fate::Waiting,
             None if wanted.is_some_and(|wanted| wanted.is_held_up) => Fate::Waiting,
-            None => Fate::Unaccounted,
+            Some(RunState::Planned) | None => Fate::Unaccounted,
         }
     }
 }
@@ -216,7 +215,6 @@ fn reason(fate: Fate, row: Option<&RunRow>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::calendar::Slot;
     use crate::state::{RowCounts, Trigger};
 
     use super::*;
@@ -235,7 +233,7 @@ mod tests {
     fn row(number: i32, state: RunState) -> RunRow {
         RunRow {
             job: "snapshot".into(),
-            slot: Slot::at(at(number)).expect("on the grid"),
+            slot: at(number),
             state,
             trigger: Some(Trigger::Schedule),
             reason: None,

@@ -10,8 +10,10 @@ use crate::job::Calendars;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Horizon {
     pub(crate) calendar: String,
-    pub(crate) horizon_date: NaiveDate,
-    pub(crate) horizon_days: i64,
+    #[serde(rename = "horizon_date")]
+    pub(crate) date: NaiveDate,
+    #[serde(rename = "horizon_days")]
+    pub(crate) days: i64,
 }
 
 /// The horizons of both calendars, as seen from an instant.
@@ -19,9 +21,9 @@ pub(crate) fn horizons(calendars: &Calendars, at: DateTime<Utc>) -> Vec<Horizon>
     let today = to_new_york(at).date_naive();
     let both = [&calendars.futures, &calendars.nyse];
     both.map(|calendar| {
-        let horizon_date = *calendar.coverage().end();
-        let horizon_days = (horizon_date - today).num_days();
-        Horizon { calendar: calendar.id().to_string(), horizon_date, horizon_days }
+        let date = *calendar.coverage().end();
+        let days = (date - today).num_days();
+        Horizon { calendar: calendar.id().to_string(), date, days }
     })
     .to_vec()
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, Session, to_new_york};
 use crate::config::Config;
-use crate::job::{Failure, JobError, LockHolder, calendars, chain, lock_holder};
+use crate::job::{Failure, JobError, LockHolder, Locked, calendars, chain, lock_holder};
 use crate::scheduler::{JobSchedule, Misfire, PlanError, Planner};
 use crate::state::{Beginning, HistoryQuery, Ledger, Pause, RunRow, RunState};
 
@@ -77,7 +77,7 @@ impl Survey<'_> {
             Some(ledger) => (ledger.beginning()?, ledger.all_paused(self.now)?),
             None => (Beginning::default(), Vec::new()),
         };
-        let daemon = lock_holder(&self.config.paths.daemon_lock());
+        let daemon = lock_holder(&self.config.paths.locks().join(Locked::Daemon.file_name()));
         Ok(Books { planner: planner(self.config)?, ledger, beginning, daemon, pauses })
     }
 
@@ -123,14 +123,14 @@ impl Survey<'_> {
     ) -> Result<JobAccount, JobError> {
         let job = schedule.job.as_str();
         let rows = rows(books.ledger.as_ref(), job, window)?;
-        let wanted = self.wanted(schedule, window, (books, &rows))?;
+        let wanted = books.wanted(schedule, window, &rows)?;
         let oldest = match &books.ledger {
             Some(ledger) if !self.by_timers => ledger.oldest_scheduled(job)?,
             _ => None,
         };
         // A job that is new in the schedule counts from the daemon's start on.
         let started = books.daemon.as_ref().map(|daemon| daemon.since).filter(|_| !self.by_timers);
-        let lock = self.config.paths.locks().join(format!("job-{job}.lock"));
+        let lock = self.config.paths.locks().join(Locked::Job(job).file_name());
         let alive = rows.iter().any(|row| row.state == RunState::Running).then(|| lock_holder(&lock)).flatten();
         let terms = Terms {
             job,
@@ -141,27 +141,29 @@ impl Survey<'_> {
         };
         Ok(account(&terms, &wanted, &rows))
     }
+}
 
+impl Books {
     /// The slots that the schedule wants, with those that may wait for something else.
     fn wanted(
         &self,
         schedule: &JobSchedule,
         window: (DateTime<Utc>, DateTime<Utc>),
-        (books, rows): (&Books, &[RunRow]),
+        rows: &[RunRow],
     ) -> Result<Vec<Wanted>, JobError> {
         let all_are_caught_up = matches!(schedule.misfire, Misfire::All { .. });
-        let is_paused = books.pauses.iter().any(|pause| pause.job == schedule.job);
+        let is_paused = self.pauses.iter().any(|pause| pause.job == schedule.job);
         let is_running = rows.iter().any(|row| row.state == RunState::Running);
         let mut open_upstream = Vec::new();
         for upstream in schedule.upstream() {
             open_upstream.extend(rows_in(
-                books.ledger.as_ref(),
+                self.ledger.as_ref(),
                 upstream,
                 window,
                 &[RunState::Planned, RunState::Running],
             )?);
         }
-        let planned = books.planner.between(&schedule.job, window.0, window.1).map_err(|error| unplanned(&error))?;
+        let planned = self.planner.between(&schedule.job, window.0, window.1).map_err(|error| unplanned(&error))?;
         let wanted = planned.into_iter().map(|planned| Wanted {
             slot: planned.slot,
             due_at: planned.due_at,

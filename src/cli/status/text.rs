@@ -53,8 +53,7 @@ pub(super) fn print(status: &Status) -> Result<(), JobError> {
             .map_or_else(|| format!("until jobs resume {}", pause.job), |until| format!("until {}", eastern(until)));
         print_line(&format!("{} is paused {end}: {}", pause.job, pause.reason))?;
     }
-    let calendars: Vec<String> =
-        status.calendars.iter().map(|c| format!("{} {} days", c.calendar, c.horizon_days)).collect();
+    let calendars: Vec<String> = status.calendars.iter().map(|c| format!("{} {} days", c.calendar, c.days)).collect();
     print_line(&format!("\npublished calendars reach {}", calendars.join(", ")))
 }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::support::{Desk, Ended, Simulator, ended, text};
 
 /// What differs from machine to machine and from day to day.
-const VARYING: [(&str, &str); 4] = [
+const VARYING: [(&str, &str); 5] = [
+    (r"compiled in: .*", "compiled in: [jobs]"),
     (r"(?m)^(ok|warn|fail)( +disk +).*$", "[grade]$2[space]"),
     (r"\(\d+ days\)", "([n] days)"),
     (r"(ES|NQ|RTY)[HMUZ]\d", "$1[month]"),

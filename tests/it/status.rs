@@ -17,6 +17,18 @@ fn at(time: &str) -> DateTime<Utc> {
     parse_instant(&format!("2026-11-18T{time}")).expect("New York time")
 }
 
+/// A desk with schedules of the test's own, so that another job of the program changes no case.
+fn desk(gateway: &str) -> Desk {
+    let desk = Desk::bare();
+    let schedules = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/schedules");
+    desk.configure(&format!("paths: {{ schedules: {schedules} }}\n{gateway}"));
+    desk
+}
+
+fn at_simulator(simulator: &Simulator) -> Desk {
+    desk(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", simulator.address))
+}
+
 fn ledger(desk: &Desk) -> Ledger {
     Ledger::open(&desk.path().join("state/jobs.db")).expect("opened")
 }
@@ -61,9 +73,9 @@ fn document(desk: &Desk) -> Value {
 
 #[test]
 fn a_fresh_desk_is_told_plainly_that_nothing_was_ever_recorded() {
-    let desk = Desk::bare();
+    let desk = desk("");
     insta::assert_snapshot!(status(&desk, &[]).succeeded().stdout);
-    assert_eq!(std::fs::read_dir(desk.path()).expect("a folder").count(), 0, "it makes nothing");
+    assert_eq!(std::fs::read_dir(desk.path()).expect("a folder").count(), 1, "it makes nothing");
     let daemon = daemon(&desk);
     assert!(status(&desk, &[]).succeeded().stdout.contains("waits for the first slot"));
     drop(daemon);
@@ -76,14 +88,14 @@ fn a_fresh_desk_is_told_plainly_that_nothing_was_ever_recorded() {
 #[test]
 fn after_a_run_by_hand_nothing_is_accused() {
     let simulator = Simulator::standing_at(NOON, &[]);
-    let desk = Desk::at(&simulator);
+    let desk = at_simulator(&simulator);
     desk.jobs(&["run", "snapshot"]).succeeded();
     insta::assert_snapshot!(status(&desk, &[]).succeeded().stdout);
 }
 
 #[test]
 fn what_was_missed_failed_or_is_unknown_is_told_and_what_was_recovered_is_not() {
-    let desk = Desk::bare();
+    let desk = desk("");
     let ledger = ledger(&desk);
     ran(&ledger, "11:25", EndState::Done);
     missed(&ledger, "11:30");
@@ -107,7 +119,7 @@ fn what_was_missed_failed_or_is_unknown_is_told_and_what_was_recovered_is_not() 
 #[test]
 fn a_failure_that_was_recovered_and_fresh_tables_are_well() {
     let simulator = Simulator::standing_at(NOON, &[]);
-    let desk = Desk::at(&simulator);
+    let desk = at_simulator(&simulator);
     desk.jobs(&["run", "snapshot"]).succeeded();
     let ledger = ledger(&desk);
     ran(&ledger, "11:55", EndState::Failed);
@@ -123,7 +135,7 @@ fn a_failure_that_was_recovered_and_fresh_tables_are_well() {
 
 #[test]
 fn the_document_has_a_stable_shape() {
-    let desk = Desk::bare();
+    let desk = desk("");
     let ledger = ledger(&desk);
     ran(&ledger, "11:50", EndState::Done);
     ran(&ledger, "11:55", EndState::Failed);
@@ -157,7 +169,7 @@ fn the_document_has_a_stable_shape() {
 
 #[test]
 fn a_damaged_ledger_is_a_fault_of_the_configuration_and_a_damaged_lake_is_told() {
-    let desk = Desk::bare();
+    let desk = desk("");
     ran(&ledger(&desk), "11:55", EndState::Done);
     let _held = daemon(&desk);
     std::fs::create_dir_all(desk.path().join("data/lake/futures_snapshots")).expect("a folder");

@@ -111,7 +111,7 @@ pub(super) struct Wanted {
 pub(super) struct Terms<'a> {
     pub(super) job: &'a str,
     pub(super) at: DateTime<Utc>,
-    /// From when on its slots are accounted for; none where the schedule was never taken up.
+    /// After which its slots are accounted for; none where the schedule was never taken up.
     pub(super) since: Option<DateTime<Utc>>,
     /// Whether a daemon is there to take up what is only planned.
     pub(super) daemon_is_running: bool,
@@ -164,7 +164,7 @@ impl Terms<'_> {
             Some(RunState::Running) if row.and_then(|row| row.run_id.as_deref()) == self.run_alive => Fate::Running,
             Some(RunState::Running) => Fate::Died,
             Some(RunState::Planned) if self.daemon_is_running || due_at + GRACE > self.at => Fate::Waiting,
-            None if self.since.is_none_or(|since| slot < since) => Fate::NotCounted,
+            None if self.since.is_none_or(|since| slot <= since) => Fate::NotCounted,
             None if due_at + GRACE > self.at => Fate::Waiting,
             None if wanted.is_some_and(|wanted| wanted.is_held_up) => Fate::Waiting,
             Some(RunState::Planned) | None => Fate::Unaccounted,
@@ -257,7 +257,7 @@ mod tests {
     fn what_the_ledger_does_not_know_is_unaccounted_unless_it_is_not_due_or_too_old() {
         let all: Vec<Wanted> = (-2..6).map(wanted).collect();
         let told = account(&terms(5), &all, &[row(0, RunState::Done), row(3, RunState::Done)]);
-        assert_eq!((told.planned, told.done, told.unaccounted), (8, 2, 3));
+        assert_eq!((told.planned, told.done, told.unaccounted), (8, 2, 3), "{told:?}");
         assert_eq!((told.not_counted, told.waiting, told.rows_added), (2, 1, 2));
         let stretches: Vec<_> = told.faults.iter().map(|f| (f.from_utc, f.to_utc, f.num_slots)).collect();
         assert_eq!(stretches, [(at(1), at(2), 2), (at(4), at(4), 1)]);

@@ -1,5 +1,6 @@
 //! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
 
+mod alert;
 mod calendar;
 mod completions;
 mod configuration;
@@ -88,6 +89,9 @@ enum Command {
     /// Show, check or generate the configuration.
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
+    /// Tell a person what went wrong.
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Print a shell function that keeps the builtin `jobs` and adds this program, with completions.
     ShellInit(shell_init::ShellInitArgs),
     /// Print completions for a shell.
@@ -151,6 +155,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),
+        Command::Alert(command) => alert::alert(&globals, &command),
         Command::ShellInit(args) => shell_init::shell_init(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod alert;
 mod bad_input;
 mod calendar;
 mod capture;
@@ -16,6 +17,7 @@ mod manual;
 mod pause;
 mod recorded;
 mod schedule;
+mod serve;
 mod shell;
 mod status;
 mod support;

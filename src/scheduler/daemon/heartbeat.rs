@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Passes ticks on until nobody listens any more.
-pub(super) async fn beat(commands: mpsc::Sender<Command>) {
+pub async fn beat(commands: mpsc::Sender<Command>) {
     loop {
         match tick_until_silence(&commands).await {
             Ok(Ended::NobodyListens) => return,
@@ -35,17 +35,17 @@ enum Ended {
 }
 
 async fn tick_until_silence(commands: &mpsc::Sender<Command>) -> Result<Ended, JobSchedulerError> {
-    let (ticks, mut ticked) = mpsc::channel(1);
+    let (beats, mut received) = mpsc::channel(1);
     let mut ticker = JobScheduler::new().await?;
     // Nothing in this closure can panic, not before its async block either: a panic there ends a job of this crate for good.
     let heartbeat = Job::new_async("* * * * * *", move |_, _| {
-        let _ = ticks.try_send(());
+        let _ = beats.try_send(());
         Box::pin(async {})
     })?;
     ticker.add(heartbeat).await?;
     ticker.start().await?;
     let ended = loop {
-        match timeout(SILENCE, ticked.recv()).await {
+        match timeout(SILENCE, received.recv()).await {
             Ok(Some(())) => {
                 if let Err(mpsc::error::TrySendError::Closed(_)) = commands.try_send(Command::Tick) {
                     break Ended::NobodyListens;

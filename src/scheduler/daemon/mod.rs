@@ -32,6 +32,7 @@ use crate::telemetry;
 use clock_watch::ClockWatch;
 use crew::{Crew, RunKey};
 
+pub use heartbeat::beat;
 pub use notifier::Notifier;
 pub use serve::serve;
 
@@ -57,7 +58,7 @@ pub struct Service {
 }
 
 /// How long a run waits for a lock that a run by hand holds, where its schedule has no start deadline.
-const LOCK_WAIT: Duration = Duration::from_secs(300);
+const LOCK_WAIT: Duration = Duration::from_mins(5);
 
 /// How long runs that were told to end at the end of a drain may take.
 const LAST_WAIT: Duration = Duration::from_secs(10);

@@ -36,7 +36,7 @@ const ORDER: [&str; 20] = [
 ];
 
 /// Foreign crates that one module alone may name.
-const HOMES: [(&str, &str); 21] = [
+const HOMES: [(&str, &str); 23] = [
     ("ibapi", "gateway"),
     ("prost", "gateway"),
     ("csv", "gateway"),
@@ -56,8 +56,10 @@ const HOMES: [(&str, &str); 21] = [
     ("tracing_subscriber", "telemetry"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
+    ("clap_mangen", "cli"),
     ("comfy_table", "cli"),
     ("indicatif", "cli"),
+    ("rustix", "cli"),
 ];
 
 /// Zones belong to the calendar; the simulated gateway also reads and writes their names on the wire.

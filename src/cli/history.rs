@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use crate::job::{Failure, JobError, calendars};
-use crate::jobs::catalogue;
 use crate::state::{HistoryQuery, Ledger, RunRow, RunState};
 use crate::telemetry;
 
+use super::job_names::{check_known, job_names};
 use super::output::{eastern, plain_table, print_documents, print_line, print_text};
 use super::settings::{Format, Globals};
 use super::time_range::{Edge, instant_or_day};
@@ -36,11 +36,7 @@ pub(super) fn history(globals: &Globals, args: &HistoryArgs) -> Result<u8, JobEr
     let config = globals.load(Vec::new())?.config;
     telemetry::start_on_stderr(globals.verbosity());
     if let Some(job) = &args.job {
-        let known: Vec<&str> = catalogue().iter().map(|job| job.name()).collect();
-        if !known.contains(&job.as_str()) {
-            let told = format!("there is no job {job}: the jobs are {}", known.join(", "));
-            return Err(JobError::fail(Failure::Usage, told));
-        }
+        check_known(job, &job_names(), "job")?;
     }
     let futures = calendars(&config)?.futures;
     let since = args.since.as_deref().map(|text| instant_or_day(text, &futures, Edge::Open)).transpose()?;

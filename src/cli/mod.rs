@@ -2,10 +2,16 @@
 
 mod alert;
 mod calendar;
+mod completions;
 mod configuration;
+mod doctor;
 mod gateway;
 mod history;
+mod job_names;
+mod logs;
+mod man;
 mod output;
+mod pause;
 mod progress;
 mod run;
 mod schedule;
@@ -13,6 +19,7 @@ mod serve;
 mod settings;
 mod shell_init;
 mod show;
+mod status;
 mod time_range;
 
 use std::ffi::OsString;
@@ -63,6 +70,16 @@ enum Command {
     Schedule(schedule::ScheduleCommand),
     /// Tell what became of the slots.
     History(history::HistoryArgs),
+    /// Tell whether anything was missed; the exit code is for a monitor.
+    Status(status::StatusArgs),
+    /// Check everything a run needs, and tell what to do.
+    Doctor(doctor::DoctorArgs),
+    /// Print or follow the log of a job.
+    Logs(logs::LogsArgs),
+    /// Leave a job out of the schedule for a while.
+    Pause(pause::PauseArgs),
+    /// Take a paused job into the schedule again.
+    Resume(pause::ResumeArgs),
     /// Run or probe a gateway.
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
@@ -77,6 +94,10 @@ enum Command {
     Alert(alert::AlertCommand),
     /// Print a shell function that keeps the builtin `jobs` and adds this program, with completions.
     ShellInit(shell_init::ShellInitArgs),
+    /// Print completions for a shell.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual as roff, or write its pages.
+    Man(man::ManArgs),
 }
 
 /// Parses the command line, does what it says, and gives the exit code.
@@ -126,11 +147,18 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Next(args) => schedule::next(&globals, &args),
         Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
+        Command::Status(args) => status::status(&globals, &args),
+        Command::Doctor(args) => doctor::doctor(&globals, &args),
+        Command::Logs(args) => logs::logs(&globals, &args),
+        Command::Pause(args) => pause::pause(&globals, &args),
+        Command::Resume(args) => pause::resume(&globals, &args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),
         Command::Alert(command) => alert::alert(&globals, &command),
         Command::ShellInit(args) => shell_init::shell_init(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     }
 }
 

@@ -119,7 +119,8 @@ pub(super) fn planner(config: &Config) -> Result<Planner, JobError> {
     Ok(Planner::new(schedules(config)?, calendars))
 }
 
-fn schedules(config: &Config) -> Result<Schedules, JobError> {
+/// The configured schedules.
+pub(super) fn schedules(config: &Config) -> Result<Schedules, JobError> {
     let jobs = catalogue();
     let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
     let loaded = Schedules::load(config.paths.schedules.as_deref(), &known);

@@ -2,11 +2,11 @@
 //! to it and everything else to the builtin.
 
 use clap::{Args, CommandFactory, ValueEnum};
-use clap_complete::{Shell, generate};
 
 use crate::job::{Failure, JobError};
 
 use super::Cli;
+use super::completions::{CompletionShell, NAMES, script};
 use super::output::print_line;
 
 /// The shells with a builtin `jobs`.
@@ -38,25 +38,12 @@ pub(super) fn shell_init(args: &ShellInitArgs) -> Result<u8, JobError> {
         subcommands.join("|")
     );
     print_line(&function)?;
-    for name in ["jobs", "frontmonth"] {
-        print_line(&completions(args.shell, name)?)?;
-    }
-    Ok(0)
-}
-
-fn completions(shell: InitShell, name: &str) -> Result<String, JobError> {
-    let generator = match shell {
-        InitShell::Bash => Shell::Bash,
-        InitShell::Zsh => Shell::Zsh,
+    let shell = match args.shell {
+        InitShell::Bash => CompletionShell::Bash,
+        InitShell::Zsh => CompletionShell::Zsh,
     };
-    let mut script = Vec::new();
-    generate(generator, &mut Cli::command(), name, &mut script);
-    let script = String::from_utf8(script).map_err(|error| JobError::fail(Failure::Failed, error))?;
-    Ok(match shell {
-        InitShell::Bash => script,
-        // Without compinit there is nothing to register with.
-        InitShell::Zsh => format!("if (( $+functions[compdef] )); then\n{script}\nfi"),
-    })
+    NAMES.into_iter().try_for_each(|name| print_line(&script(shell, name)?))?;
+    Ok(0)
 }
 
 /// A word in single quotes, as a POSIX shell reads it.

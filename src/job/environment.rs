@@ -162,7 +162,11 @@ fn newest_slot(calendars: &Calendars, now: DateTime<Utc>) -> Result<DateTime<Utc
     Ok(recent.last().map_or(now, |slot| slot.instant()))
 }
 
-async fn start_embedded(config: &Config, clock: SimulatedClock) -> Result<SimulatedGateway, JobError> {
+/// Starts the embedded gateway with a clock of its own.
+///
+/// # Errors
+/// Where a symbol is unknown, or no port can be had.
+pub async fn start_embedded(config: &Config, clock: SimulatedClock) -> Result<SimulatedGateway, JobError> {
     let tape = Tape::Synthetic(SyntheticTape::new(config.gateway.simulated_seed));
     let mut simulated = SimulatedConfig::new(tape, clock);
     for symbol in &config.market.futures {

@@ -4,11 +4,19 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, JobError};
+
+/// Further tries to take a lock that is held.
+const NUM_TRIES: u32 = 4;
+
+/// Pause between two tries.
+const TRY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Who holds a lock; for messages only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +80,7 @@ impl Lock {
         let path = locks.join(what.file_name());
         let unusable = |error: &std::io::Error| unusable(locks, error);
         let mut file = open(locks, &path).map_err(|error| unusable(&error))?;
-        match file.try_lock() {
+        match try_for_a_moment(&file) {
             Ok(()) => {
                 write_holder(&mut file, holder).map_err(|error| unusable(&error))?;
                 Ok(Self { _held: file })
@@ -81,6 +89,17 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(unusable(&error)),
         }
     }
+}
+
+/// Takes the lock. One who only asks who holds it (`lock_holder.rs`) has it for some microseconds: that is waited out.
+fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..NUM_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(TRY_PAUSE),
+            taken_or_failed => return taken_or_failed,
+        }
+    }
+    file.try_lock()
 }
 
 fn open(locks: &Path, path: &Path) -> std::io::Result<File> {

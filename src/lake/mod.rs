@@ -18,6 +18,7 @@ mod compaction_plan;
 mod config;
 mod disk;
 mod error;
+mod facts;
 #[cfg(test)]
 mod fixtures;
 mod folder;
@@ -55,6 +56,7 @@ pub use compact::Compacted;
 pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
+pub use facts::TableFacts;
 pub use read::{AsOf, ContractPrice, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;

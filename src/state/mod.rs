@@ -16,6 +16,7 @@
 //! Calls block, for [`BUSY_TIMEOUT_MS`] at most where another writer is at work: async code makes them in
 //! `spawn_blocking`. Each call that changes several rows is one transaction. No call reads the clock.
 
+mod beginning;
 mod daemon;
 mod end;
 mod error;
@@ -42,6 +43,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+pub use beginning::Beginning;
 pub use daemon::PreviousEnd;
 pub use end::{End, PROCESS_DIED};
 pub use error::{LedgerError, LedgerErrorClass};

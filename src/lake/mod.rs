@@ -12,13 +12,16 @@ mod append;
 mod columns;
 mod commit;
 mod config;
+mod direct;
 mod disk;
 mod error;
 #[cfg(test)]
 mod fixtures;
 mod folder;
 mod futures;
+mod head;
 mod read;
+mod recent_prices;
 #[cfg(test)]
 mod recording;
 mod replace;

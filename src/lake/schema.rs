@@ -21,6 +21,9 @@ pub(super) const CHECKPOINT_INTERVAL: u64 = 50;
 /// The partition column of every table here.
 pub(super) const PARTITION: &str = "symbol";
 
+/// Besides the partition only the instant skips files; fewer statistics make smaller commits.
+pub(super) const STATISTICS_COLUMN: &str = "timestamp";
+
 /// A column as it is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ColumnSpec {
@@ -151,8 +154,7 @@ pub(super) fn properties(kind: GatewayKind) -> HashMap<String, Option<String>> {
         own(TableProperty::LogRetentionDuration, "interval 7 days"),
         // Tombstones sit in every checkpoint.
         own(TableProperty::DeletedFileRetentionDuration, "interval 1 days"),
-        // Besides the partition only the instant skips files; smaller commits for it.
-        own(TableProperty::DataSkippingStatsColumns, "timestamp"),
+        own(TableProperty::DataSkippingStatsColumns, STATISTICS_COLUMN),
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.
         own(TableProperty::TargetFileSize, "8388608"),

@@ -10,6 +10,7 @@
 //! one.
 
 mod anchor;
+mod book;
 mod cron;
 mod decide;
 mod due;
@@ -51,6 +52,7 @@ mod scene;
 mod upheavals;
 
 pub use anchor::{Anchor, Anchored, Point};
+pub use book::{Begin, Book};
 pub use cron::CronLine;
 pub use decide::Decision;
 pub use duration::{parse_duration, short};

@@ -159,7 +159,8 @@ mod tests {
         for error in [reading, error] {
             assert!(matches!(error, LedgerError::NewerSchema { .. }), "{error:?}");
             assert_eq!(error.class(), LedgerErrorClass::Configuration);
-            assert!(error.to_string().contains("written by a newer jobs (schema 2, this one knows 1)"), "{error}");
+            let told = format!("written by a newer jobs (schema {}, this one knows {NEWEST})", NEWEST + 1);
+            assert!(error.to_string().contains(&told), "{error}");
         }
         assert_eq!(std::fs::read(file(&folder)).expect("readable"), bytes);
     }

@@ -1,0 +1,407 @@
+//! The book: what the planner has to know of the ledger, kept in step with it. Whoever carries decisions out, the daemon
+//! or a simulation, asks the book what to begin and tells it what ended.
+//!
+//! A decision is entered into the ledger before it is carried out, all those of one tick at once, so that a process killed
+//! at any instruction leaves none without the ones before it. A ledger that cannot be written holds nothing up: what it
+//! lacks is kept and entered as soon as it can be.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::decide::Decision;
+use super::error::PlanError;
+use super::ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};
+use super::planner::{PlannedSlot, Planner};
+use crate::job::{Failure, RunReport, chain};
+use crate::state::{self, Entered, HistoryQuery, Ledger, LedgerError, NotRun, Planned, RunRow, RunState};
+
+/// Most decisions that wait for a ledger that cannot be written; a month of all jobs.
+const MAX_UNENTERED: usize = 20_000;
+
+/// The planner, its view, and the ledger behind it.
+#[derive(Debug)]
+pub struct Book {
+    planner: Planner,
+    view: LedgerView,
+    ledger: Option<Ledger>,
+    unentered: Vec<Entered>,
+}
+
+/// A slot to begin now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begin {
+    /// The slot.
+    pub planned: PlannedSlot,
+    /// Whether in time.
+    pub trigger: Trigger,
+    /// Whether the run of the job that is going on is to be ended for it.
+    pub replaces: bool,
+}
+
+impl Book {
+    /// A book that goes on where the ledger stands; without a ledger, and for a job of which it knows nothing, at the
+    /// start of the daemon. The caller has closed the runs of dead processes.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn open(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Result<Self, LedgerError> {
+        let mut view = LedgerView { started_at: Some(started_at), ..LedgerView::new(started_at) };
+        if let Some(ledger) = &ledger {
+            let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();
+            let mut accounted = BTreeMap::new();
+            for job in &jobs {
+                accounted.insert(*job, ledger.newest_slot(job)?.unwrap_or(started_at));
+            }
+            for job in jobs {
+                let Some(own) = accounted.get(job).copied() else { continue };
+                let range = (after_it(&planner, job, &accounted).min(own), None);
+                view.jobs.insert(job.to_owned(), load(ledger, (job, own), range)?);
+            }
+        }
+        Ok(Self { planner, view, ledger, unentered: Vec::new() })
+    }
+
+    /// A book of a range alone, whatever the ledger knows of other times: what lies in it and has no entry is planned.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn over(
+        planner: Planner,
+        ledger: Ledger,
+        (after, until): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Self, LedgerError> {
+        let mut view = LedgerView { started_at: Some(after), ..LedgerView::new(after) };
+        for schedule in planner.schedules().iter() {
+            let loaded = load(&ledger, (&schedule.job, after), (after, Some(until)))?;
+            view.jobs.insert(schedule.job.clone(), loaded);
+        }
+        Ok(Self { planner, view, ledger: Some(ledger), unentered: Vec::new() })
+    }
+
+    /// The planner.
+    #[must_use]
+    pub fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// Decides what is to be done now, enters it, and gives what is to be begun.
+    ///
+    /// # Errors
+    /// As [`Planner::decide`]; then nothing is decided.
+    pub fn decide(&mut self, now: DateTime<Utc>) -> Result<Vec<Begin>, PlanError> {
+        self.read_pauses(now);
+        let decisions = self.planner.decide(&self.view, now)?;
+        for decision in &decisions {
+            self.view.apply(decision, now);
+            tell(decision);
+        }
+        self.enter(decisions.iter().map(entered), now);
+        self.planner.settle(&mut self.view, now)?;
+        Ok(decisions.into_iter().filter_map(begin).collect())
+    }
+
+    /// Takes note of how a run ended. One that never got its lock was not run.
+    pub fn ended(&mut self, (job, slot): (&str, DateTime<Utc>), report: &RunReport, now: DateTime<Utc>) {
+        let state = match &report.result {
+            Ok(_) => SlotState::Done,
+            Err(error) => match error.failure() {
+                Failure::TimedOut => SlotState::TimedOut,
+                Failure::Locked => {
+                    let not_run = NotRun { job: job.to_owned(), slot, reason: chain(error) };
+                    self.enter(std::iter::once(Entered::Skipped(not_run)), now);
+                    SlotState::Skipped
+                }
+                _ => SlotState::Failed,
+            },
+        };
+        self.note((job, slot), state, now);
+    }
+
+    /// Takes note of a run that did not end by itself and is given up.
+    pub fn given_up(&mut self, run: (&str, DateTime<Utc>), now: DateTime<Utc>) {
+        self.note(run, SlotState::TimedOut, now);
+    }
+
+    /// Goes on by other schedules. A job that had none is accounted for from now on.
+    pub fn replan(&mut self, planner: Planner, now: DateTime<Utc>) {
+        for schedule in planner.schedules().iter() {
+            self.view.jobs.entry(schedule.job.clone()).or_insert_with(|| JobLedger::new(now));
+        }
+        self.planner = planner;
+    }
+
+    /// The next slot of any job.
+    #[must_use]
+    pub fn next(&self, now: DateTime<Utc>) -> Option<PlannedSlot> {
+        self.planner.upcoming(now, 1).ok()?.into_iter().next()
+    }
+
+    /// Whether every decision stands in the ledger.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.ledger.is_some() && self.unentered.is_empty()
+    }
+
+    /// A run that was replaced has its entry already.
+    fn note(&mut self, (job, slot): (&str, DateTime<Utc>), state: SlotState, now: DateTime<Utc>) {
+        let entries = self.view.jobs.get_mut(job).map(|own| &mut own.entries);
+        if let Some(entry) = entries.and_then(|entries| entries.get_mut(&slot))
+            && entry.state == SlotState::Running
+        {
+            *entry = Entry { state, since: now, ..*entry };
+        }
+    }
+
+    fn read_pauses(&mut self, now: DateTime<Utc>) {
+        let Some(ledger) = &self.ledger else { return };
+        // Where they cannot be read, those that are known stay in force.
+        let Ok(pauses) = ledger.all_paused(now) else { return };
+        for (job, own) in &mut self.view.jobs {
+            let pause = pauses.iter().find(|pause| pause.job == *job);
+            own.pause = pause.map(|state::Pause { reason, paused_at, until, .. }| Pause {
+                from: *paused_at,
+                until: *until,
+                reason: reason.clone(),
+            });
+        }
+    }
+
+    fn enter(&mut self, entries: impl Iterator<Item = Entered>, now: DateTime<Utc>) {
+        let had_fallen_behind = !self.unentered.is_empty();
+        self.unentered.extend(entries);
+        let Some(ledger) = self.ledger.as_ref().filter(|_| !self.unentered.is_empty()) else {
+            self.unentered.clear();
+            return;
+        };
+        match ledger.enter(&self.unentered, now) {
+            Ok(()) => {
+                if had_fallen_behind {
+                    tracing::warn!(decisions = self.unentered.len(), "the ledger can be written again");
+                }
+                self.unentered.clear();
+            }
+            Err(error) => {
+                if !had_fallen_behind {
+                    tracing::error!(error = %chain(&error), "decisions are not recorded; the jobs go on");
+                }
+                let too_many = self.unentered.len().saturating_sub(MAX_UNENTERED);
+                self.unentered.drain(..too_many);
+            }
+        }
+    }
+}
+
+/// How far the jobs that come after this one have got.
+fn after_it(planner: &Planner, job: &str, accounted: &BTreeMap<&str, DateTime<Utc>>) -> DateTime<Utc> {
+    let followers = planner.schedules().iter().filter(|schedule| schedule.upstream().any(|upstream| upstream == job));
+    let reached = followers.filter_map(|schedule| accounted.get(schedule.job.as_str()).copied());
+    reached.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// What the ledger knows of a job in a range.
+fn load(
+    ledger: &Ledger,
+    (job, accounted_until): (&str, DateTime<Utc>),
+    (since, until): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> Result<JobLedger, LedgerError> {
+    let query = HistoryQuery { job: Some(job.to_owned()), since: Some(since), until, ..HistoryQuery::default() };
+    let waiting =
+        HistoryQuery { job: Some(job.to_owned()), until, states: vec![RunState::Planned], ..HistoryQuery::default() };
+    let rows = [ledger.history(&query)?, ledger.history(&waiting)?].concat();
+    let entries = rows.iter().filter_map(|row| Some((row.slot, entry(row)?))).collect();
+    Ok(JobLedger { accounted_until, entries, pause: None })
+}
+
+/// The entry of a row; none where the slot may be taken up as if nobody had tried: a run by hand that goes on has the
+/// lock, and one that failed says nothing about the schedule's.
+fn entry(row: &RunRow) -> Option<Entry> {
+    let by_hand = row.trigger.is_some_and(state::Trigger::is_asked_for);
+    let state = match row.state {
+        RunState::Planned => SlotState::Queued,
+        RunState::Running => return None,
+        RunState::Done | RunState::Recovered => SlotState::Done,
+        // A run that found nothing to do ran to its end.
+        RunState::Skipped if row.run_id.is_some() => SlotState::Done,
+        RunState::Skipped => SlotState::Skipped,
+        RunState::Missed => SlotState::Missed,
+        RunState::Failed | RunState::TimedOut if by_hand => return None,
+        RunState::Failed => SlotState::Failed,
+        RunState::TimedOut => SlotState::TimedOut,
+    };
+    let trigger = match row.trigger {
+        Some(state::Trigger::CatchUp) => Trigger::CatchUp,
+        Some(state::Trigger::Manual | state::Trigger::Backfill) => Trigger::Manual,
+        Some(state::Trigger::Schedule | state::Trigger::Simulation) | None => Trigger::Schedule,
+    };
+    let since = row.ended_at.or(row.started_at).or(row.due_at).unwrap_or(row.slot);
+    Some(Entry { state, trigger, since })
+}
+
+fn entered(decision: &Decision) -> Entered {
+    let PlannedSlot { job, slot, due_at, .. } = decision.planned().clone();
+    match decision {
+        Decision::Start { .. } | Decision::Queue { .. } | Decision::Replace { .. } => {
+            Entered::Planned(Planned { job, slot, due_at })
+        }
+        Decision::Skip { reason, .. } => Entered::Skipped(NotRun { job, slot, reason: reason.clone() }),
+        Decision::Miss { reason, .. } => Entered::Missed(NotRun { job, slot, reason: reason.clone() }),
+    }
+}
+
+fn begin(decision: Decision) -> Option<Begin> {
+    match decision {
+        Decision::Start { planned, trigger } => Some(Begin { planned, trigger, replaces: false }),
+        Decision::Replace { planned, trigger } => Some(Begin { planned, trigger, replaces: true }),
+        Decision::Queue { .. } | Decision::Skip { .. } | Decision::Miss { .. } => None,
+    }
+}
+
+fn tell(decision: &Decision) {
+    let PlannedSlot { job, slot, .. } = decision.planned();
+    match decision {
+        Decision::Skip { reason, .. } => tracing::warn!(job, %slot, reason, "slot skipped"),
+        Decision::Miss { reason, .. } => tracing::warn!(job, %slot, reason, "slot missed"),
+        Decision::Queue { .. } => tracing::info!(job, %slot, "slot waits for the run before it"),
+        Decision::Replace { .. } => tracing::warn!(job, %slot, "the run before is ended for this slot"),
+        Decision::Start { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::job::{Counts, JobError, Outcome};
+    use crate::scheduler::fixtures::{et, one_job};
+    use crate::state::{End, EndState, RowCounts, Start};
+
+    const GRID: &str = "schedule: { every: 5m, during: cme_equity }, live: true";
+
+    fn ledger(folder: &tempfile::TempDir) -> Ledger {
+        Ledger::open(&folder.path().join("jobs.db")).expect("opened")
+    }
+
+    fn states(ledger: &Ledger) -> Vec<String> {
+        let rows = ledger.history(&HistoryQuery::default()).expect("readable");
+        let told = |row: &RunRow| format!("{} {}", crate::calendar::to_new_york(row.slot).format("%H:%M"), row.state);
+        rows.iter().rev().map(told).collect()
+    }
+
+    fn report(result: Result<Outcome, JobError>) -> RunReport {
+        RunReport { run_id: "r".to_owned(), slot: None, attempts: 1, took: Duration::ZERO, result }
+    }
+
+    fn begun(book: &mut Book, now: &str) -> Vec<DateTime<Utc>> {
+        book.decide(et(now)).expect("decided").into_iter().map(|begin| begin.planned.slot).collect()
+    }
+
+    #[test]
+    fn a_decision_stands_in_the_ledger_before_it_is_carried_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let mut book = Book::open(one_job(GRID), Some(ledger.clone()), et("2026-03-02 10:01")).expect("a book");
+        assert_eq!(begun(&mut book, "2026-03-02 10:05"), [et("2026-03-02 10:05")]);
+        assert!(begun(&mut book, "2026-03-02 10:10").is_empty());
+        assert_eq!(states(&ledger), ["10:05 planned", "10:10 skipped"]);
+        assert!(book.is_recorded());
+        book.ended(
+            ("nightly", et("2026-03-02 10:05")),
+            &report(Ok(Outcome::done(Counts::default()))),
+            et("2026-03-02 10:11"),
+        );
+        assert_eq!(begun(&mut book, "2026-03-02 10:15"), [et("2026-03-02 10:15")]);
+    }
+
+    #[test]
+    fn a_daemon_goes_on_where_the_ledger_stands_and_accounts_for_the_time_between() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let mut book = Book::open(one_job(GRID), Some(ledger.clone()), et("2026-03-02 10:01")).expect("a book");
+        begun(&mut book, "2026-03-02 10:05");
+        // It is killed before the run has begun; the next one comes twenty minutes later.
+        let mut book = Book::open(one_job(GRID), Some(ledger.clone()), et("2026-03-02 10:25:20")).expect("a book");
+        assert_eq!(begun(&mut book, "2026-03-02 10:25:20"), [et("2026-03-02 10:25")]);
+        assert_eq!(states(&ledger), ["10:05 missed", "10:10 missed", "10:15 missed", "10:20 missed", "10:25 planned"]);
+    }
+
+    #[test]
+    fn what_waited_when_the_daemon_died_is_begun_by_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let keys = "schedule: { at: nyse.open - 30m }, overlap: queue_one, misfire: { catch_up: one }";
+        let mut book = Book::open(one_job(keys), Some(ledger.clone()), et("2026-03-02 08:00")).expect("a book");
+        assert_eq!(begun(&mut book, "2026-03-02 09:00"), [et("2026-03-02 09:00")]);
+        let mut book = Book::open(one_job(keys), Some(ledger), et("2026-03-02 09:01")).expect("a book");
+        assert_eq!(begun(&mut book, "2026-03-02 09:01"), [et("2026-03-02 09:00")]);
+        assert!(begun(&mut book, "2026-03-02 09:02").is_empty());
+    }
+
+    #[test]
+    fn a_run_that_never_got_its_lock_is_skipped_and_says_who_had_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let mut book = Book::open(one_job(GRID), Some(ledger.clone()), et("2026-03-02 10:01")).expect("a book");
+        let slot = begun(&mut book, "2026-03-02 10:05")[0];
+        let locked = JobError::fail(Failure::Locked, "nightly is running already, in process 4711");
+        book.ended(("nightly", slot), &report(Err(locked)), et("2026-03-02 10:06"));
+        let row = ledger.find("nightly", slot).expect("readable").expect("there");
+        assert_eq!(row.state, RunState::Skipped);
+        assert!(row.reason.expect("a reason").contains("process 4711"));
+        assert_eq!(begun(&mut book, "2026-03-02 10:10").len(), 1, "the job is free again");
+    }
+
+    #[test]
+    fn a_run_by_hand_that_failed_leaves_the_slot_to_the_schedule() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let slot = et("2026-03-02 10:05");
+        for (run_id, slot) in [("r0", slot - TimeDelta::minutes(5)), ("r1", slot)] {
+            let trigger = if run_id == "r0" { state::Trigger::Schedule } else { state::Trigger::Manual };
+            let start = Start { job: "nightly".into(), slot, trigger, run_id: run_id.into(), pid: 1 };
+            ledger.start(&start, slot).expect("started");
+            let end = End {
+                state: EndState::Failed,
+                reason: None,
+                counts: RowCounts::default(),
+                error: Some("down".into()),
+                exit_code: Some(69),
+                attempts: 1,
+            };
+            ledger.finish(run_id, &end, slot).expect("noted");
+        }
+        let mut book = Book::open(one_job(GRID), Some(ledger), et("2026-03-02 10:05:10")).expect("a book");
+        assert_eq!(begun(&mut book, "2026-03-02 10:05:10"), [slot]);
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_written_holds_nothing_up_and_gets_everything_later() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let unwritable = Ledger::open_to_read(ledger.path()).expect("sound");
+        let mut book = Book::open(one_job(GRID), unwritable, et("2026-03-02 10:01")).expect("a book");
+        assert_eq!(begun(&mut book, "2026-03-02 10:05").len(), 1);
+        assert!(!book.is_recorded());
+        book.ledger = Some(ledger.clone());
+        begun(&mut book, "2026-03-02 10:10");
+        assert!(book.is_recorded());
+        assert_eq!(states(&ledger), ["10:05 planned", "10:10 skipped"]);
+    }
+
+    #[test]
+    fn a_pause_takes_effect_at_the_next_tick() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let mut book = Book::open(one_job(GRID), Some(ledger.clone()), et("2026-03-02 10:01")).expect("a book");
+        let paused_at = et("2026-03-02 10:03");
+        let pause = state::Pause { job: "nightly".into(), reason: "roll week".into(), paused_at, until: None };
+        ledger.pause(&pause).expect("paused");
+        assert!(begun(&mut book, "2026-03-02 10:05").is_empty());
+        ledger.resume("nightly", et("2026-03-02 10:06")).expect("resumed");
+        assert_eq!(begun(&mut book, "2026-03-02 10:10"), [et("2026-03-02 10:10")]);
+        assert_eq!(states(&ledger), ["10:05 skipped", "10:10 planned"]);
+    }
+}

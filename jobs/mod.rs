@@ -2,6 +2,7 @@
 
 mod backfill;
 mod bars;
+mod compaction;
 mod gaps;
 mod live;
 mod snapshot;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use crate::job::Job;
 
 pub use backfill::Backfill;
+pub use compaction::Compaction;
 pub use snapshot::Snapshot;
 
 /// Every job, in the order of a trading day.
 #[must_use]
 pub fn catalogue() -> Vec<Arc<dyn Job>> {
-    vec![Arc::new(Snapshot), Arc::new(Backfill)]
+    vec![Arc::new(Snapshot), Arc::new(Backfill), Arc::new(Compaction)]
 }

@@ -40,6 +40,11 @@ pub(super) enum RunCommand {
   jobs run backfill                              the last 5 sessions; into an empty lake the last 60
   jobs run backfill --from 2026-11-16 --to 2026-11-20 --symbols ES,NQ")]
     Backfill(BackfillArgs),
+    /// Put few files in the place of many small ones, and tidy the tables up.
+    #[command(after_help = "Examples:
+  jobs run compaction
+  jobs run compaction --dry-run                  the files of each table now and then")]
+    Compaction(CompactionArgs),
 }
 
 /// Options of every run.
@@ -82,20 +87,26 @@ pub(super) struct BackfillArgs {
     flags: RunFlags,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct CompactionArgs {
+    #[command(flatten)]
+    gateway: GatewayFlag,
+    /// Write nothing; show what would be rewritten.
+    #[arg(long)]
+    dry_run: bool,
+}
+
 /// Runs a job and prints what became of it.
 pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobError> {
-    let (name, flags) = match command {
-        RunCommand::Snapshot(args) => ("snapshot", &args.flags),
-        RunCommand::Backfill(args) => ("backfill", &args.flags),
+    let (name, gateway) = match command {
+        RunCommand::Snapshot(args) => ("snapshot", &args.flags.gateway),
+        RunCommand::Backfill(args) => ("backfill", &args.flags.gateway),
+        RunCommand::Compaction(args) => ("compaction", &args.gateway),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
-    let loaded = globals.load(flags.gateway.flags())?;
-    let mut request = flags.request(&loaded)?;
-    match command {
-        RunCommand::Snapshot(args) => request.at = args.at.as_deref().map(slot).transpose()?,
-        RunCommand::Backfill(args) => request.range = range(args, &loaded)?,
-    }
+    let loaded = globals.load(gateway.flags())?;
+    let request = request(command, &loaded)?;
     let paths = &loaded.config.paths;
     let target =
         LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
@@ -106,6 +117,19 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         let mode = request.mode;
         let report = execute(&environment, (job.clone(), request), Stop::on_signals()?).await;
         print_report(&environment, (job.name(), mode), &report, globals.format).await
+    })
+}
+
+fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError> {
+    Ok(match command {
+        RunCommand::Snapshot(args) => {
+            RunRequest { at: args.at.as_deref().map(slot).transpose()?, ..args.flags.request(loaded)? }
+        }
+        RunCommand::Backfill(args) => RunRequest { range: range(args, loaded)?, ..args.flags.request(loaded)? },
+        RunCommand::Compaction(args) => {
+            let mode = if args.dry_run { WriteMode::DryRun } else { WriteMode::Add };
+            RunRequest { mode, ..RunRequest::manual() }
+        }
     })
 }
 
@@ -219,6 +243,9 @@ fn print_text_report(
         RunResult::Skipped(reason) => print_line(&format!("{job}{slot}: {reason}; nothing written"))?,
         RunResult::Done(counts) => {
             let mut parts = vec![match mode {
+                // What such a run did stands in its notes.
+                WriteMode::DryRun if job == "compaction" => format!("dry run, nothing written to {lake}"),
+                _ if job == "compaction" => format!("the tables in {lake} are in order"),
                 WriteMode::DryRun => {
                     format!("dry run, {} rows would be written to {lake}", counts.planned - counts.present)
                 }

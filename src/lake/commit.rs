@@ -5,7 +5,7 @@ use std::time::Duration;
 use deltalake::DeltaTableError;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitConflictError, CommitProperties, TransactionError};
-use deltalake::parquet::basic::Compression;
+use deltalake::parquet::basic::{Compression, ZstdLevel};
 use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use uuid::Uuid;
 
@@ -20,6 +20,12 @@ pub(super) const MAX_ROUNDS: u32 = 20;
 
 /// Longest pause after a lost round, in milliseconds.
 const MAX_PAUSE_MS: u128 = 25;
+
+/// Level of compression of compacted files: the library's usual one.
+const COMPACTED_LEVEL: i32 = 3;
+
+/// Rows of a row group of compacted files, some sixty sessions of a symbol.
+const COMPACTED_GROUP_ROWS: usize = 16 * 1024;
 
 /// The properties of a commit that is decided on this snapshot.
 pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, LakeError> {
@@ -50,6 +56,17 @@ pub(super) fn file_properties() -> WriterProperties {
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_statistics_enabled("timestamp".into(), EnabledStatistics::Chunk)
+        .build()
+}
+
+/// How a data file of a compaction is written: it is read often and holds many rows, of which the instant picks some.
+pub(super) fn compacted_file_properties() -> WriterProperties {
+    let compression = ZstdLevel::try_new(COMPACTED_LEVEL).map_or(Compression::SNAPPY, Compression::ZSTD);
+    WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(COMPACTED_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_statistics_enabled("timestamp".into(), EnabledStatistics::Page)
         .build()
 }
 

@@ -188,6 +188,17 @@ pub enum LakeError {
         /// What is wrong with the value.
         reason: String,
     },
+    /// The rows of a table are not what its log says.
+    #[error(
+        "the table {} is not compacted, for its rows do not add up: {reason}; nothing was changed, please report it",
+        path.display()
+    )]
+    Miscounted {
+        /// Folder of the table.
+        path: PathBuf,
+        /// What does not add up.
+        reason: String,
+    },
     /// Rows cannot be put into the table's columns.
     #[error(
         "rows for {table} do not fit its columns: nothing was written; this is a fault of the program, please report it"
@@ -202,7 +213,7 @@ pub enum LakeError {
     /// A table could not be read or written.
     #[error("cannot {operation} the table {}: check the disk, then rerun", path.display())]
     Storage {
-        /// What was being done: `open`, `read`, `create`, `append to`, `replace rows of`.
+        /// What was being done: `open`, `read`, `create`, `append to`, `replace rows of`, `compact`, `tidy`.
         operation: &'static str,
         /// Folder of the table.
         path: PathBuf,
@@ -230,6 +241,7 @@ impl LakeError {
             Self::Vanished { .. }
             | Self::NoSpace { .. }
             | Self::Corrupt { .. }
+            | Self::Miscounted { .. }
             | Self::Unfit { .. }
             | Self::Storage { .. } => LakeErrorClass::Storage,
             Self::Conflict { .. } => LakeErrorClass::Conflict,

@@ -11,6 +11,10 @@
 mod append;
 mod columns;
 mod commit;
+mod compact;
+#[cfg(test)]
+mod compaction_cases;
+mod compaction_plan;
 mod config;
 mod direct;
 mod disk;
@@ -32,8 +36,10 @@ mod show;
 mod spot;
 mod statistics;
 mod store;
+mod sweep;
 mod table;
 mod table_name;
+mod tidy;
 mod view;
 
 use std::collections::BTreeSet;
@@ -48,14 +54,18 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::calendar::Slot;
 use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
 
+pub use compact::Compacted;
+pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use read::{AsOf, ContractPrice, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
+pub use tidy::Tidied;
 
 use row::{Row, first_of_each_key};
+use schema::Retention;
 use session::Sessions;
 use table::TableHandle;
 
@@ -114,7 +124,7 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open`].
     pub fn with_durability(config: &LakeConfig, kind: GatewayKind, durability: Durability) -> Result<Self, LakeError> {
-        Ok(Self::new(config.root()?, Some(kind), store::store(durability)))
+        Ok(Self::new(config.root()?, Some(kind), (store::store(durability), Retention::of(durability))))
     }
 
     /// A lake to read only: it makes nothing, and a missing table reads as empty.
@@ -122,12 +132,14 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open`].
     pub fn reader(config: &LakeConfig) -> Result<Self, LakeError> {
-        Ok(Self::new(config.root()?, None, store::store(Durability::Unflushed)))
+        let durability = Durability::Unflushed;
+        Ok(Self::new(config.root()?, None, (store::store(durability), Retention::of(durability))))
     }
 
-    fn new(root: PathBuf, kind: Option<GatewayKind>, store: ObjectStoreRef) -> Self {
+    fn new(root: PathBuf, kind: Option<GatewayKind>, (store, retention): (ObjectStoreRef, Retention)) -> Self {
         let sessions = Arc::new(Sessions::new());
-        let handle = |table| Mutex::new(TableHandle::new(table, &root, Arc::clone(&store), Arc::clone(&sessions)));
+        let handle =
+            |table| Mutex::new(TableHandle::new(table, &root, (Arc::clone(&store), retention), Arc::clone(&sessions)));
         let (futures, spot) = (handle(TableName::FuturesSnapshots), handle(TableName::SpotSnapshots));
         Self { shared: Arc::new(Shared { root, kind, store, futures, spot, checked: OnceCell::new() }) }
     }
@@ -234,6 +246,35 @@ impl Lake {
         show::rows(self.handle(table), table, query).await
     }
 
+    /// What a compaction of a table would do now.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn compaction_plan(&self, table: TableName) -> Result<CompactionPlan, LakeError> {
+        compact::plan(table, self.handle(table)).await
+    }
+
+    /// Puts few files in the place of many small ones. The rows stay as they are, and so does a table that is compact.
+    ///
+    /// # Errors
+    /// As [`Lake::append_futures`]; [`LakeError::Miscounted`] where rows are doubled or missing. Nothing changed then.
+    pub async fn compact(&self, table: TableName) -> Result<Compacted, LakeError> {
+        self.bound(table).await?;
+        compact::compact(self.handle(table)).await
+    }
+
+    /// Deletes what the table's retention no longer keeps and staging files of killed writers, and sees to a checkpoint.
+    ///
+    /// Files carry the machine's times, so `now` is the machine's instant, whatever clock the rows go by: were it later,
+    /// the files of a writer at work could be taken for old ones.
+    ///
+    /// # Errors
+    /// As [`Lake::append_futures`].
+    pub async fn tidy(&self, table: TableName, now: DateTime<Utc>) -> Result<Tidied, LakeError> {
+        self.bound(table).await?;
+        tidy::tidy(self.handle(table), now).await
+    }
+
     async fn append<R: Row>(&self, rows: &[R]) -> Result<Written, LakeError> {
         let kind = self.writable(rows).await?;
         if rows.is_empty() {
@@ -256,11 +297,17 @@ impl Lake {
 
     /// The kind of gateway to write from, once it is known that the rows and every table of the lake agree on it.
     async fn writable<R: Row>(&self, rows: &[R]) -> Result<GatewayKind, LakeError> {
-        let Shared { root, kind, store, checked, .. } = self.shared.as_ref();
-        let kind = kind.ok_or(LakeError::ReadOnly { table: R::TABLE })?;
+        let kind = self.shared.kind.ok_or(LakeError::ReadOnly { table: R::TABLE })?;
         if let Some(row) = rows.iter().map(Row::gateway).find(|row| *row != kind) {
             return Err(LakeError::ForeignRow { table: R::TABLE, row, opened: kind });
         }
+        self.bound(R::TABLE).await
+    }
+
+    /// The kind of gateway to write from, once it is known that every table of the lake is bound to it.
+    async fn bound(&self, table: TableName) -> Result<GatewayKind, LakeError> {
+        let Shared { root, kind, store, checked, .. } = self.shared.as_ref();
+        let kind = kind.ok_or(LakeError::ReadOnly { table })?;
         checked.get_or_try_init(|| folder::check_lake(root, store, kind)).await?;
         Ok(kind)
     }

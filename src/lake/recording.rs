@@ -18,7 +18,8 @@ use crate::market::GatewayKind;
 use super::Lake;
 use super::disk::{Disk, LocalDisk};
 use super::fixtures::config;
-use super::store::DurableStore;
+use super::schema::Retention;
+use super::store::{Durability, DurableStore};
 
 /// What is to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) enum Fault {
     None,
     /// Every flush finds the disk full.
     FullDisk,
-    /// Every put of a location with this in it fails.
+    /// Every put of a location with this in it fails, and every move to it.
     Store(&'static str),
 }
 
@@ -40,7 +41,11 @@ pub(super) fn recorded(fault: Fault) -> (DurableStore, Arc<Journal>) {
 
 /// A lake to write simulated rows to, on such a store.
 pub(super) fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
-    Lake::new(config(folder).root().expect("a path"), Some(GatewayKind::Simulated), Arc::new(store))
+    Lake::new(
+        config(folder).root().expect("a path"),
+        Some(GatewayKind::Simulated),
+        (Arc::new(store), Retention::of(Durability::Flushed)),
+    )
 }
 
 /// What reached the store and the disk, in order, with the names of files shortened.
@@ -89,6 +94,17 @@ struct RecordingStore {
     fault: Fault,
 }
 
+impl RecordingStore {
+    fn fail_at(&self, at: &Path) -> Result<()> {
+        match self.fault {
+            Fault::Store(part) if at.as_ref().contains(part) => {
+                Err(Error::Generic { store: "recording", source: "the fault asked for".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for RecordingStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordingStore")
@@ -99,11 +115,7 @@ impl fmt::Display for RecordingStore {
 impl ObjectStore for RecordingStore {
     async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         self.journal.note("put", at.as_ref());
-        if let Fault::Store(part) = self.fault
-            && at.as_ref().contains(part)
-        {
-            return Err(Error::Generic { store: "recording", source: "the fault asked for".into() });
-        }
+        self.fail_at(at)?;
         self.inner.put_opts(at, payload, options).await
     }
 
@@ -135,11 +147,13 @@ impl ObjectStore for RecordingStore {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.journal.note("link", to.as_ref());
+        self.fail_at(to)?;
         self.inner.copy_opts(from, to, options).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.journal.note("rename", to.as_ref());
+        self.fail_at(to)?;
         self.inner.rename_opts(from, to, options).await
     }
 }

@@ -11,6 +11,7 @@ use crate::market::GatewayKind;
 
 use super::TableName;
 use super::show::ColumnKind;
+use super::store::Durability;
 
 /// Table property that binds a table, and with it its lake, to one kind of gateway.
 pub(super) const GATEWAY_PROPERTY: &str = "frontmonth.gateway";
@@ -145,15 +146,37 @@ pub(super) fn difference(table: TableName, found: &StructType) -> Option<String>
     })
 }
 
+/// How long a table keeps what it no longer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retention {
+    /// Files that were replaced. Tombstones of them sit in every checkpoint; readers may be at work on them so long.
+    files: &'static str,
+    /// Entries of the log: its folder costs each commit and each open. This is also the reach of time travel.
+    log: &'static str,
+}
+
+impl Retention {
+    /// Nothing is kept, so that a test need not wait.
+    #[cfg(test)]
+    pub(super) const NONE: Self = Self { files: "interval 0 seconds", log: "interval 0 seconds" };
+
+    /// The retention of tables that are kept, or of those that can be made again: a simulated year passes in minutes, and
+    /// would leave all its files and its whole log behind.
+    pub(super) const fn of(durability: Durability) -> Self {
+        match durability {
+            Durability::Flushed => Self { files: "interval 1 days", log: "interval 7 days" },
+            Durability::Unflushed => Self { files: "interval 1 minutes", log: "interval 1 minutes" },
+        }
+    }
+}
+
 /// The properties of a new table. They cannot be changed while anyone writes, so they are given once, here.
-pub(super) fn properties(kind: GatewayKind) -> HashMap<String, Option<String>> {
+pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<String, Option<String>> {
     let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), Some(value.to_owned()));
     HashMap::from([
         own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
-        // Entries of the log's folder cost each commit and each open; this is also the reach of time travel.
-        own(TableProperty::LogRetentionDuration, "interval 7 days"),
-        // Tombstones sit in every checkpoint.
-        own(TableProperty::DeletedFileRetentionDuration, "interval 1 days"),
+        own(TableProperty::LogRetentionDuration, retention.log),
+        own(TableProperty::DeletedFileRetentionDuration, retention.files),
         own(TableProperty::DataSkippingStatsColumns, STATISTICS_COLUMN),
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.

@@ -55,7 +55,10 @@ impl DurableStore {
     }
 
     async fn put_log_entry(&self, at: &Path, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
-        let staged = Path::from(format!("{at}.{}.tmp", Uuid::new_v4()));
+        // No name that begins with a version: the library would take what a killed process left of a checkpoint for one,
+        // and delete the entries of the log before it.
+        let folder = at.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let staged = Path::from(format!("{folder}/_staged-{}.tmp", Uuid::new_v4()));
         let placed = async {
             let done = self.inner.put(&staged, payload).await?;
             self.flusher.flush_file(&staged).await?;

@@ -13,7 +13,7 @@ use crate::market::GatewayKind;
 use super::folder::{self, Presence};
 use super::head::Head;
 use super::row::Row;
-use super::schema::{CHECKPOINT_INTERVAL, PARTITION, delta_columns, difference, properties};
+use super::schema::{CHECKPOINT_INTERVAL, PARTITION, Retention, delta_columns, difference, properties};
 use super::session::Sessions;
 use super::view::TableView;
 use super::{LakeError, TableName};
@@ -24,6 +24,7 @@ pub(super) struct TableHandle {
     path: PathBuf,
     store: ObjectStoreRef,
     sessions: Arc<Sessions>,
+    retention: Retention,
     loaded: Option<Loaded>,
     /// What appends know of the newest version, which may be ahead of the table that is loaded.
     head: Option<Head>,
@@ -38,8 +39,14 @@ struct Loaded {
 }
 
 impl TableHandle {
-    pub(super) fn new(name: TableName, root: &Path, store: ObjectStoreRef, sessions: Arc<Sessions>) -> Self {
-        Self { name, path: root.join(name.as_str()), store, sessions, loaded: None, head: None, was_there: false }
+    pub(super) fn new(
+        name: TableName,
+        root: &Path,
+        (store, retention): (ObjectStoreRef, Retention),
+        sessions: Arc<Sessions>,
+    ) -> Self {
+        let path = root.join(name.as_str());
+        Self { name, path, store, sessions, retention, loaded: None, head: None, was_there: false }
     }
 
     /// The newest snapshot, or none where the table does not exist.
@@ -100,6 +107,16 @@ impl TableHandle {
             Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone { table: self.name, version, source }),
             Err(other) => Err(other),
         }
+    }
+
+    /// Lets the loaded table go: the next use loads it afresh.
+    pub(super) fn forget(&mut self) {
+        self.loaded = None;
+    }
+
+    /// The folder of the table.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Keeps the table a write returned, which saves a refresh.
@@ -193,7 +210,7 @@ impl TableHandle {
             .with_columns(delta_columns(self.name))
             .with_partition_columns([PARTITION])
             .with_save_mode(SaveMode::Ignore)
-            .with_configuration(properties(kind))
+            .with_configuration(properties(kind, self.retention))
             // Else the library refuses the property of our own.
             .with_raise_if_key_not_exists(false)
             // Else a loser of the race would commit its own properties over the winner's.

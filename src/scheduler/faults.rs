@@ -77,15 +77,16 @@ fn every_fault_of_every_file_is_told_at_once() {
 
 #[test]
 fn the_built_in_schedules_are_sound_and_name_only_known_jobs() {
-    let built_in = Schedules::built_in(&["snapshot", "backfill"]).unwrap();
-    assert_eq!(built_in.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>(), ["snapshot", "backfill"]);
+    let known = ["snapshot", "backfill", "compaction"];
+    let built_in = Schedules::built_in(&known).unwrap();
+    assert_eq!(built_in.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>(), known);
     let snapshot = built_in.of("snapshot").unwrap();
     assert_eq!(snapshot.misfire, Misfire::None { start_deadline: chrono::TimeDelta::seconds(60) });
     assert_eq!((snapshot.overlap, snapshot.live), (Overlap::Skip, true));
     assert_eq!(snapshot.timeout, Some(std::time::Duration::from_secs(90)));
     assert_eq!(built_in.of("backfill").unwrap().rules.len(), 4);
-    let told = Schedules::built_in(&["snapshot"]).unwrap_err().to_string();
-    assert!(told.contains("unknown job \"backfill\": known is only snapshot"), "{told}");
+    let told = Schedules::built_in(&["snapshot", "compaction"]).unwrap_err().to_string();
+    assert!(told.contains("unknown job \"backfill\": known are snapshot, compaction"), "{told}");
 }
 
 #[test]

@@ -8,7 +8,10 @@ use super::schedule::{JobSchedule, Schedules, Timing};
 use super::yaml::{self, Content};
 
 /// The schedule files compiled in, by the path they have in the project.
-const BUILT_IN: [(&str, &str); 1] = [("schedules/capture.yaml", include_str!("../../schedules/capture.yaml"))];
+const BUILT_IN: [(&str, &str); 2] = [
+    ("schedules/capture.yaml", include_str!("../../schedules/capture.yaml")),
+    ("schedules/maintenance.yaml", include_str!("../../schedules/maintenance.yaml")),
+];
 
 /// A job's schedule and where it stands.
 struct Found {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod calendar;
 mod capture;
+mod compaction;
 mod faults;
 mod fill;
 mod kill;

@@ -20,7 +20,7 @@ fn next_tells_each_slot_with_its_reason_over_a_half_day() {
 fn the_jobs_are_listed_with_their_schedules() {
     let desk = Desk::bare();
     let lines = desk.jobs(&["list", "--format", "jsonl"]).succeeded().lines();
-    assert_eq!(lines.iter().map(|line| text(line, "job")).collect::<Vec<_>>(), ["snapshot", "backfill"]);
+    assert_eq!(lines.iter().map(|line| text(line, "job")).collect::<Vec<_>>(), ["snapshot", "backfill", "compaction"]);
     assert_eq!(lines[0]["schedule"], serde_json::json!(["every 5m during cme_equity"]));
 }
 

@@ -11,6 +11,7 @@ mod schedule;
 mod settings;
 mod shell_init;
 mod show;
+mod simulate;
 mod time_range;
 
 use std::ffi::OsString;
@@ -59,6 +60,8 @@ enum Command {
     Schedule(schedule::ScheduleCommand),
     /// Tell what became of the slots.
     History(history::HistoryArgs),
+    /// Run the jobs over trading days at the machine's speed, in a folder of their own.
+    Simulate(simulate::SimulateArgs),
     /// Run or probe a gateway.
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
@@ -118,6 +121,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Next(args) => schedule::next(&globals, &args),
         Command::Schedule(command) => schedule::schedule(&globals, &command),
         Command::History(args) => history::history(&globals, &args),
+        Command::Simulate(args) => simulate::simulate(&globals, args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),

@@ -111,7 +111,8 @@ pub(super) fn schedule(globals: &Globals, command: &ScheduleCommand) -> Result<u
     Ok(0)
 }
 
-fn planner(config: &Config) -> Result<Planner, JobError> {
+/// The planner of the configured schedules.
+pub(super) fn planner(config: &Config) -> Result<Planner, JobError> {
     let calendars = calendars(config)?;
     let roll_rule = config.market.roll_rule;
     let calendars = PlannerCalendars { futures: calendars.futures, nyse: calendars.nyse, roll_rule };

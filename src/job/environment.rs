@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::calendar::{Calendar, CalendarId};
 use crate::clock::SharedClock;
 use crate::config::{Config, read_overrides};
@@ -22,8 +24,10 @@ pub struct Environment {
     pub(super) lake: Lake,
     pub(super) ledger: Option<Ledger>,
     pub(super) progress: Arc<dyn Progress>,
-    address: String,
-    embedded: Option<SimulatedGateway>,
+    /// Nothing older than this is written; none: no such bound.
+    pub(super) floor: Option<DateTime<Utc>>,
+    pub(super) address: String,
+    pub(super) embedded: Option<SimulatedGateway>,
 }
 
 impl Environment {
@@ -44,7 +48,7 @@ impl Environment {
             (None, None) => return Err(JobError::fail(Failure::Misconfigured, "gateway.address is missing")),
         };
         let ledger = open_ledger(&config);
-        Ok(Self { config: Arc::new(config), clock, calendars, lake, ledger, progress, address, embedded })
+        Ok(Self { config: Arc::new(config), clock, calendars, lake, ledger, progress, floor: None, address, embedded })
     }
 
     /// The gateway of this process; pacing waits at most so long.
@@ -66,6 +70,12 @@ impl Environment {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The market calendars.
+    #[must_use]
+    pub fn calendars(&self) -> &Calendars {
+        &self.calendars
     }
 
     /// The tables.
@@ -114,16 +124,6 @@ async fn start_embedded(
     let recent = calendars.futures.slots(now - chrono::TimeDelta::days(10), now)?;
     let stands_at = recent.last().map_or(now, |slot| slot.instant());
     let tape = Tape::Synthetic(SyntheticTape::new(config.gateway.simulated_seed));
-    let mut simulated = SimulatedConfig::new(tape, SimulatedClock::fixed(stands_at));
-    for symbol in &config.market.futures {
-        let spec = config.market.future(symbol)?;
-        simulated.futures.retain(|(known, _)| known != symbol);
-        simulated.futures.push((symbol.clone(), spec));
-    }
-    for symbol in &config.market.spot {
-        let spec = config.market.etf(symbol)?;
-        simulated.etfs.retain(|(known, _)| known != symbol);
-        simulated.etfs.push((symbol.clone(), spec));
-    }
+    let simulated = SimulatedConfig::new(tape, SimulatedClock::fixed(stands_at)).listing(&config.market)?;
     SimulatedGateway::start(simulated).await.map_err(|error| JobError::fail(Failure::Unavailable, error))
 }

@@ -58,7 +58,7 @@ pub use compact::Compacted;
 pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
-pub use read::{AsOf, ContractPrice, KeyRange};
+pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
@@ -236,6 +236,14 @@ impl Lake {
     /// As [`Lake::futures_keys`].
     pub async fn prices(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<ContractPrice>, LakeError> {
         read::prices(&self.shared.futures, from, to).await
+    }
+
+    /// Numbers of rows and of different keys of a table in a range.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn count(&self, table: TableName, range: &KeyRange) -> Result<KeyCount, LakeError> {
+        read::count(self.handle(table), range).await
     }
 
     /// Rows of any table as plain values.

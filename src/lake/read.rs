@@ -110,6 +110,22 @@ pub(super) async fn keys(
     }
 }
 
+/// Numbers of rows and of different keys in a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyCount {
+    /// Rows.
+    pub rows: usize,
+    /// Different keys; as many, or a key is there twice.
+    pub keys: usize,
+}
+
+/// Counts what is in a range.
+pub(super) async fn count(handle: &tokio::sync::Mutex<TableHandle>, range: &KeyRange) -> Result<KeyCount, LakeError> {
+    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(KeyCount::default()) };
+    let Some(filter) = range.filter() else { return Ok(KeyCount::default()) };
+    view.count(filter).await
+}
+
 /// The rows in a range, by symbol and instant.
 pub(super) async fn rows<R: Row>(
     handle: &tokio::sync::Mutex<TableHandle>,

@@ -28,6 +28,7 @@ mod read_rule;
 mod reason;
 mod schedule;
 mod settle;
+mod simulation;
 mod yaml;
 
 #[cfg(test)]
@@ -63,3 +64,7 @@ pub use narrowing::{Edge, Narrowing, Period};
 pub use occurrence::PlannerCalendars;
 pub use planner::{PlannedSlot, Planner};
 pub use schedule::{JobSchedule, Misfire, Overlap, Retry, Rule, Schedules, Timing};
+pub use simulation::{
+    Account, Beginning, JobAccount, SimulatedRange, Simulation, SimulationFolder, Staging, TableAccount,
+    Timing as RunTiming,
+};

@@ -55,14 +55,19 @@ impl Head {
 
     /// Goes on to the version that an append of these rows made of it.
     pub(super) fn follow<R: Row>(&mut self, added: &[&R]) {
-        self.version += 1;
-        self.token = self.next_token();
+        self.pass();
         for (symbol, slot) in added.iter().map(|row| row.key()) {
             self.newest.note(&symbol, slot.instant());
         }
         if let Some(prices) = &mut self.prices {
             prices.extend(added.iter().filter_map(|row| row.price()));
         }
+    }
+
+    /// Goes on to the version that a commit with the shared token made of it without a change to the rows.
+    pub(super) fn pass(&mut self) {
+        self.version += 1;
+        self.token = self.next_token();
     }
 
     /// The prices between two instants, both included, where they are known.

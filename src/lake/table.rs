@@ -127,6 +127,16 @@ impl TableHandle {
         }
     }
 
+    /// Keeps the table that a compaction of a version returned. Its rows are the same, so what is known of them stays.
+    pub(super) fn keep_compacted(&mut self, table: DeltaTable, base: u64) {
+        let version = table.version();
+        self.keep_written(table);
+        self.head = self.head.take().filter(|head| head.version() == base && version == Some(base + 1));
+        if let Some(head) = &mut self.head {
+            head.pass();
+        }
+    }
+
     /// What appends have to know of the newest version; none where there is no table.
     pub(super) async fn head(&mut self) -> Result<Option<&mut Head>, LakeError> {
         if !self.head.as_ref().is_some_and(|head| self.is_newest(head.version())) {

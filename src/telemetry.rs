@@ -1,17 +1,21 @@
 //! Logging: to stderr for the one who runs a job, and to a daily file per job for the one who comes later.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Level, Metadata};
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, dynamic_filter_fn, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
 /// The configuration section `log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,34 +69,113 @@ pub enum Verbosity {
 pub struct LogTarget<'a> {
     /// Folder of the log files.
     pub folder: &'a Path,
-    /// Name of the job, which names its files.
+    /// Name of the job, or of the program that runs several; it names its files.
     pub job: &'a str,
+    /// Jobs whose runs this process makes and that have files of their own.
+    pub of_runs: &'a [&'a str],
     /// The section `log`.
     pub config: &'a LogConfig,
     /// How much goes to stderr.
     pub verbosity: Verbosity,
 }
 
-/// Starts logging. The guard writes what is still buffered when it is dropped, so `main` keeps it.
+/// Writes what is still buffered when it is dropped, so `main` keeps it.
+#[derive(Debug)]
+pub struct LogGuard {
+    _files: Vec<WorkerGuard>,
+}
+
+/// Starts logging: what happens in a run of one of `of_runs` goes to the file of its job, the rest to that of `job`.
 ///
 /// # Errors
 /// [`TelemetryError`] where the log folder cannot be written.
-pub fn start(target: &LogTarget<'_>) -> Result<WorkerGuard, TelemetryError> {
+pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
+    fs::create_dir_all(target.folder).map_err(|source| TelemetryError { folder: target.folder.to_owned(), source })?;
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![NoteJob.boxed()];
+    let mut guards = Vec::new();
+    let elsewhere: Vec<String> = target.of_runs.iter().map(ToString::to_string).collect();
+    let mut add = |job: &str, belongs: Belongs| {
+        let (file, guard) = daily_file(target, job)?;
+        let filter = EnvFilter::try_new(&target.config.file_filter).unwrap_or_else(|_| EnvFilter::new("info"));
+        // Spans are kept whatever their level: an event belongs to the run around it.
+        let of_file = dynamic_filter_fn(move |_: &Metadata<'_>, context: &Context<'_, Registry>| belongs(context));
+        let events = FilterExt::<Registry>::and(filter, of_file);
+        let filter = FilterExt::<Registry>::or(events, filter_fn(|metadata: &Metadata<'_>| metadata.is_span()));
+        layers.push(fmt::layer().json().flatten_event(true).with_writer(file).with_filter(filter).boxed());
+        guards.push(guard);
+        Ok(())
+    };
+    add(target.job, Box::new(move |context| job_of(context).is_none_or(|job| !elsewhere.contains(&job))))?;
+    for job in target.of_runs {
+        let own = (*job).to_owned();
+        add(job, Box::new(move |context| job_of(context).is_some_and(|job| job == own)))?;
+    }
+    layers.push(to_stderr(target.verbosity));
+    tracing_subscriber::registry().with(layers).init();
+    Ok(LogGuard { _files: guards })
+}
+
+/// Points `JOB.log` at the newest file of each job; a process that stays does so from time to time.
+///
+/// # Errors
+/// [`TelemetryError`] where the log folder cannot be written.
+pub fn link_newest_files(folder: &Path, jobs: &[&str]) -> Result<(), TelemetryError> {
+    let unwritable = |source| TelemetryError { folder: folder.to_owned(), source };
+    jobs.iter().try_for_each(|job| link_newest(folder, job)).map_err(unwritable)
+}
+
+fn daily_file(target: &LogTarget<'_>, job: &str) -> Result<(NonBlocking, WorkerGuard), TelemetryError> {
     let unwritable = |source| TelemetryError { folder: target.folder.to_owned(), source };
-    fs::create_dir_all(target.folder).map_err(unwritable)?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
-        .filename_prefix(target.job)
+        .filename_prefix(job)
         .filename_suffix("log")
         .max_log_files(target.config.retention_days)
         .build(target.folder)
         .map_err(|error| unwritable(io::Error::other(error)))?;
-    link_newest(target.folder, target.job).map_err(unwritable)?;
-    let (file, guard) = tracing_appender::non_blocking(appender);
-    let filter = EnvFilter::try_new(&target.config.file_filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let to_file = fmt::layer().json().flatten_event(true).with_writer(file).with_filter(filter);
-    tracing_subscriber::registry().with(to_file).with(to_stderr(target.verbosity)).init();
-    Ok(guard)
+    link_newest(target.folder, job).map_err(unwritable)?;
+    Ok(tracing_appender::non_blocking(appender))
+}
+
+/// Whether an event belongs to a file.
+type Belongs = Box<dyn Fn(&Context<'_, Registry>) -> bool + Send + Sync>;
+
+/// The job of a span named `run`, kept with the span.
+struct JobOfRun(String);
+
+/// Keeps the field `job` of each run with its span.
+struct NoteJob;
+
+impl Layer<Registry> for NoteJob {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, Registry>) {
+        if attributes.metadata().name() != "run" {
+            return;
+        }
+        let mut field = JobField(None);
+        attributes.record(&mut field);
+        if let (Some(job), Some(span)) = (field.0, context.span(id)) {
+            span.extensions_mut().insert(JobOfRun(job));
+        }
+    }
+}
+
+/// Reads the field `job`.
+struct JobField(Option<String>);
+
+impl Visit for JobField {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "job" {
+            self.0 = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
+}
+
+/// The job of the run around an event.
+fn job_of(context: &Context<'_, Registry>) -> Option<String> {
+    let span = context.lookup_current()?;
+    span.scope().find_map(|span| span.extensions().get::<JobOfRun>().map(|JobOfRun(job)| job.clone()))
 }
 
 /// Starts logging to stderr alone, for commands that are no run.
@@ -100,7 +183,7 @@ pub fn start_on_stderr(verbosity: Verbosity) {
     tracing_subscriber::registry().with(to_stderr(verbosity)).init();
 }
 
-fn to_stderr<S>(verbosity: Verbosity) -> impl Layer<S>
+fn to_stderr<S>(verbosity: Verbosity) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
@@ -110,9 +193,38 @@ where
         Verbosity::Info => LevelFilter::INFO,
         Verbosity::Debug => LevelFilter::DEBUG,
     };
-    let ours = format!("off,frontmonth={level}");
+    let filter = EnvFilter::new(format!("off,frontmonth={level}"));
+    // The journal stamps and colours its lines itself, and takes their priority from a prefix.
+    if std::env::var_os("JOURNAL_STREAM").is_some() && !io::IsTerminal::is_terminal(&io::stderr()) {
+        let layer = fmt::layer().with_writer(Journal).with_ansi(false).without_time().with_level(false);
+        return layer.with_target(false).with_filter(filter).boxed();
+    }
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::IsTerminal::is_terminal(&io::stderr());
-    fmt::layer().with_writer(io::stderr).with_ansi(ansi).with_target(false).with_filter(EnvFilter::new(ours))
+    fmt::layer().with_writer(io::stderr).with_ansi(ansi).with_target(false).with_filter(filter).boxed()
+}
+
+/// Writes to stderr with the priorities of `sd-daemon(3)` in front of each event.
+struct Journal;
+
+impl<'a> MakeWriter<'a> for Journal {
+    type Writer = io::Stderr;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        io::stderr()
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        let prefix = match *metadata.level() {
+            Level::ERROR => "<3>",
+            Level::WARN => "<4>",
+            Level::INFO => "<6>",
+            _ => "<7>",
+        };
+        let mut stderr = io::stderr();
+        // A prefix that is lost costs the line its colour, no more.
+        let _ = stderr.write_all(prefix.as_bytes());
+        stderr
+    }
 }
 
 /// Points `JOB.log` at the newest file of the job.

@@ -36,7 +36,7 @@ const ORDER: [&str; 20] = [
 ];
 
 /// Foreign crates that one module alone may name.
-const HOMES: [(&str, &str); 20] = [
+const HOMES: [(&str, &str); 21] = [
     ("ibapi", "gateway"),
     ("prost", "gateway"),
     ("csv", "gateway"),
@@ -48,6 +48,7 @@ const HOMES: [(&str, &str); 20] = [
     ("rusqlite", "state"),
     ("lettre", "alert"),
     ("tokio_cron_scheduler", "scheduler"),
+    ("sd_notify", "scheduler"),
     ("croner", "scheduler"),
     ("saphyr_parser", "scheduler"),
     ("serde_yaml", "config"),

@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod run;
 mod schedule;
+mod serve;
 mod settings;
 mod shell_init;
 mod show;
@@ -48,6 +49,8 @@ enum Command {
     /// Run a job now.
     #[command(subcommand)]
     Run(run::RunCommand),
+    /// Run the jobs by their schedules, until SIGTERM.
+    Serve(serve::ServeArgs),
     /// Show rows of a table.
     Show(show::ShowArgs),
     /// List the jobs and their schedules.
@@ -116,6 +119,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
     let globals = cli.globals;
     match cli.command {
         Command::Run(command) => run::run(&globals, &command),
+        Command::Serve(args) => serve::serve_jobs(&globals, &args),
         Command::Show(args) => show::show(&globals, &args),
         Command::List => schedule::list(&globals),
         Command::Next(args) => schedule::next(&globals, &args),

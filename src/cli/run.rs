@@ -49,21 +49,28 @@ pub(super) enum RunCommand {
 
 /// Options of every run.
 #[derive(Debug, Args)]
-struct RunFlags {
+struct CommonFlags {
     #[command(flatten)]
     gateway: GatewayFlag,
-    /// Only these symbols.
-    #[arg(long, value_delimiter = ',', value_name = "ES,NQ")]
-    symbols: Vec<Symbol>,
     /// Write nothing; show what would be written.
     #[arg(long)]
     dry_run: bool,
-    /// Replace rows that are there already.
-    #[arg(long, conflicts_with = "dry_run")]
-    force: bool,
     /// Wait for another run of the job to end, at most so long [default with --wait alone: 5m].
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "5m", value_parser = duration)]
     wait: Option<Duration>,
+}
+
+/// Options of a run that makes rows.
+#[derive(Debug, Args)]
+struct RunFlags {
+    #[command(flatten)]
+    common: CommonFlags,
+    /// Only these symbols.
+    #[arg(long, value_delimiter = ',', value_name = "ES,NQ")]
+    symbols: Vec<Symbol>,
+    /// Replace rows that are there already.
+    #[arg(long, conflicts_with = "dry_run")]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,26 +97,28 @@ pub(super) struct BackfillArgs {
 #[derive(Debug, Args)]
 pub(super) struct CompactionArgs {
     #[command(flatten)]
-    gateway: GatewayFlag,
-    /// Write nothing; show what would be rewritten.
-    #[arg(long)]
-    dry_run: bool,
+    common: CommonFlags,
 }
 
 /// Runs a job and prints what became of it.
 pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobError> {
-    let (name, gateway) = match command {
-        RunCommand::Snapshot(args) => ("snapshot", &args.flags.gateway),
-        RunCommand::Backfill(args) => ("backfill", &args.flags.gateway),
-        RunCommand::Compaction(args) => ("compaction", &args.gateway),
+    let (name, flags) = match command {
+        RunCommand::Snapshot(args) => ("snapshot", &args.flags.common),
+        RunCommand::Backfill(args) => ("backfill", &args.flags.common),
+        RunCommand::Compaction(args) => ("compaction", &args.common),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
-    let loaded = globals.load(gateway.flags())?;
+    let loaded = globals.load(flags.gateway.flags())?;
     let request = request(command, &loaded)?;
     let paths = &loaded.config.paths;
-    let target =
-        LogTarget { folder: &paths.logs, job: job.name(), config: &loaded.config.log, verbosity: globals.verbosity() };
+    let target = LogTarget {
+        folder: &paths.logs,
+        job: job.name(),
+        of_runs: &[],
+        config: &loaded.config.log,
+        verbosity: globals.verbosity(),
+    };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
         let environment =
@@ -126,11 +135,16 @@ fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError
             RunRequest { at: args.at.as_deref().map(slot).transpose()?, ..args.flags.request(loaded)? }
         }
         RunCommand::Backfill(args) => RunRequest { range: range(args, loaded)?, ..args.flags.request(loaded)? },
-        RunCommand::Compaction(args) => {
-            let mode = if args.dry_run { WriteMode::DryRun } else { WriteMode::Add };
-            RunRequest { mode, ..RunRequest::manual() }
-        }
+        RunCommand::Compaction(args) => args.common.request(),
     })
+}
+
+impl CommonFlags {
+    fn request(&self) -> RunRequest {
+        let mode = if self.dry_run { WriteMode::DryRun } else { WriteMode::Add };
+        let limits = Limits { lock_wait: self.wait.unwrap_or_default(), ..Limits::default() };
+        RunRequest { mode, limits, ..RunRequest::manual() }
+    }
 }
 
 impl RunFlags {
@@ -142,13 +156,9 @@ impl RunFlags {
             let told = format!("{unknown} is not captured: give one of {}, or add it under market", known.join(", "));
             return Err(JobError::fail(Failure::Usage, told));
         }
-        let mode = match (self.dry_run, self.force) {
-            (true, _) => WriteMode::DryRun,
-            (false, true) => WriteMode::Replace,
-            (false, false) => WriteMode::Add,
-        };
-        let limits = Limits { lock_wait: self.wait.unwrap_or_default(), ..Limits::default() };
-        Ok(RunRequest { symbols: self.symbols.clone(), mode, limits, ..RunRequest::manual() })
+        let request = self.common.request();
+        let mode = if self.force { WriteMode::Replace } else { request.mode };
+        Ok(RunRequest { symbols: self.symbols.clone(), mode, ..request })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::gateway::simulated::Fault;
 use crate::job::{Failure, JobError, Stop, calendars};
 use crate::jobs::catalogue;
 use crate::scheduler::{Account, Beginning, SimulatedRange, Simulation, SimulationFolder, Staging};
-use crate::telemetry::{self, LogTarget};
+use crate::telemetry::{self, LogGuard, LogTarget};
 
 use super::block_on;
 use super::gateway::tape;
@@ -79,10 +79,11 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
 }
 
 /// What happens once a run is for the log file alone: thousands of runs would hide everything else on the terminal.
-fn start_log(config: &Config, globals: &Globals) -> Result<impl Drop + use<>, JobError> {
+fn start_log(config: &Config, globals: &Globals) -> Result<LogGuard, JobError> {
     let target = LogTarget {
         folder: &config.paths.logs,
         job: "simulation",
+        of_runs: &[],
         config: &config.log,
         verbosity: globals.verbosity_of_many(),
     };

@@ -66,11 +66,15 @@ pub struct RunsConfig {
     pub max_retries: u32,
     /// Pause before each.
     pub retry_backoff_ms: u64,
+    /// How long a daemon that is told to stop waits for the runs that go on.
+    pub drain_seconds: u64,
+    /// How long the ledger keeps what became of a slot.
+    pub ledger_retention_days: u32,
 }
 
 impl Default for RunsConfig {
     fn default() -> Self {
-        Self { max_retries: 2, retry_backoff_ms: 5_000 }
+        Self { max_retries: 2, retry_backoff_ms: 5_000, drain_seconds: 90, ledger_retention_days: 800 }
     }
 }
 
@@ -78,10 +82,19 @@ impl RunsConfig {
     /// Every fault of the section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let bounds =
-            [("max_retries", u64::from(self.max_retries), 10), ("retry_backoff_ms", self.retry_backoff_ms, 60_000)];
+        let bounds = [
+            ("max_retries", u64::from(self.max_retries), 10),
+            ("retry_backoff_ms", self.retry_backoff_ms, 60_000),
+            ("drain_seconds", self.drain_seconds, 3_600),
+        ];
         let outside = bounds.into_iter().filter(|(_, value, most)| value > most);
-        outside.map(|(key, value, most)| format!("runs.{key} is {value}: give at most {most}")).collect()
+        let mut faults: Vec<String> =
+            outside.map(|(key, value, most)| format!("runs.{key} is {value}: give at most {most}")).collect();
+        if !(30..=10_000).contains(&self.ledger_retention_days) {
+            let days = self.ledger_retention_days;
+            faults.push(format!("runs.ledger_retention_days is {days}: give 30 to 10000"));
+        }
+        faults
     }
 }
 

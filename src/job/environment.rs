@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, CalendarId};
 use crate::clock::SharedClock;
 use crate::config::{Config, read_overrides};
 use crate::gateway::simulated::{SimulatedClock, SimulatedConfig, SimulatedGateway, SyntheticTape, Tape};
-use crate::gateway::{Endpoint, PacingLimits};
+use crate::gateway::{ClockSource, Endpoint, PacingLimits};
 use crate::lake::Lake;
 use crate::market::GatewayKind;
 use crate::state::Ledger;
 
-use super::{Calendars, Context, Failure, JobError, Progress, chain};
+use super::{Calendars, Context, Failure, JobError, NoProgress, Progress, chain};
 
 /// What every run of a process shares.
 pub struct Environment {
@@ -36,10 +36,34 @@ impl Environment {
     /// # Errors
     /// Where the lake is of another kind, the override file is unsound, or no port can be had.
     pub async fn prepare(config: Config, clock: SharedClock, progress: Arc<dyn Progress>) -> Result<Self, JobError> {
+        Self::prepare_at(config, (clock, EmbeddedTime::NewestSlot), progress).await
+    }
+
+    /// The same for a process that stays: the simulated gateway inside goes by the process's clock, and so do the runs.
+    ///
+    /// # Errors
+    /// As [`Environment::prepare`].
+    pub async fn prepare_service(mut config: Config, clock: SharedClock) -> Result<Self, JobError> {
+        config.gateway.clock = Some(ClockSource::Machine);
+        Self::prepare_at(config, (clock, EmbeddedTime::Clock), Arc::new(NoProgress)).await
+    }
+
+    async fn prepare_at(
+        config: Config,
+        (clock, embedded_time): (SharedClock, EmbeddedTime),
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self, JobError> {
         let calendars = calendars(&config)?;
         let lake = Lake::open(&config.lake, config.gateway.kind)?;
         let embedded = match (config.gateway.kind, &config.gateway.address) {
-            (GatewayKind::Simulated, None) => Some(start_embedded(&config, &calendars, &clock).await?),
+            (GatewayKind::Simulated, None) => {
+                let now = clock.clone();
+                let clock = match embedded_time {
+                    EmbeddedTime::NewestSlot => SimulatedClock::fixed(newest_slot(&calendars, clock.now())?),
+                    EmbeddedTime::Clock => SimulatedClock::machine(Arc::new(move || now.now())),
+                };
+                Some(start_embedded(&config, clock).await?)
+            }
             _ => None,
         };
         let address = match (&embedded, &config.gateway.address) {
@@ -72,10 +96,22 @@ impl Environment {
         &self.config
     }
 
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
     /// The market calendars.
     #[must_use]
     pub fn calendars(&self) -> &Calendars {
         &self.calendars
+    }
+
+    /// The record of the runs; none where it could not be opened.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 
     /// The tables.
@@ -114,16 +150,22 @@ pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
     Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)? })
 }
 
-/// The embedded gateway's clock stands at the newest slot, so that a newcomer sees full quotes on any day.
-async fn start_embedded(
-    config: &Config,
-    calendars: &Calendars,
-    clock: &SharedClock,
-) -> Result<SimulatedGateway, JobError> {
-    let now = clock.now();
-    let recent = calendars.futures.slots(now - chrono::TimeDelta::days(10), now)?;
-    let stands_at = recent.last().map_or(now, |slot| slot.instant());
+/// What time it is inside the embedded gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EmbeddedTime {
+    /// It stands at the newest slot, so that a newcomer sees full quotes on any day.
+    NewestSlot,
+    /// It goes by the clock of the process.
+    Clock,
+}
+
+fn newest_slot(calendars: &Calendars, now: DateTime<Utc>) -> Result<DateTime<Utc>, JobError> {
+    let recent = calendars.futures.slots(now - TimeDelta::days(10), now)?;
+    Ok(recent.last().map_or(now, |slot| slot.instant()))
+}
+
+async fn start_embedded(config: &Config, clock: SimulatedClock) -> Result<SimulatedGateway, JobError> {
     let tape = Tape::Synthetic(SyntheticTape::new(config.gateway.simulated_seed));
-    let simulated = SimulatedConfig::new(tape, SimulatedClock::fixed(stands_at)).listing(&config.market)?;
+    let simulated = SimulatedConfig::new(tape, clock).listing(&config.market)?;
     SimulatedGateway::start(simulated).await.map_err(|error| JobError::fail(Failure::Unavailable, error))
 }

@@ -37,13 +37,13 @@ pub trait Job: Send + Sync {
     /// What it does, in one line.
     fn summary(&self) -> &'static str;
 
-    /// What a run must have to itself, besides the job's own name: names of locks.
+    /// The bound of one run, all attempts together.
+    fn timeout(&self) -> Duration;
+
+    /// What it shares with other jobs and must have to itself, by name; locked beside the job.
     fn resources(&self) -> &'static [&'static str] {
         &[]
     }
-
-    /// The bound of one run, all attempts together.
-    fn timeout(&self) -> Duration;
 
     /// Runs it.
     ///

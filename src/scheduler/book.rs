@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn report(result: Result<Outcome, JobError>) -> RunReport {
-        RunReport { run_id: "r".to_owned(), slot: None, attempts: 1, took: Duration::ZERO, result }
+        RunReport { run_id: "r".to_owned(), slot: None, attempts: 1, took: Duration::ZERO, is_stuck: false, result }
     }
 
     fn begun(book: &mut Book, now: &str) -> Vec<DateTime<Utc>> {

@@ -12,6 +12,7 @@
 mod anchor;
 mod book;
 mod cron;
+mod daemon;
 mod decide;
 mod due;
 mod duration;
@@ -55,6 +56,7 @@ mod upheavals;
 pub use anchor::{Anchor, Anchored, Point};
 pub use book::{Begin, Book};
 pub use cron::CronLine;
+pub use daemon::{Command, Daemon, Notifier, Service, serve};
 pub use decide::Decision;
 pub use duration::{parse_duration, short};
 pub use error::{PlanError, ScheduleErrors};

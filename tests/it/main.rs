@@ -13,4 +13,5 @@ mod ledger;
 mod recorded;
 mod schedule;
 mod shell;
+mod simulate;
 mod support;

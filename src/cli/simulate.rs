@@ -31,7 +31,7 @@ use super::settings::{Format, Globals};
 
 It writes to the folder simulation beside the lake, and goes on there where it ended, unless --fresh.")]
 pub(super) struct SimulateArgs {
-    /// First trading day of cme_equity; it opens on the evening before.
+    /// First trading day of the futures; it opens on the evening before.
     #[arg(long, value_name = "DAY")]
     from: NaiveDate,
     /// Last trading day.

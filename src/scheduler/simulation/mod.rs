@@ -155,11 +155,11 @@ impl Simulation {
         let planner = self.book.planner();
         let account = |schedule: &JobSchedule| {
             let job = &schedule.job;
-            let planned = planner.between(job, self.range.open(), until).map_err(unplannable)?.len();
+            let num_slots = planner.between(job, self.range.open(), until).map_err(unplannable)?.len();
             let at_start = usize::from(is_begun_at_start(planner, schedule));
             Ok(JobAccount {
                 job: job.clone(),
-                planned_slots: u32::try_from(planned + at_start).unwrap_or(u32::MAX),
+                planned_slots: u32::try_from(num_slots + at_start).unwrap_or(u32::MAX),
                 ledger: self.ledger.accounting(job, after, until)?,
                 timing: self.tally.timings.get(job).copied().unwrap_or_default(),
             })

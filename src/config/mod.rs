@@ -68,13 +68,21 @@ pub struct RunsConfig {
     pub retry_backoff_ms: u64,
     /// How long a daemon that is told to stop waits for the runs that go on.
     pub drain_seconds: u64,
+    /// How long a job that was ended may take to let go before it counts as stuck and the daemon has itself restarted.
+    pub stuck_after_seconds: u64,
     /// How long the ledger keeps what became of a slot.
     pub ledger_retention_days: u32,
 }
 
 impl Default for RunsConfig {
     fn default() -> Self {
-        Self { max_retries: 2, retry_backoff_ms: 5_000, drain_seconds: 90, ledger_retention_days: 800 }
+        Self {
+            max_retries: 2,
+            retry_backoff_ms: 5_000,
+            drain_seconds: 90,
+            stuck_after_seconds: 30,
+            ledger_retention_days: 800,
+        }
     }
 }
 
@@ -86,6 +94,7 @@ impl RunsConfig {
             ("max_retries", u64::from(self.max_retries), 10),
             ("retry_backoff_ms", self.retry_backoff_ms, 60_000),
             ("drain_seconds", self.drain_seconds, 3_600),
+            ("stuck_after_seconds", self.stuck_after_seconds, 600),
         ];
         let outside = bounds.into_iter().filter(|(_, value, most)| value > most);
         let mut faults: Vec<String> =

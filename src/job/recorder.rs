@@ -8,6 +8,17 @@ use crate::state::{End, EndState, Ledger, LedgerError, RowCounts, RunRow, Start,
 
 use super::{Counts, Failure, JobError, Outcome, RunResult, chain};
 
+/// Whether the ledger knows that a run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// It has not been told, or need not be.
+    Untold,
+    /// It knows.
+    Recorded,
+    /// It could not be told; another try follows at the end.
+    Failed(Slot),
+}
+
 /// Records one run.
 pub(super) struct Recorder {
     /// The ledger; none where the run is not to be recorded.
@@ -22,14 +33,14 @@ pub(super) struct Recorder {
     pub(super) planned: Option<DateTime<Utc>>,
     /// Why it takes place.
     pub(super) trigger: Trigger,
-    /// Whether the beginning stands in the ledger.
-    pub(super) begun: bool,
+    /// How far the ledger knows of it.
+    pub(super) beginning: Beginning,
 }
 
 impl Recorder {
     /// Records that the run takes its slot up; gives the row of a slot that need not be taken up again.
     pub(super) async fn begin(&mut self, slot: Slot) -> Option<RunRow> {
-        if self.begun {
+        if self.beginning == Beginning::Recorded {
             return None;
         }
         let start = Start {
@@ -45,9 +56,14 @@ impl Recorder {
             ledger.close_orphans(now, |row| row.job != job)?;
             ledger.start(&start, now)
         };
-        match self.record(take_up).await? {
+        let Some(started) = self.record(take_up).await else {
+            self.beginning = Beginning::Failed(slot);
+            return None;
+        };
+        self.beginning = Beginning::Untold;
+        match started {
             Started::Started => {
-                self.begun = true;
+                self.beginning = Beginning::Recorded;
                 None
             }
             Started::AlreadyDone(row) => Some(*row),
@@ -62,8 +78,11 @@ impl Recorder {
     }
 
     /// Records how the run ended.
-    pub(super) async fn end(&self, result: &Result<Outcome, JobError>, attempts: u32) {
-        if !self.begun {
+    pub(super) async fn end(&mut self, result: &Result<Outcome, JobError>, attempts: u32) {
+        if let (Beginning::Failed(slot), Some(_)) = (self.beginning, &self.ledger) {
+            self.begin(slot).await;
+        }
+        if self.beginning != Beginning::Recorded {
             return;
         }
         let (run_id, end) = (self.run_id.clone(), end_of(result, attempts));

@@ -9,7 +9,7 @@ use tracing::Instrument;
 use crate::calendar::Slot;
 use crate::market::GatewayKind;
 
-use super::recorder::Recorder;
+use super::recorder::{Beginning, Recorder};
 use super::{
     Context, Disposition, Environment, Failure, Job, JobError, Lock, LockHolder, Locked, Outcome, Run, RunRequest,
     RunResult, Stop, WriteMode, chain,
@@ -85,7 +85,7 @@ impl Assignment<'_> {
             run_id: report.run_id.clone(),
             planned: request.planned,
             trigger: request.trigger,
-            begun: false,
+            beginning: Beginning::Untold,
         };
         let bound = request.limits.timeout.unwrap_or_else(|| job.timeout());
         let deadline = Instant::now() + bound;

@@ -56,10 +56,6 @@ pub struct Service {
     pub planner: Planner,
 }
 
-/// How long a job that was ended may take to let go before it counts as stuck; then the watchdog is no longer told that
-/// all is well, and the service manager starts the daemon anew.
-const GRACE: Duration = Duration::from_secs(30);
-
 /// How long a run waits for a lock that a run by hand holds, where its schedule has no start deadline.
 const LOCK_WAIT: Duration = Duration::from_secs(300);
 
@@ -226,7 +222,7 @@ impl Daemon {
             max_retries: schedule.retry.map(|retry| retry.max),
             retry_backoff: schedule.retry.map(|retry| retry.backoff),
             lock_wait: deadline.unwrap_or(LOCK_WAIT).min(LOCK_WAIT),
-            grace: GRACE,
+            grace: Duration::from_secs(self.environment.config().runs.stuck_after_seconds),
         }
     }
 

@@ -116,7 +116,9 @@ fn ended_by_a_signal_or_killed_it_goes_on_without_loss_or_double() {
     assert_eq!(ended.wait().expect("its end").code(), Some(143));
     let account = simulated(&desk, &HALF_DAY, &[]);
     assert_eq!(rows(&account), [(3 * 231, 3 * 231, 3 * 231), (3 * 42, 3 * 42, 3 * 42)]);
-    assert_eq!(job(&account, "snapshot")["done"], 231, "{account}");
+    // Killed after its rows were stored and before the ledger knew, a slot finds them there.
+    let ended = ["done", "skipped"].map(|state| job(&account, "snapshot")[state].as_u64().expect("a count"));
+    assert_eq!(ended.iter().sum::<u64>(), 231, "{account}");
     let num_runs = job(&account, "snapshot")["timing"]["num_runs"].as_u64().expect("a count");
     assert!(num_runs < 231, "it began where it had ended: {account}");
 }

@@ -69,7 +69,7 @@ async fn recent(
     let calendar = &context.calendars.futures;
     let today = calendar.trading_day(newest)?.date();
     let mut sessions = calendar.sessions(today - FIRST_LOAD_SPAN, today)?;
-    sessions.retain(|session| session.open() < newest);
+    sessions.retain(|session| session.open() < newest && context.floor.is_none_or(|floor| floor <= session.open()));
     let back = |count: usize| sessions.iter().rev().take(count).next_back();
     let Some(oldest) = back(FIRST_LOAD_SESSIONS) else { return Ok(SlotRange { from: newest, to: newest }) };
     let of_oldest = KeyRange { symbols: vec![symbol.clone()], from: oldest.open(), to: oldest.close() };

@@ -10,8 +10,10 @@ pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -
     match mode {
         WriteMode::DryRun => {}
         WriteMode::Add => {
-            let futures = context.lake.append_futures(&rows.futures).await?;
-            let spot = context.lake.append_spot(&rows.spot).await?;
+            // Two tables, so two commits side by side; neither is cut off because the other failed.
+            let (futures, spot) =
+                tokio::join!(context.lake.append_futures(&rows.futures), context.lake.append_spot(&rows.spot));
+            let (futures, spot) = (futures?, spot?);
             counts.added = futures.added + spot.added;
             counts.present = futures.present + spot.present;
         }

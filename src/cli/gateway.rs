@@ -105,16 +105,20 @@ fn list_faults(format: Format) -> Result<u8, JobError> {
     Ok(0)
 }
 
+/// The recorded tape of these files, or without any the synthetic one.
+pub(super) fn tape(files: &[PathBuf], seed: u64) -> Result<Tape, JobError> {
+    if files.is_empty() {
+        return Ok(Tape::Synthetic(SyntheticTape::new(seed)));
+    }
+    Ok(Tape::Recorded(RecordedTape::load(files).map_err(|error| JobError::fail(Failure::Usage, error))?))
+}
+
 async fn simulate(args: SimulateArgs, format: Format) -> Result<u8, JobError> {
     let usage = |error: String| JobError::fail(Failure::Usage, error);
     if !args.speed.is_finite() || args.speed < 0.0 {
         return Err(usage(format!("--speed {} cannot be: give 0 or more", args.speed)));
     }
-    let tape = if args.tape.is_empty() {
-        Tape::Synthetic(SyntheticTape::new(args.seed))
-    } else {
-        Tape::Recorded(RecordedTape::load(&args.tape).map_err(|error| JobError::fail(Failure::Usage, error))?)
-    };
+    let tape = tape(&args.tape, args.seed)?;
     let clock = match &args.now {
         None => SimulatedClock::machine(Arc::new(|| SystemClock.now())),
         Some(now) if args.speed == 0.0 => SimulatedClock::fixed(parse_instant(now)?),

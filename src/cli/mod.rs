@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod shell_init;
 mod show;
+mod simulate;
 mod status;
 mod time_range;
 
@@ -80,6 +81,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Take a paused job into the schedule again.
     Resume(pause::ResumeArgs),
+    /// Run the jobs over trading days at the machine's speed, in a folder of their own.
+    Simulate(simulate::SimulateArgs),
     /// Run or probe a gateway.
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
@@ -152,6 +155,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Logs(args) => logs::logs(&globals, &args),
         Command::Pause(args) => pause::pause(&globals, &args),
         Command::Resume(args) => pause::resume(&globals, &args),
+        Command::Simulate(args) => simulate::simulate(&globals, args),
         Command::Gateway(command) => gateway::gateway(&globals, command),
         Command::Calendar(command) => calendar::calendar(&globals, &command),
         Command::Config(command) => configuration::configuration(&globals, &command),

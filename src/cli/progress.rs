@@ -21,12 +21,16 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&self, total: u64, what: &str) {
         let bar = ProgressBar::new(total);
-        let template = "{wide_bar} {human_pos}/{human_len} {msg}, {eta} left";
+        let template = "{wide_bar} {human_pos}/{human_len} {msg}, {per_sec}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+    }
+
+    fn note(&self, what: &str) {
+        self.with(|bar| bar.set_message(what.to_owned()));
     }
 
     fn advance(&self, units: u64) {

@@ -50,6 +50,14 @@ impl Globals {
         }
     }
 
+    /// How much goes to stderr of a command that makes many runs: those that went well only when asked for.
+    pub(super) fn verbosity_of_many(&self) -> Verbosity {
+        match self.verbosity() {
+            Verbosity::Normal => Verbosity::Quiet,
+            other => other,
+        }
+    }
+
     /// Loads the configuration, with what flags set on top.
     pub(super) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, JobError> {
         let layers = Layers {

@@ -40,6 +40,8 @@ pub struct Context {
     pub ledger: Option<Ledger>,
     /// Who watches.
     pub progress: Arc<dyn Progress>,
+    /// Nothing older than this is to be written; none: no such bound.
+    pub floor: Option<DateTime<Utc>>,
     /// Name of the run in logs, locks and the ledger.
     pub run_id: String,
     endpoint: Endpoint,
@@ -55,6 +57,7 @@ impl Context {
             lake: environment.lake.clone(),
             ledger: environment.ledger.clone(),
             progress: environment.progress.clone(),
+            floor: environment.floor,
             run_id,
             endpoint,
             gateway: OnceCell::new(),

@@ -24,8 +24,10 @@ pub struct Environment {
     pub(super) lake: Lake,
     pub(super) ledger: Option<Ledger>,
     pub(super) progress: Arc<dyn Progress>,
-    address: String,
-    embedded: Option<SimulatedGateway>,
+    /// Nothing older than this is written; none: no such bound.
+    pub(super) floor: Option<DateTime<Utc>>,
+    pub(super) address: String,
+    pub(super) embedded: Option<SimulatedGateway>,
 }
 
 impl Environment {
@@ -70,7 +72,7 @@ impl Environment {
             (None, None) => return Err(JobError::fail(Failure::Misconfigured, "gateway.address is missing")),
         };
         let ledger = open_ledger(&config);
-        Ok(Self { config: Arc::new(config), clock, calendars, lake, ledger, progress, address, embedded })
+        Ok(Self { config: Arc::new(config), clock, calendars, lake, ledger, progress, floor: None, address, embedded })
     }
 
     /// The gateway of this process; pacing waits at most so long.
@@ -168,16 +170,6 @@ fn newest_slot(calendars: &Calendars, now: DateTime<Utc>) -> Result<DateTime<Utc
 /// Where a symbol is unknown, or no port can be had.
 pub async fn start_embedded(config: &Config, clock: SimulatedClock) -> Result<SimulatedGateway, JobError> {
     let tape = Tape::Synthetic(SyntheticTape::new(config.gateway.simulated_seed));
-    let mut simulated = SimulatedConfig::new(tape, clock);
-    for symbol in &config.market.futures {
-        let spec = config.market.future(symbol)?;
-        simulated.futures.retain(|(known, _)| known != symbol);
-        simulated.futures.push((symbol.clone(), spec));
-    }
-    for symbol in &config.market.spot {
-        let spec = config.market.etf(symbol)?;
-        simulated.etfs.retain(|(known, _)| known != symbol);
-        simulated.etfs.push((symbol.clone(), spec));
-    }
+    let simulated = SimulatedConfig::new(tape, clock).listing(&config.market)?;
     SimulatedGateway::start(simulated).await.map_err(|error| JobError::fail(Failure::Unavailable, error))
 }

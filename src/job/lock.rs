@@ -38,6 +38,8 @@ pub enum Locked<'a> {
     Resource(&'a str),
     /// The daemon.
     Daemon,
+    /// The folder of a simulation.
+    Simulation,
 }
 
 impl Locked<'_> {
@@ -48,6 +50,7 @@ impl Locked<'_> {
             Self::Job(job) => format!("job-{job}.lock"),
             Self::Resource(resource) => format!("resource-{resource}.lock"),
             Self::Daemon => "daemon.lock".to_owned(),
+            Self::Simulation => "simulation.lock".to_owned(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Locked<'_> {
             Self::Resource(resource) => {
                 format!("{resource} is in use, by {who}: run it again when that has ended, or wait with --wait=5m")
             }
+            Self::Simulation => format!("a simulation runs in this folder already, in {who}: wait until it has ended"),
             Self::Daemon => format!("a daemon serves this state folder already, in {who}: stop that one first"),
         }
     }

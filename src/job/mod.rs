@@ -10,6 +10,7 @@ mod progress;
 mod recorder;
 mod request;
 mod runner;
+mod simulated;
 mod stop;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use outcome::{Captured, Counts, Outcome, RunResult};
 pub use progress::{NoProgress, Progress};
 pub use request::{Limits, Run, RunRequest, SlotRange, WriteMode};
 pub use runner::{RunReport, execute};
+pub use simulated::SimulatedWorld;
 pub use stop::{Stop, Stopper};
 
 /// A batch job. Running it twice for one slot equals running it once.

@@ -8,6 +8,9 @@ pub trait Progress: Send + Sync {
     /// So many units are done.
     fn advance(&self, units: u64);
 
+    /// What is being worked on now.
+    fn note(&self, _what: &str) {}
+
     /// The part is over.
     fn end(&self);
 }

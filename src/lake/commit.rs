@@ -29,15 +29,23 @@ const COMPACTED_GROUP_ROWS: usize = 16 * 1024;
 
 /// The properties of a commit that is decided on this snapshot.
 pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, LakeError> {
+    Ok(with_token(last_token(view).await?.saturating_add(1)))
+}
+
+/// The properties of a commit that carries this token.
+pub(super) fn with_token(token: i64) -> CommitProperties {
+    CommitProperties::default()
+        .with_application_transaction(Transaction::new(TOKEN, token))
+        // Else each commit lists the whole log to look for expired entries; maintenance cleans it.
+        .with_cleanup_expired_logs(Some(false))
+}
+
+/// The token of the newest commit of rows in a snapshot.
+pub(super) async fn last_token(view: &TableView) -> Result<i64, LakeError> {
     let table = view.table();
     let snapshot = table.snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
     let last = snapshot.transaction_version(table.log_store().as_ref(), TOKEN).await;
-    let last = last.map_err(|error| LakeError::storage("read", view.path(), error))?.unwrap_or(0);
-    let properties = CommitProperties::default()
-        .with_application_transaction(Transaction::new(TOKEN, last.saturating_add(1)))
-        // Else each commit lists the whole log to look for expired entries; maintenance cleans it.
-        .with_cleanup_expired_logs(Some(false));
-    Ok(properties)
+    Ok(last.map_err(|error| LakeError::storage("read", view.path(), error))?.unwrap_or(0))
 }
 
 /// How a data file of an append is written. It holds a row or two until the next compaction, so dictionaries and

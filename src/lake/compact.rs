@@ -178,7 +178,7 @@ pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) 
             match commit_on(&view, rewritten).await? {
                 Ok(table) => {
                     let version = table.version();
-                    handle.keep_written(table);
+                    handle.keep_compacted(table, view.version());
                     return Ok(version);
                 }
                 Err(error) if commit::is_lost_race(&error) => {}

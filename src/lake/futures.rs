@@ -7,12 +7,12 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use crate::calendar::TradingDay;
-use crate::market::{Changes, FuturesSnapshot, GatewayKind};
+use crate::market::{Changes, FuturesSnapshot, GatewayKind, PricePoint};
 
 use super::columns::{Columns, days_of, instant_array};
 use super::row::{Key, Row};
 use super::schema::arrow_schema;
-use super::{LakeError, TableName};
+use super::{ContractPrice, LakeError, TableName};
 
 impl Row for FuturesSnapshot {
     const TABLE: TableName = TableName::FuturesSnapshots;
@@ -23,6 +23,15 @@ impl Row for FuturesSnapshot {
 
     fn gateway(&self) -> GatewayKind {
         self.gateway
+    }
+
+    fn price(&self) -> Option<ContractPrice> {
+        self.last.map(|price| ContractPrice {
+            symbol: self.symbol.clone(),
+            contract: self.contract.clone(),
+            source: self.source,
+            point: PricePoint { at: self.timestamp.instant(), price },
+        })
     }
 
     fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError> {

@@ -16,6 +16,7 @@ mod compact;
 mod compaction_cases;
 mod compaction_plan;
 mod config;
+mod direct;
 mod disk;
 mod error;
 mod facts;
@@ -23,7 +24,9 @@ mod facts;
 mod fixtures;
 mod folder;
 mod futures;
+mod head;
 mod read;
+mod recent_prices;
 #[cfg(test)]
 mod recording;
 mod replace;
@@ -57,7 +60,7 @@ pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
-pub use read::{AsOf, ContractPrice, KeyRange};
+pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
@@ -235,6 +238,14 @@ impl Lake {
     /// As [`Lake::futures_keys`].
     pub async fn prices(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<ContractPrice>, LakeError> {
         read::prices(&self.shared.futures, from, to).await
+    }
+
+    /// Numbers of rows and of different keys of a table in a range.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn count(&self, table: TableName, range: &KeyRange) -> Result<KeyCount, LakeError> {
+        read::count(self.handle(table), range).await
     }
 
     /// Rows of any table as plain values.

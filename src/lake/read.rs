@@ -10,6 +10,7 @@ use crate::market::{PricePoint, Source, Symbol};
 
 use super::columns::Columns;
 use super::error::io_kind;
+use super::recent_prices::RecentPrices;
 use super::row::{Key, Row, sorted};
 use super::session::{Reach, between, captured_by, of_symbols, utc};
 use super::statistics::NewestRow;
@@ -95,9 +96,34 @@ pub(super) async fn keys(
     handle: &tokio::sync::Mutex<TableHandle>,
     range: &KeyRange,
 ) -> Result<BTreeSet<Key>, LakeError> {
-    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(BTreeSet::new()) };
-    let Some(filter) = range.filter() else { return Ok(BTreeSet::new()) };
-    view.keys(Reach::Wide, filter).await
+    let view = {
+        let mut handle = handle.lock().await;
+        let Some(head) = handle.head().await? else { return Ok(BTreeSet::new()) };
+        if range.symbols.iter().all(|symbol| head.newest().is_newer(symbol, range.from)) {
+            return Ok(BTreeSet::new());
+        }
+        handle.newest().await?
+    };
+    match (view, range.filter()) {
+        (Some(view), Some(filter)) => view.keys(Reach::Wide, filter).await,
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
+/// Numbers of rows and of different keys in a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyCount {
+    /// Rows.
+    pub rows: usize,
+    /// Different keys; as many, or a key is there twice.
+    pub keys: usize,
+}
+
+/// Counts what is in a range.
+pub(super) async fn count(handle: &tokio::sync::Mutex<TableHandle>, range: &KeyRange) -> Result<KeyCount, LakeError> {
+    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(KeyCount::default()) };
+    let Some(filter) = range.filter() else { return Ok(KeyCount::default()) };
+    view.count(filter).await
 }
 
 /// The rows in a range, by symbol and instant.
@@ -134,7 +160,28 @@ pub(super) async fn prices(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<Vec<ContractPrice>, LakeError> {
-    let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(Vec::new()) };
+    let view = {
+        let mut handle = handle.lock().await;
+        let Some(head) = handle.head().await? else { return Ok(Vec::new()) };
+        if let Some(known) = head.prices(from, to) {
+            return Ok(known);
+        }
+        let Some(view) = handle.newest().await? else { return Ok(Vec::new()) };
+        view
+    };
+    let prices = scan_prices(&view, (from, to)).await?;
+    if let Some(head) = handle.lock().await.head().await?
+        && head.newest().is_none_after(to)
+    {
+        head.keep_prices(view.version(), RecentPrices::new(from, prices.clone()));
+    }
+    Ok(prices)
+}
+
+async fn scan_prices(
+    view: &TableView,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<ContractPrice>, LakeError> {
     let filter = between(from, to).and(col("last").is_not_null());
     let scan = Scan { columns: Some(PRICE_COLUMNS), ..Scan::of(Reach::Wide, filter) };
     let mut prices = Vec::new();
@@ -271,6 +318,23 @@ mod tests {
         let prices = lake.prices(slot(0).instant(), slot(3).instant()).await.expect("prices");
         let told: Vec<_> = prices.iter().map(|p| (p.contract.as_str(), p.point.price, p.source)).collect();
         assert_eq!(told, [("ESZ6", 6003.0, Source::Live), ("NQZ6", 6001.0, Source::Live)]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn prices_kept_from_slot_to_slot_are_those_of_a_scan_whoever_writes() {
+        let folder = tempdir().expect("a folder");
+        let (one, other) = (lake(folder.path()), lake(folder.path()));
+        for number in 1..8 {
+            let writer = if number % 3 == 0 { &other } else { &one };
+            writer.append_futures(&futures_of(slot(number))).await.expect("written");
+            let (from, to) = (slot(number - 4).instant(), slot(number).instant());
+            let fresh = lake(folder.path()).prices(from, to).await.expect("read");
+            assert_eq!(one.prices(from, to).await.expect("read"), fresh, "slot {number}");
+        }
+        let changed = FuturesSnapshot { last: Some(1.0), ..futures_row("ES", slot(6)) };
+        other.replace_futures(&[changed]).await.expect("replaced");
+        let prices = one.prices(slot(6).instant(), slot(6).instant()).await.expect("read");
+        assert!(prices.iter().any(|price| price.symbol == symbol("ES") && price.point.price < 2.0), "{prices:?}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

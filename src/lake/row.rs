@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
 
-use super::{LakeError, TableName};
+use super::{ContractPrice, LakeError, TableName};
 
 /// What makes a row unique.
 pub(super) type Key = (Symbol, Slot);
@@ -23,6 +23,11 @@ pub(super) trait Row: Clone + Send + Sync + Sized + 'static {
 
     /// The gateway it says it comes from.
     fn gateway(&self) -> GatewayKind;
+
+    /// The price it carries, where its table is asked for prices.
+    fn price(&self) -> Option<ContractPrice> {
+        None
+    }
 
     /// Rows as one batch of the table's schema.
     fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError>;

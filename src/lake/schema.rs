@@ -22,6 +22,9 @@ pub(super) const CHECKPOINT_INTERVAL: u64 = 50;
 /// The partition column of every table here.
 pub(super) const PARTITION: &str = "symbol";
 
+/// Besides the partition only the instant skips files; fewer statistics make smaller commits.
+pub(super) const STATISTICS_COLUMN: &str = "timestamp";
+
 /// A column as it is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ColumnSpec {
@@ -176,8 +179,7 @@ pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<Str
         // Maintenance does it, and counts; the library would at every commit that does not say otherwise.
         own(TableProperty::EnableExpiredLogCleanup, "false"),
         own(TableProperty::DeletedFileRetentionDuration, retention.files),
-        // Besides the partition only the instant skips files; smaller commits for it.
-        own(TableProperty::DataSkippingStatsColumns, "timestamp"),
+        own(TableProperty::DataSkippingStatsColumns, STATISTICS_COLUMN),
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.
         own(TableProperty::TargetFileSize, "8388608"),

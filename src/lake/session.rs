@@ -11,6 +11,12 @@ use crate::market::Symbol;
 
 use super::schema::PARTITION;
 
+/// Footers that a session keeps: those of a few hundred files.
+const FOOTER_CACHE_BYTES: usize = 4 << 20;
+
+/// Statistics of files that a session keeps.
+const STATISTICS_CACHE_BYTES: usize = 1 << 20;
+
 /// How much of a table a scan is about to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -42,7 +48,9 @@ impl Sessions {
             tracing::warn!(%error, "the query engine does not know a setting, so reads use its defaults and are slower");
             create_session()
         });
-        Self { tight: tight.into_inner(), wide: create_session().into_inner() }
+        let sessions = Self { tight: tight.into_inner(), wide: create_session().into_inner() };
+        [&sessions.tight, &sessions.wide].into_iter().for_each(bound_caches);
+        sessions
     }
 
     pub(super) fn of(&self, reach: Reach) -> &SessionContext {
@@ -50,6 +58,15 @@ impl Sessions {
             Reach::Tight => &self.tight,
             Reach::Wide => &self.wide,
         }
+    }
+}
+
+/// Bounds what a session keeps of files. They come and go by the hour, and the library lets 140 MB of them pile up.
+fn bound_caches(session: &SessionContext) {
+    let caches = &session.runtime_env().cache_manager;
+    caches.get_file_metadata_cache().update_cache_limit(FOOTER_CACHE_BYTES);
+    if let Some(statistics) = caches.get_file_statistic_cache() {
+        statistics.update_cache_limit(STATISTICS_CACHE_BYTES);
     }
 }
 

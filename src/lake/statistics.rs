@@ -58,12 +58,23 @@ impl Newest {
         Ok(Self(by_symbol))
     }
 
+    /// Notes a row that was added.
+    pub(super) fn note(&mut self, symbol: &Symbol, at: DateTime<Utc>) {
+        let newest = self.0.entry(symbol.as_str().to_owned()).or_insert(Some(at));
+        *newest = newest.map(|newest| newest.max(at));
+    }
+
     pub(super) fn row(&self, symbol: &Symbol) -> NewestRow {
         match self.0.get(symbol.as_str()) {
             None => NewestRow::Absent,
             Some(None) => NewestRow::Unknown,
             Some(Some(at)) => NewestRow::At(*at),
         }
+    }
+
+    /// Whether the table surely holds no row after this instant.
+    pub(super) fn is_none_after(&self, at: DateTime<Utc>) -> bool {
+        self.0.values().all(|newest| newest.is_some_and(|newest| newest <= at))
     }
 
     /// Whether the table surely holds no row of this symbol at or after this instant.

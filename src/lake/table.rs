@@ -11,6 +11,8 @@ use deltalake::protocol::SaveMode;
 use crate::market::GatewayKind;
 
 use super::folder::{self, Presence};
+use super::head::Head;
+use super::row::Row;
 use super::schema::{CHECKPOINT_INTERVAL, PARTITION, Retention, delta_columns, difference, properties};
 use super::session::Sessions;
 use super::view::TableView;
@@ -24,6 +26,8 @@ pub(super) struct TableHandle {
     sessions: Arc<Sessions>,
     retention: Retention,
     loaded: Option<Loaded>,
+    /// What appends know of the newest version, which may be ahead of the table that is loaded.
+    head: Option<Head>,
     /// Whether this process has seen the table: should its disk be unmounted, no second one may begin beneath.
     was_there: bool,
 }
@@ -42,7 +46,7 @@ impl TableHandle {
         sessions: Arc<Sessions>,
     ) -> Self {
         let path = root.join(name.as_str());
-        Self { name, path, store, sessions, retention, loaded: None, was_there: false }
+        Self { name, path, store, sessions, retention, loaded: None, head: None, was_there: false }
     }
 
     /// The newest snapshot, or none where the table does not exist.
@@ -50,6 +54,12 @@ impl TableHandle {
         // A refresh does not notice it: it only looks for versions newer than its own.
         if self.was_there && !self.path.is_dir() {
             return Err(LakeError::Vanished { path: self.path.clone() });
+        }
+        if let Some(loaded) = &self.loaded
+            && !has_passed_checkpoint(loaded)
+            && self.is_newest(loaded.table.version().unwrap_or(0))
+        {
+            return Ok(Some(self.view(loaded.table.clone())));
         }
         if let Some(loaded) = &mut self.loaded {
             match loaded.table.update_state().await {
@@ -115,6 +125,82 @@ impl TableHandle {
             Some(loaded) => loaded.table = table,
             None => self.keep(&table),
         }
+    }
+
+    /// Keeps the table that a compaction of a version returned. Its rows are the same, so what is known of them stays.
+    pub(super) fn keep_compacted(&mut self, table: DeltaTable, base: u64) {
+        let version = table.version();
+        self.keep_written(table);
+        self.head = self.head.take().filter(|head| head.version() == base && version == Some(base + 1));
+        if let Some(head) = &mut self.head {
+            head.pass();
+        }
+    }
+
+    /// What appends have to know of the newest version; none where there is no table.
+    pub(super) async fn head(&mut self) -> Result<Option<&mut Head>, LakeError> {
+        if !self.head.as_ref().is_some_and(|head| self.is_newest(head.version())) {
+            self.head = None;
+            let Some(view) = self.newest().await? else { return Ok(None) };
+            self.head = Some(Head::of(&view).await?);
+        }
+        Ok(self.head.as_mut())
+    }
+
+    /// As [`TableHandle::head`], of a table bound to this kind of gateway, with a snapshot of it; a missing table is made.
+    pub(super) async fn head_or_new(&mut self, kind: GatewayKind) -> Result<Option<(&DeltaTable, &Head)>, LakeError> {
+        if self.loaded.is_none() {
+            self.newest_or_new(kind).await?;
+        }
+        self.head().await?;
+        let (Some(loaded), Some(head)) = (&self.loaded, &self.head) else { return Ok(None) };
+        folder::check_kind(&self.path, &loaded.table, kind)?;
+        Ok(Some((&loaded.table, head)))
+    }
+
+    /// What was last seen, without a look whether it is still so.
+    #[cfg(test)]
+    pub(super) fn looked_at(&self) -> Option<(&DeltaTable, &Head)> {
+        Some((&self.loaded.as_ref()?.table, self.head.as_ref()?))
+    }
+
+    /// Goes on to the version that an append of these rows on the head made, and gives its number. Work after the commit
+    /// that fails is told and done by another.
+    pub(super) async fn keep_appended<R: Row>(&mut self, added: &[&R]) -> u64 {
+        let Some(head) = &mut self.head else { return 0 };
+        head.follow(added);
+        let version = head.version();
+        if (version + 1).is_multiple_of(CHECKPOINT_INTERVAL)
+            && let Err(error) = self.checkpoint().await
+        {
+            tracing::warn!(table = %self.name, error = %error, "the rows were stored, but work after the commit failed");
+        }
+        version
+    }
+
+    /// Writes a checkpoint and loads the table from it.
+    async fn checkpoint(&mut self) -> Result<(), LakeError> {
+        if let Some(view) = self.newest().await? {
+            let written = deltalake::checkpoints::create_checkpoint(view.table(), None).await;
+            written.map_err(|error| LakeError::storage("write a checkpoint of", &self.path, error))?;
+            self.loaded = None;
+            self.newest().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the next append look at the table itself.
+    pub(super) fn forget_head(&mut self) {
+        self.head = None;
+    }
+
+    /// Whether nobody has committed after a version: versions have no holes, so that the next one's absence says so. It
+    /// costs two looks at names where the library reads the log's folder. A log that was cleaned past the version is left
+    /// to the library.
+    fn is_newest(&self, version: u64) -> bool {
+        let log = self.path.join("_delta_log");
+        let exists = |version: u64| log.join(format!("{version:020}.json")).try_exists().unwrap_or(true);
+        exists(version) && !exists(version + 1)
     }
 
     fn view(&self, table: DeltaTable) -> TableView {

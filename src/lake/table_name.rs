@@ -3,13 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use super::LakeError;
 
 /// How alike a misspelt name must be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.7;
 
 /// A table of the lake; its folder carries the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TableName {
     /// Quotes of the lead futures, one row a symbol and slot.
     FuturesSnapshots,

@@ -16,7 +16,7 @@ use super::row::{Key, Row};
 use super::schema::PARTITION;
 use super::session::{Reach, Sessions, between, of_symbols};
 use super::statistics::Newest;
-use super::{LakeError, TableName};
+use super::{KeyCount, LakeError, TableName};
 
 /// The columns that make a key.
 const KEY_COLUMNS: &[&str] = &["symbol", "timestamp"];
@@ -117,6 +117,21 @@ impl TableView {
             }
         }
         Ok(keys)
+    }
+
+    /// Counts the rows that pass a filter, and their different keys.
+    pub(super) async fn count(&self, filter: Expr) -> Result<KeyCount, LakeError> {
+        let batches = self.scan(Scan { columns: Some(KEY_COLUMNS), ..Scan::of(Reach::Wide, filter) }).await?;
+        let (mut rows, mut keys) = (0, BTreeSet::new());
+        for batch in &batches {
+            let columns = Columns::new(self.name, batch);
+            let (symbols, instants) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+            for row in 0..batch.num_rows() {
+                rows += 1;
+                keys.insert((symbols.text(row)?, instants.instant(row)?));
+            }
+        }
+        Ok(KeyCount { rows, keys: keys.len() })
     }
 
     /// What the statistics of the files tell of the newest rows.

@@ -137,6 +137,15 @@ impl Book {
         self.planner.upcoming(now, 1).ok()?.into_iter().next()
     }
 
+    /// The first instant after another at which something is to be done: a slot comes due that has no entry, or one that
+    /// waits does.
+    ///
+    /// # Errors
+    /// As [`Planner::decide`].
+    pub fn next_due(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, PlanError> {
+        self.planner.next_due(&self.view, after)
+    }
+
     /// Whether every decision stands in the ledger.
     #[must_use]
     pub fn is_recorded(&self) -> bool {

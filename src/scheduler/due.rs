@@ -70,6 +70,31 @@ impl Planner {
         Ok(due.into_values().collect())
     }
 
+    /// The first instant after another at which a slot without an entry comes due, or one that waits does.
+    pub(super) fn next_due(
+        &self,
+        ledger: &LedgerView,
+        after: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, PlanError> {
+        let mut first: Option<DateTime<Utc>> = None;
+        for schedule in self.schedules().iter() {
+            let (own, delay) = (ledger.of(&schedule.job), schedule.delay());
+            let waiting = own.entries.iter().filter(|(_, entry)| entry.state == SlotState::Queued);
+            let waiting = waiting.map(|(slot, _)| *slot + delay).filter(|due| *due > after);
+            let started = schedule.rules.iter().any(|rule| matches!(rule.timing, Timing::OnStart));
+            let started = ledger.started_at.filter(|at| started && *at > after && !own.entries.contains_key(at));
+            let mut window = Window::new(own.accounted_until.max(after - delay), None);
+            let planned = loop {
+                match self.occurrence(schedule, window)? {
+                    Some(found) if own.entries.contains_key(&found.at) => window.after = found.at,
+                    found => break found.map(|found| found.at + delay),
+                }
+            };
+            first = first.into_iter().chain(waiting).chain(started).chain(planned).min();
+        }
+        Ok(first)
+    }
+
     fn due_by_clock(
         &self,
         (schedule, own): (&JobSchedule, &JobLedger),

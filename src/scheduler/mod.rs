@@ -29,6 +29,7 @@ mod read_rule;
 mod reason;
 mod schedule;
 mod settle;
+mod simulation;
 mod yaml;
 
 #[cfg(test)]
@@ -65,3 +66,7 @@ pub use narrowing::{Edge, Narrowing, Period};
 pub use occurrence::PlannerCalendars;
 pub use planner::{PlannedSlot, Planner};
 pub use schedule::{JobSchedule, Misfire, Overlap, Retry, Rule, Schedules, Timing};
+pub use simulation::{
+    Account, Beginning, JobAccount, SimulatedRange, Simulation, SimulationFolder, Staging, TableAccount,
+    Timing as RunTiming,
+};

@@ -19,5 +19,6 @@ mod recorded;
 mod schedule;
 mod serve;
 mod shell;
+mod simulate;
 mod status;
 mod support;

@@ -1,6 +1,6 @@
 //! What a simulated gateway is made of.
 
-use crate::market::{EtfSpec, FutureSpec, MarketConfig, Symbol};
+use crate::market::{EtfSpec, FutureSpec, MarketConfig, Symbol, SymbolError};
 
 use super::clock::SimulatedClock;
 use super::fault::Fault;
@@ -61,6 +61,24 @@ impl SimulatedConfig {
             futures: FUTURES.into_iter().filter_map(future).collect(),
             etfs: ETFS.into_iter().filter_map(etf).collect(),
         }
+    }
+
+    /// With the symbols that a configuration captures, as it specifies them.
+    ///
+    /// # Errors
+    /// Where a symbol is neither known nor specified.
+    pub fn listing(mut self, market: &MarketConfig) -> Result<Self, SymbolError> {
+        for symbol in &market.futures {
+            let spec = market.future(symbol)?;
+            self.futures.retain(|(known, _)| known != symbol);
+            self.futures.push((symbol.clone(), spec));
+        }
+        for symbol in &market.spot {
+            let spec = market.etf(symbol)?;
+            self.etfs.retain(|(known, _)| known != symbol);
+            self.etfs.push((symbol.clone(), spec));
+        }
+        Ok(self)
     }
 }
 

@@ -1,0 +1,228 @@
+//! The simulation: the daemon's planner, book, runner and jobs over a clock that is set from one due slot to the next, as
+//! fast as the machine allows.
+//!
+//! One run at a time, in the order of slots, so that the same range always gives the same rows. It has tables, a ledger
+//! and logs of its own, written without waiting for the disk; killed at any instruction, it goes on where the ledger stands.
+
+mod account;
+mod folder;
+mod range;
+mod tally_rows;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
+
+use super::book::{Begin, Book};
+use super::error::PlanError;
+use super::planner::Planner;
+use super::schedule::{JobSchedule, Timing as RuleTiming};
+use crate::clock::{Clock, ManualClock};
+use crate::config::Config;
+use crate::gateway::simulated::{Fault, SimulatedClock, SimulatedConfig, SimulatedGateway, Tape};
+use crate::job::{
+    Environment, Failure, Job, JobError, Limits, Progress, RunRequest, SimulatedWorld, Stop, Stopper, Trigger, execute,
+};
+use crate::lake::{self, Lake};
+use crate::market::GatewayKind;
+use crate::state::{self, Ledger};
+
+pub use account::{Account, JobAccount, TableAccount, Timing};
+pub use folder::{Beginning, SimulationFolder};
+pub use range::SimulatedRange;
+
+use account::Tally;
+
+/// The finest step of an instant in the ledger.
+const LEDGER_STEP: TimeDelta = TimeDelta::microseconds(1);
+
+/// Where prices come from, and what goes wrong.
+#[derive(Debug, Clone)]
+pub struct Staging {
+    /// The prices.
+    pub tape: Tape,
+    /// The faults.
+    pub faults: Vec<Fault>,
+}
+
+/// A simulation of a range, ready to run.
+pub struct Simulation {
+    environment: Environment,
+    clock: Arc<ManualClock>,
+    jobs: BTreeMap<&'static str, Arc<dyn Job>>,
+    range: SimulatedRange,
+    ledger: Ledger,
+    book: Book,
+    tally: Tally,
+}
+
+impl Simulation {
+    /// Prepares the simulation of a range with a configuration whose folders are a [`SimulationFolder`]'s.
+    ///
+    /// # Errors
+    /// Where its tables or its ledger cannot be used, or the gateway cannot start.
+    pub async fn prepare(
+        config: Config,
+        (planner, jobs): (Planner, Vec<Arc<dyn Job>>),
+        (range, staging): (SimulatedRange, Staging),
+    ) -> Result<Self, JobError> {
+        let clock = Arc::new(ManualClock::at(range.open()));
+        let (kind, open) = (GatewayKind::Simulated, range.open());
+        let lake = Lake::with_durability(&config.lake, kind, lake::Durability::Unflushed)?;
+        let ledger = Ledger::open_with(&config.paths.ledger(), state::Durability::Unsynced)?;
+        let gateway = start_gateway(&config, staging, clock.clone()).await?;
+        let book = Book::over(planner, ledger.clone(), (open, range.until()))?;
+        let jobs = jobs.into_iter().map(|job| (job.name(), job)).collect();
+        let world = SimulatedWorld { clock: clock.clone(), lake, ledger: ledger.clone(), gateway, floor: open };
+        let environment = Environment::simulated(Config { gateway: simulated(&config), ..config }, world)?;
+        Ok(Self { environment, clock, jobs, range, ledger, book, tally: Tally::default() })
+    }
+
+    /// Goes through the range, or as far as it is let, and gives the account of the range.
+    ///
+    /// # Errors
+    /// Where the planner, the ledger or the tables cannot be asked. What a run fails with stands in the account.
+    pub async fn run(
+        mut self,
+        mut stop: Stop,
+        progress: &dyn Progress,
+    ) -> Result<(Account, Option<JobError>), JobError> {
+        let began = Instant::now();
+        progress.begin(self.num_left()?, "");
+        let (mut now, mut stopped) = (self.range.open() - LEDGER_STEP, None);
+        let mut num_slots = 0;
+        while let Some(due) = self.book.next_due(now).map_err(unplannable)?.filter(|due| *due < self.range.until()) {
+            stopped = stop.asked().now_or_never();
+            if stopped.is_some() {
+                break;
+            }
+            now = due;
+            self.clock.set(now);
+            let num_runs = self.carry_out(now).await?;
+            num_slots += u32::from(num_runs > 0);
+            progress.note(&self.environment.calendars().futures.trading_day(now)?.to_string());
+            progress.advance(num_runs);
+        }
+        progress.end();
+        let took = began.elapsed();
+        Ok((self.account((num_slots, took), stopped.is_none()).await?, stopped))
+    }
+
+    /// Runs what is due, one run after the other, until nothing is left to do at this instant; gives the number of runs.
+    async fn carry_out(&mut self, now: DateTime<Utc>) -> Result<u64, JobError> {
+        let mut num_runs = 0;
+        loop {
+            let begun = self.book.decide(now).map_err(unplannable)?;
+            if begun.is_empty() {
+                return Ok(num_runs);
+            }
+            for begin in begun {
+                self.carry_out_one(&begin, now).await?;
+                num_runs += 1;
+            }
+        }
+    }
+
+    async fn carry_out_one(&mut self, begin: &Begin, now: DateTime<Utc>) -> Result<(), JobError> {
+        let planned = &begin.planned;
+        let schedule = self.book.planner().schedules().of(&planned.job).map_err(unplannable)?;
+        let request = RunRequest::planned(Trigger::Simulation, planned.slot, limits(schedule));
+        let unknown = || JobError::fail(Failure::Misconfigured, format!("there is no job {}", planned.job));
+        let job = self.jobs.get(planned.job.as_str()).cloned().ok_or_else(unknown)?;
+        // A run is not cut off by a signal: a slot that failed so would not be taken up again.
+        let (_stopper, never) = Stopper::pair();
+        let report = execute(&self.environment, (job, request), never).await;
+        self.tally.note(&planned.job, &report);
+        self.book.ended((&planned.job, planned.slot), &report, now);
+        Ok(())
+    }
+
+    /// Number of planned slots that have no entry yet.
+    fn num_left(&self) -> Result<u64, JobError> {
+        let accounts = self.job_accounts()?;
+        let left = |of: &JobAccount| {
+            let Accounted { ended } = Accounted::of(of);
+            u64::from(of.planned_slots.saturating_sub(ended))
+        };
+        Ok(accounts.iter().map(left).sum())
+    }
+
+    fn job_accounts(&self) -> Result<Vec<JobAccount>, JobError> {
+        let (after, until) = (self.range.open() - LEDGER_STEP, self.range.until() - LEDGER_STEP);
+        let planner = self.book.planner();
+        let account = |schedule: &JobSchedule| {
+            let job = &schedule.job;
+            let num_slots = planner.between(job, self.range.open(), until).map_err(unplannable)?.len();
+            let at_start = usize::from(is_begun_at_start(planner, schedule));
+            Ok(JobAccount {
+                job: job.clone(),
+                planned_slots: u32::try_from(num_slots + at_start).unwrap_or(u32::MAX),
+                ledger: self.ledger.accounting(job, after, until)?,
+                timing: self.tally.timings.get(job).copied().unwrap_or_default(),
+            })
+        };
+        planner.schedules().iter().map(account).collect()
+    }
+
+    async fn account(self, (num_slots, took): (u32, Duration), is_complete: bool) -> Result<Account, JobError> {
+        let jobs = self.job_accounts()?;
+        let tables = tally_rows::count(&self.environment, &self.range).await?;
+        let Tally { findings, num_runs, .. } = self.tally;
+        Ok(Account { jobs, tables, findings, num_runs, num_slots, took_seconds: took.as_secs_f64(), is_complete })
+    }
+}
+
+/// The slots of a job that have come to an end.
+struct Accounted {
+    ended: u32,
+}
+
+impl Accounted {
+    fn of(account: &JobAccount) -> Self {
+        let ledger = account.ledger;
+        Self { ended: ledger.planned.saturating_sub(ledger.waiting + ledger.running) }
+    }
+}
+
+/// Whether a job runs when a range begins, itself or after one that does.
+fn is_begun_at_start(planner: &Planner, schedule: &JobSchedule) -> bool {
+    schedule.rules.iter().any(|rule| match &rule.timing {
+        RuleTiming::OnStart => true,
+        RuleTiming::After(upstream) => {
+            planner.schedules().of(upstream).is_ok_and(|upstream| is_begun_at_start(planner, upstream))
+        }
+        RuleTiming::Every { .. } | RuleTiming::At(_) | RuleTiming::Cron(_) => false,
+    })
+}
+
+/// The bounds of the schedule. No time passes between two attempts.
+fn limits(schedule: &JobSchedule) -> Limits {
+    Limits {
+        timeout: schedule.timeout,
+        max_retries: schedule.retry.as_ref().map(|retry| retry.max),
+        retry_backoff: Some(Duration::ZERO),
+        ..Limits::default()
+    }
+}
+
+fn simulated(config: &Config) -> crate::gateway::GatewayConfig {
+    crate::gateway::GatewayConfig { kind: GatewayKind::Simulated, address: None, clock: None, ..config.gateway.clone() }
+}
+
+async fn start_gateway(
+    config: &Config,
+    Staging { tape, faults }: Staging,
+    clock: Arc<ManualClock>,
+) -> Result<SimulatedGateway, JobError> {
+    let clock = SimulatedClock::machine(Arc::new(move || clock.now()));
+    let mut simulated = SimulatedConfig::new(tape, clock).listing(&config.market)?;
+    simulated.faults = faults;
+    SimulatedGateway::start(simulated).await.map_err(|error| JobError::fail(Failure::Unavailable, error))
+}
+
+fn unplannable(error: PlanError) -> JobError {
+    JobError::fail(Failure::Failed, error)
+}

@@ -1,0 +1,173 @@
+//! `jobs simulate`: trading days at the machine's speed, accounted to the last slot, continued after any end.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::Desk;
+
+/// The day after Thanksgiving closes at 13:15: 231 slots of futures, 42 of ETFs.
+const HALF_DAY: [&str; 4] = ["--from", "2026-11-27", "--to", "2026-11-27"];
+
+/// A capture every half hour, and one backfill for the rest: few runs, and still every row.
+const SPARSE: &str = "jobs:
+  snapshot:
+    schedule: { every: 30m, during: cme_equity }
+    live: true
+    misfire: { catch_up: none, start_deadline: 60s }
+  backfill:
+    schedule: { at: cme_equity.close + 15m }
+    misfire: { catch_up: one }
+  compaction:
+    schedule: { at: cme_equity.close + 5m }
+    misfire: { catch_up: one }
+";
+
+fn sparse() -> Desk {
+    let desk = Desk::bare();
+    std::fs::create_dir(desk.path().join("plan")).expect("a folder");
+    std::fs::write(desk.path().join("plan/all.yaml"), SPARSE).expect("a file");
+    desk.configure("paths: { schedules: plan }\n");
+    desk
+}
+
+fn arguments<'a>(range: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [&["simulate", "--format", "jsonl"], range, more].concat()
+}
+
+/// Simulates to the end, and gives the account.
+fn simulated(desk: &Desk, range: &[&str], more: &[&str]) -> Value {
+    let mut lines = desk.jobs(&arguments(range, more)).succeeded().lines();
+    assert_eq!(lines.len(), 1, "one document");
+    lines.remove(0)
+}
+
+fn job<'a>(account: &'a Value, name: &str) -> &'a Value {
+    let jobs = account["jobs"].as_array().expect("jobs");
+    jobs.iter().find(|job| job["job"] == name).unwrap_or_else(|| panic!("{name} in {account}"))
+}
+
+fn rows(account: &Value) -> Vec<(u64, u64, u64)> {
+    let count = |table: &Value, what: &str| table[what].as_u64().expect("a count");
+    let tables = account["tables"].as_array().expect("tables");
+    tables.iter().map(|table| (count(table, "rows"), count(table, "keys"), count(table, "expected"))).collect()
+}
+
+fn begun(desk: &Desk, range: &[&str]) -> Child {
+    let mut command = desk.command(&arguments(range, &[]));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs")
+}
+
+/// Waits until a simulation has captured something, so that it is in the middle of its work.
+fn wait_for_rows(desk: &Desk) {
+    let log = desk.path().join("data/simulation/lake/futures_snapshots/_delta_log/00000000000000000009.json");
+    let began = Instant::now();
+    while !log.exists() {
+        assert!(began.elapsed() < Duration::from_mins(1), "the simulation does not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn every_slot_is_accounted_every_row_is_there_and_twice_adds_nothing() {
+    let desk = Desk::bare();
+    let account = simulated(&desk, &HALF_DAY, &[]);
+    let snapshot = job(&account, "snapshot");
+    for count in ["planned_slots", "planned", "done"] {
+        assert_eq!(snapshot[count], 231, "{count} in {snapshot}");
+    }
+    assert_eq!(rows(&account), [(3 * 231, 3 * 231, 3 * 231), (3 * 42, 3 * 42, 3 * 42)]);
+    assert_eq!((&account["is_complete"], &account["faults"]), (&Value::Bool(true), &Value::Array(Vec::new())));
+    // One at the start, before the open, after the two closes; and compaction every hour and after the close.
+    assert_eq!(job(&account, "backfill")["planned"], 4, "{account}");
+    let files = desk.lake_files();
+    let again = simulated(&desk, &HALF_DAY, &[]);
+    assert_eq!(again["num_runs"], 0, "{again}");
+    assert_eq!((rows(&again), job(&again, "snapshot")["done"].clone()), (rows(&account), Value::from(231)));
+    let of_tables = |files: std::collections::BTreeSet<(std::path::PathBuf, u64)>| {
+        files.into_iter().filter(|(path, _)| path.to_string_lossy().contains("simulation/lake")).collect::<Vec<_>>()
+    };
+    assert_eq!(of_tables(desk.lake_files()), of_tables(files), "nothing was written to the tables");
+}
+
+#[test]
+fn the_night_in_which_the_clocks_change_has_all_its_slots_however_few_were_captured() {
+    let desk = sparse();
+    let account = simulated(&desk, &["--from", "2026-03-06", "--to", "2026-03-09"], &[]);
+    assert_eq!(job(&account, "snapshot")["done"], 2 * 46, "{account}");
+    assert_eq!(rows(&account), [(3 * 2 * 276, 3 * 2 * 276, 3 * 2 * 276), (3 * 2 * 78, 3 * 2 * 78, 3 * 2 * 78)]);
+    // The next days go on in the same tables.
+    let next = simulated(&desk, &["--from", "2026-03-10", "--to", "2026-03-10"], &[]);
+    assert_eq!(rows(&next), [(3 * 276, 3 * 276, 3 * 276), (3 * 78, 3 * 78, 3 * 78)]);
+}
+
+#[test]
+fn ended_by_a_signal_or_killed_it_goes_on_without_loss_or_double() {
+    let desk = Desk::bare();
+    let mut killed = begun(&desk, &HALF_DAY);
+    wait_for_rows(&desk);
+    killed.kill().expect("killed");
+    killed.wait().expect("its end");
+    let mut ended = begun(&desk, &HALF_DAY);
+    std::thread::sleep(Duration::from_millis(700));
+    let kill = Command::new("kill").args(["-TERM", &ended.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success(), "it was still at work");
+    assert_eq!(ended.wait().expect("its end").code(), Some(143));
+    let account = simulated(&desk, &HALF_DAY, &[]);
+    assert_eq!(rows(&account), [(3 * 231, 3 * 231, 3 * 231), (3 * 42, 3 * 42, 3 * 42)]);
+    // Killed after its rows were stored and before the ledger knew, a slot finds them there.
+    let ended = ["done", "skipped"].map(|state| job(&account, "snapshot")[state].as_u64().expect("a count"));
+    assert_eq!(ended.iter().sum::<u64>(), 231, "{account}");
+    let num_runs = job(&account, "snapshot")["timing"]["num_runs"].as_u64().expect("a count");
+    assert!(num_runs < 231, "it began where it had ended: {account}");
+}
+
+#[test]
+fn a_second_one_is_told_who_holds_the_folder() {
+    let desk = Desk::bare();
+    let mut first = begun(&desk, &HALF_DAY);
+    wait_for_rows(&desk);
+    let second = desk.jobs(&arguments(&HALF_DAY, &["--fresh"]));
+    let is_named = second.stderr.contains(&format!("process {}", first.id()));
+    first.kill().expect("killed");
+    first.wait().expect("its end");
+    assert_eq!(second.code, 75, "{second:#?}");
+    assert!(is_named, "{second:#?}");
+}
+
+#[test]
+fn a_fresh_one_leaves_the_real_tables_alone() {
+    let desk = sparse();
+    let day = ["--from", "2026-11-27", "--to", "2026-11-27"];
+    desk.jobs(&["run", "snapshot"]).succeeded();
+    let real = desk.keys("futures_snapshots");
+    let first = simulated(&desk, &day, &[]);
+    std::fs::write(desk.path().join("data/simulation/notes.txt"), "mine").expect("written");
+    let fresh = simulated(&desk, &day, &["--fresh"]);
+    assert_eq!((&fresh["num_runs"], rows(&fresh)), (&first["num_runs"], rows(&first)));
+    assert!(desk.path().join("data/simulation/notes.txt").exists());
+    assert_eq!(desk.keys("futures_snapshots"), real);
+    // A folder that no simulation made is not touched.
+    std::fs::remove_file(desk.path().join("data/simulation/simulation.lock")).expect("removed");
+    let refused = desk.jobs(&arguments(&day, &["--fresh"]));
+    assert_eq!(refused.code, 78, "{refused:#?}");
+    assert!(desk.path().join("data/simulation/lake/futures_snapshots").is_dir());
+}
+
+#[test]
+fn days_that_cannot_be_are_refused() {
+    let desk = Desk::bare();
+    for (from, to, told) in [
+        ("2026-03-13", "2026-03-09", "reversed"),
+        ("2026-03-14", "2026-03-15", "hold no session"),
+        ("1901-01-07", "1901-01-08", "1901"),
+        ("2026-02-30", "2026-03-02", "2026-02-30"),
+        ("monday", "2026-03-02", "monday"),
+    ] {
+        let refused = desk.jobs(&["simulate", "--from", from, "--to", to]);
+        assert_eq!(refused.code, 2, "{refused:#?}");
+        assert!(refused.stderr.contains(told), "{refused:#?}");
+    }
+    assert!(!desk.path().join("data").exists(), "nothing was made");
+}

@@ -126,7 +126,7 @@ struct Scene {
     notifier: Notifier,
     /// What a reload finds.
     yaml: Arc<Mutex<String>>,
-    serving: Option<JoinHandle<Result<(), JobError>>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl Scene {
@@ -155,9 +155,8 @@ impl Scene {
                 let yaml = its_yaml.lock().expect("sound").clone();
                 service(&path, its_clock.clone(), (&yaml, &jobs)).await
             };
-            let served = runtime.block_on(daemon.run(received, reload));
+            runtime.block_on(daemon.run(received, reload));
             runtime.shutdown_background();
-            served
         });
         Ok(Self { folder, clock, commands, notifier, yaml: found, serving: Some(serving) })
     }
@@ -208,9 +207,9 @@ impl Scene {
     }
 
     /// Tells it to drain and waits for its end.
-    fn stop(mut self) -> Result<(), JobError> {
+    fn stop(mut self) {
         self.tell(Command::Drain);
-        self.serving.take().expect("serving").join().expect("no panic")
+        self.serving.take().expect("serving").join().expect("no panic");
     }
 }
 
@@ -278,7 +277,7 @@ fn an_hour_back_doubles_nothing_and_an_hour_of_sleep_is_accounted_for() {
         missed[0].reason
     );
     assert_eq!(healthy.runs.load(Ordering::SeqCst), 3);
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -294,7 +293,7 @@ fn a_drain_waits_for_what_runs_and_begins_nothing_more() {
     let folder = scene.folder.clone();
     let ledger = scene.ledger();
     let mut scene = scene;
-    scene.serving.take().expect("serving").join().expect("no panic").expect("stopped");
+    scene.serving.take().expect("serving").join().expect("no panic");
     assert_eq!(ledger.find("slow", et("10:05")).expect("readable").expect("there").state, RunState::Done);
     assert_eq!(ledger.find("slow", et("10:10")).expect("readable"), None);
     // The next one finds that this one said goodbye, and accounts for the slot that came while it stopped.
@@ -303,7 +302,7 @@ fn a_drain_waits_for_what_runs_and_begins_nothing_more() {
     scene.tick("10:15");
     scene.reaches(("slow", "10:15"), RunState::Done);
     assert_eq!(scene.state("slow", "10:10"), Some(RunState::Missed));
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -315,7 +314,7 @@ fn a_drain_past_its_limit_ends_the_run_and_says_so() {
     scene.tick("10:05");
     scene.reaches(("endless", "10:05"), RunState::Running);
     let ledger = scene.ledger();
-    scene.stop().expect("stopped");
+    scene.stop();
     let row = ledger.find("endless", et("10:05")).expect("readable").expect("there");
     assert_eq!((row.state, row.exit_code), (RunState::Failed, Some(143)));
     assert!(row.error.expect("told").starts_with("the daemon stops"));
@@ -329,7 +328,7 @@ fn two_daemons_never_serve_one_folder() {
     let refused = Scene::start_in(scene.folder.clone(), &yaml, &jobs).err().expect("refused");
     assert_eq!(refused.failure(), Failure::Locked);
     assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -356,7 +355,7 @@ fn a_broken_reload_changes_nothing_and_a_sound_one_takes_effect() {
     scene.reaches(("healthy", "10:10"), RunState::Done);
     assert_eq!(scene.state("other", "10:05"), None, "a job that had no schedule is accounted for from now on");
     assert!(scene.notifier.told().last().is_some_and(|told| !told.contains("refused")));
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -375,7 +374,7 @@ fn a_run_waits_for_one_made_by_hand_and_gives_way_to_it_at_its_deadline() {
     scene.reaches(("healthy", "10:10"), RunState::Skipped);
     assert!(scene.row("healthy", "10:10").reason.expect("told").contains("process 4711 (run by-hand"));
     drop(by_hand);
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -404,7 +403,7 @@ fn overlaps_are_replaced_or_queued_as_the_schedule_says() {
     scene.reaches(("queued", "10:05"), RunState::Done);
     scene.reaches(("queued", "10:10"), RunState::Done);
     gate.add_permits(1);
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -420,7 +419,7 @@ fn without_a_ledger_the_jobs_go_on_and_the_status_says_so() {
         scene.tick_until("it ran", || healthy.runs.load(Ordering::SeqCst) == runs);
     }
     assert!(scene.notifier.told().iter().any(|told| told.starts_with("STATUS=the ledger cannot be written; next ")));
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -447,7 +446,7 @@ fn a_ledger_that_is_locked_for_a_while_gets_every_decision_later() {
     scene.tick_until("it is well again", || scene.notifier.told().last().is_some_and(|told| !stuck(told)));
     scene.tick("10:10");
     scene.reaches(("healthy", "10:10"), RunState::Done);
-    scene.stop().expect("stopped");
+    scene.stop();
 }
 
 #[test]
@@ -458,6 +457,6 @@ fn what_the_start_starts_is_a_slot_of_its_own_off_the_grid() {
         let scene = Scene::start_at(folder.clone(), at, (yaml, &[acting("fills", Act::Done)])).expect("started");
         scene.reaches(("fills", at), RunState::Done);
         assert_eq!(scene.rows().len(), starts + 1);
-        scene.stop().expect("stopped");
+        scene.stop();
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn serve_jobs(globals: &Globals, args: &ServeArgs) -> Result<u8, JobE
     };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
-        serve(service(&loaded).await?, async || service(&load(globals, args)?).await).await?;
+        serve(async || service(&load(globals, args)?).await).await?;
         Ok(0)
     })
 }

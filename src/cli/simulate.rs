@@ -69,7 +69,9 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
         format => print_document(&document(&account, days, folder.root())?, format)?,
     }
     if let Some(error) = stopped {
-        return Err(error.with_message("ended by a signal: the same command goes on where it ended".to_owned()));
+        return Err(
+            error.with_message("ended by a signal: the same command without --fresh goes on where it ended".to_owned())
+        );
     }
     let faults = account.faults();
     for fault in &faults {

@@ -114,6 +114,13 @@ impl Environment {
         self.ledger.as_ref()
     }
 
+    /// With the ledger of another one, where its own could not be opened.
+    #[must_use]
+    pub fn or_ledger_of(mut self, other: &Self) -> Self {
+        self.ledger = self.ledger.or_else(|| other.ledger.clone());
+        self
+    }
+
     /// The tables.
     #[must_use]
     pub fn lake(&self) -> &Lake {

@@ -46,8 +46,9 @@ impl Book {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn open(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Result<Self, LedgerError> {
-        let mut view = LedgerView { started_at: Some(started_at), ..LedgerView::new(started_at) };
-        if let Some(ledger) = &ledger {
+        let mut book = Self::anew(planner, ledger, started_at);
+        if let Some(ledger) = &book.ledger {
+            let (planner, view) = (&book.planner, &mut book.view);
             let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();
             let mut accounted = BTreeMap::new();
             for job in &jobs {
@@ -55,11 +56,18 @@ impl Book {
             }
             for job in jobs {
                 let Some(own) = accounted.get(job).copied() else { continue };
-                let range = (after_it(&planner, job, &accounted).min(own), None);
+                let range = (after_it(planner, job, &accounted).min(own), None);
                 view.jobs.insert(job.to_owned(), load(ledger, (job, own), range)?);
             }
         }
-        Ok(Self { planner, view, ledger, unentered: Vec::new() })
+        Ok(book)
+    }
+
+    /// A book that begins at the start of the daemon, whatever the ledger knows.
+    #[must_use]
+    pub fn anew(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Self {
+        let view = LedgerView { started_at: Some(started_at), ..LedgerView::new(started_at) };
+        Self { planner, view, ledger, unentered: Vec::new() }
     }
 
     /// A book of a range alone, whatever the ledger knows of other times: what lies in it and has no entry is planned.
@@ -123,12 +131,14 @@ impl Book {
         self.note(run, SlotState::TimedOut, now);
     }
 
-    /// Goes on by other schedules. A job that had none is accounted for from now on.
-    pub fn replan(&mut self, planner: Planner, now: DateTime<Utc>) {
+    /// Goes on by other schedules, and with another handle of the ledger where there is one. A job that had no schedule is
+    /// accounted for from now on.
+    pub fn replan(&mut self, (planner, ledger): (Planner, Option<Ledger>), now: DateTime<Utc>) {
         for schedule in planner.schedules().iter() {
             self.view.jobs.entry(schedule.job.clone()).or_insert_with(|| JobLedger::new(now));
         }
         self.planner = planner;
+        self.ledger = ledger.or_else(|| self.ledger.take());
     }
 
     /// The next slot of any job.

@@ -27,7 +27,7 @@ use crate::calendar::to_new_york;
 use crate::job::{
     self, Environment, Failure, Job, JobError, Limits, Lock, LockHolder, Locked, RunReport, RunRequest, chain,
 };
-use crate::state::{PreviousEnd, RunRow};
+use crate::state::{Ledger, PreviousEnd, RunRow};
 use crate::telemetry;
 use clock_watch::ClockWatch;
 use crew::{Crew, RunKey};
@@ -98,14 +98,15 @@ impl Daemon {
         let lock = Lock::take(&locks, Locked::Daemon, &holder)?;
         if let Some(ledger) = environment.ledger() {
             let lives = |row: &RunRow| Lock::take(&locks, Locked::Job(&row.job), &holder).is_err();
-            for row in ledger.close_orphans(now, lives)? {
-                tracing::warn!(job = row.job, slot = %row.slot, "the run had been killed");
+            match ledger.close_orphans(now, lives) {
+                Ok(closed) => closed.iter().for_each(|row| {
+                    tracing::warn!(job = row.job, slot = %row.slot, "the run had been killed");
+                }),
+                Err(error) => tracing::error!(error = %chain(&error), "killed runs stay as running in the ledger"),
             }
-            if let PreviousEnd::Unclean { since } = ledger.mark_started(&run_id, now)? {
-                tracing::warn!(%since, "the daemon before this one was killed, crashed or lost its power");
-            }
+            mark_started(ledger, &run_id, now);
         }
-        let book = Book::open(service.planner, environment.ledger().cloned(), now)?;
+        let book = open_book(service.planner, environment.ledger().cloned(), now);
         Ok(Self {
             environment,
             jobs: service.jobs,
@@ -124,14 +125,11 @@ impl Daemon {
     }
 
     /// Serves until it is told to drain; `reload` makes a new service.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be told that the daemon has ended.
     pub async fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
         mut reload: impl AsyncFnMut() -> Result<Service, JobError>,
-    ) -> Result<(), JobError> {
+    ) {
         self.tick();
         self.notifier.ready();
         tracing::info!(run_id = self.run_id, "serving");
@@ -154,11 +152,12 @@ impl Daemon {
             }
         }
         self.drain(&mut commands).await;
-        if let Some(ledger) = self.environment.ledger() {
-            ledger.mark_stopped(&self.run_id, self.now())?;
+        if let Some(ledger) = self.environment.ledger()
+            && let Err(error) = ledger.mark_stopped(&self.run_id, self.now())
+        {
+            tracing::error!(error = %chain(&error), "the next daemon will take this one for killed");
         }
         tracing::info!("stopped");
-        Ok(())
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -275,8 +274,12 @@ impl Daemon {
         match checked {
             Ok(service) => {
                 let now = self.now();
-                self.book.replan(service.planner, now);
-                self.environment = Arc::new(service.environment);
+                let environment = service.environment.or_ledger_of(&self.environment);
+                if let Some(ledger) = environment.ledger() {
+                    mark_started(ledger, &self.run_id, now);
+                }
+                self.book.replan((service.planner, environment.ledger().cloned()), now);
+                self.environment = Arc::new(environment);
                 self.jobs = service.jobs;
                 self.trouble = None;
                 tracing::info!("the new configuration is in force");
@@ -345,7 +348,7 @@ impl Daemon {
     async fn drain(&mut self, commands: &mut mpsc::Receiver<Command>) {
         self.notifier.stopping();
         let mut until = Instant::now() + Duration::from_secs(self.environment.config().runs.drain_seconds);
-        let mut was_told = false;
+        let (mut was_told, mut is_told_more) = (false, true);
         while !self.crew.jobs().is_empty() {
             let waits_for = self.crew.jobs().join(", ");
             self.notifier.status(&format!("stopping when these have ended: {waits_for}"));
@@ -357,13 +360,17 @@ impl Daemon {
                     }
                     Err(_) => true,
                 },
-                command = commands.recv() => match command {
+                command = commands.recv(), if is_told_more => match command {
                     Some(Command::Tick) => {
                         self.notifier.alive();
                         false
                     }
                     Some(Command::Drain) => true,
-                    Some(Command::Reload) | None => false,
+                    Some(Command::Reload) => false,
+                    None => {
+                        is_told_more = false;
+                        false
+                    }
                 },
             };
             match (is_over, was_told) {
@@ -381,6 +388,25 @@ impl Daemon {
             }
         }
     }
+}
+
+/// Tells the ledger that the daemon has started, and the log how the one before it ended.
+fn mark_started(ledger: &Ledger, run_id: &str, now: DateTime<Utc>) {
+    match ledger.mark_started(run_id, now) {
+        Ok(PreviousEnd::Clean) => {}
+        Ok(PreviousEnd::Unclean { since }) => {
+            tracing::warn!(%since, "the daemon before this one was killed, crashed or lost its power");
+        }
+        Err(error) => tracing::error!(error = %chain(&error), "the ledger does not know that the daemon has started"),
+    }
+}
+
+/// A ledger that cannot be read now may be written later: then slots are accounted for from now on.
+fn open_book(planner: Planner, ledger: Option<Ledger>, now: DateTime<Utc>) -> Book {
+    Book::open(planner.clone(), ledger.clone(), now).unwrap_or_else(|error| {
+        tracing::error!(error = %chain(&error), "the ledger does not tell where it stands");
+        Book::anew(planner, ledger, now)
+    })
 }
 
 /// The report of a run whose thread could not make one.

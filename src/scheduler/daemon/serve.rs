@@ -9,11 +9,11 @@ use crate::job::{Failure, JobError};
 /// Ticks that wait while the loop is busy; one would do, for a tick is but a hint.
 const MAX_WAITING: usize = 16;
 
-/// Serves until SIGTERM or SIGINT; SIGHUP reloads.
+/// Serves until SIGTERM or SIGINT; SIGHUP reloads. `make` makes the service, at the start and for each reload.
 ///
 /// # Errors
-/// As [`Daemon::start`] and [`Daemon::run`].
-pub async fn serve(service: Service, reload: impl AsyncFnMut() -> Result<Service, JobError>) -> Result<(), JobError> {
+/// As [`Daemon::start`], and where the first service cannot be made.
+pub async fn serve(mut make: impl AsyncFnMut() -> Result<Service, JobError>) -> Result<(), JobError> {
     let (sender, commands) = mpsc::channel(MAX_WAITING);
     for (kind, command) in [
         (SignalKind::terminate(), Command::Drain),
@@ -30,7 +30,9 @@ pub async fn serve(service: Service, reload: impl AsyncFnMut() -> Result<Service
             }
         });
     }
-    let mut daemon = Daemon::start(service, Notifier::systemd())?;
+    // After the handlers, so that a signal that comes early ends or reloads in good order.
+    let mut daemon = Daemon::start(make().await?, Notifier::systemd())?;
     tokio::spawn(heartbeat::beat(sender));
-    daemon.run(commands, reload).await
+    daemon.run(commands, make).await;
+    Ok(())
 }

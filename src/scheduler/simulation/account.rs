@@ -83,7 +83,11 @@ impl JobAccount {
         if ledger.planned != *planned_slots {
             return Some(format!("{job}: {planned_slots} slots are planned, the ledger knows {}", ledger.planned));
         }
-        (open > 0).then(|| format!("{job}: {open} slots have no end in the ledger"))
+        if open > 0 {
+            return Some(format!("{job}: {open} slots have no end in the ledger"));
+        }
+        let bad = ledger.failed + ledger.timed_out + ledger.missed;
+        (bad > 0).then(|| format!("{job}: {bad} slots failed, timed out or were missed: see the log of the job"))
     }
 }
 

@@ -166,7 +166,7 @@ fn a_killed_daemon_is_noticed_and_what_it_ran_is_accounted_for() {
 }
 
 #[test]
-fn a_ledger_that_may_only_be_read_is_told_and_stops_nothing() {
+fn a_ledger_that_cannot_be_opened_is_told_and_stops_nothing() {
     let desk = desk(ON_START);
     std::fs::create_dir(desk.path().join("state")).expect("a folder");
     std::fs::create_dir(desk.path().join("state/jobs.db")).expect("a folder in the way of the file");

@@ -59,11 +59,20 @@ fn begun(desk: &Desk, range: &[&str]) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs")
 }
 
-/// Waits until a simulation has captured something, so that it is in the middle of its work.
-fn wait_for_rows(desk: &Desk) {
-    let log = desk.path().join("data/simulation/lake/futures_snapshots/_delta_log/00000000000000000009.json");
+/// The newest version of the futures; 0 where there is none.
+fn version(desk: &Desk) -> u64 {
+    let log = desk.path().join("data/simulation/lake/futures_snapshots/_delta_log");
+    let commits = std::fs::read_dir(log).into_iter().flatten().flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".json")?.parse::<u64>().ok()
+    });
+    commits.max().unwrap_or(0)
+}
+
+/// Waits until a simulation has written a version after this one, so that it is in the middle of its work.
+fn wait_for_version_after(desk: &Desk, before: u64) {
     let began = Instant::now();
-    while !log.exists() {
+    while version(desk) <= before {
         assert!(began.elapsed() < Duration::from_mins(1), "the simulation does not begin");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -106,11 +115,12 @@ fn the_night_in_which_the_clocks_change_has_all_its_slots_however_few_were_captu
 fn ended_by_a_signal_or_killed_it_goes_on_without_loss_or_double() {
     let desk = Desk::bare();
     let mut killed = begun(&desk, &HALF_DAY);
-    wait_for_rows(&desk);
+    wait_for_version_after(&desk, 8);
     killed.kill().expect("killed");
     killed.wait().expect("its end");
+    let before = version(&desk);
     let mut ended = begun(&desk, &HALF_DAY);
-    std::thread::sleep(Duration::from_millis(700));
+    wait_for_version_after(&desk, before);
     let kill = Command::new("kill").args(["-TERM", &ended.id().to_string()]).status().expect("kill runs");
     assert!(kill.success(), "it was still at work");
     assert_eq!(ended.wait().expect("its end").code(), Some(143));
@@ -127,7 +137,7 @@ fn ended_by_a_signal_or_killed_it_goes_on_without_loss_or_double() {
 fn a_second_one_is_told_who_holds_the_folder() {
     let desk = Desk::bare();
     let mut first = begun(&desk, &HALF_DAY);
-    wait_for_rows(&desk);
+    wait_for_version_after(&desk, 8);
     let second = desk.jobs(&arguments(&HALF_DAY, &["--fresh"]));
     let is_named = second.stderr.contains(&format!("process {}", first.id()));
     first.kill().expect("killed");

@@ -26,6 +26,7 @@ use super::compaction_plan::{CompactionPlan, Group, groups};
 use super::error::Cause;
 use super::session::Reach;
 use super::table::TableHandle;
+use super::vacuum;
 use super::view::TableView;
 use super::{LakeError, TableName};
 
@@ -58,6 +59,8 @@ pub struct Compacted {
 pub(super) struct Rewritten {
     old: Vec<Group>,
     new: Vec<Add>,
+    /// The version looked at before the new files were written.
+    base: u64,
 }
 
 /// What a compaction would do now.
@@ -109,7 +112,7 @@ pub(super) async fn rewrite(view: &TableView) -> Result<Option<Rewritten>, LakeE
         check_written(view, group, &written)?;
         new.extend(written);
     }
-    Ok((!old.is_empty()).then_some(Rewritten { old, new }))
+    Ok((!old.is_empty()).then_some(Rewritten { old, new, base: view.version() }))
 }
 
 /// The rows of exactly these files, by instant.
@@ -168,11 +171,12 @@ async fn write(view: &TableView, batches: Vec<RecordBatch>) -> Result<Vec<Add>, 
 
 /// Puts the new files in the place of the old ones; none where an old one is no longer there.
 pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) -> Result<Option<u64>, LakeError> {
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         {
             let mut handle = handle.lock().await;
             let Some(view) = handle.newest().await? else { return Ok(None) };
-            if !rewritten.still_stands(&view)? {
+            // A vacuum that has begun since may be about to take the new files, should its clock be ahead of ours.
+            if !rewritten.still_stands(&view)? || vacuum::has_begun_since(&view, rewritten.base).await? {
                 return Ok(None);
             }
             match commit_on(&view, rewritten).await? {
@@ -185,7 +189,7 @@ pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) 
                 Err(error) => return committed_all_the_same(&mut handle, rewritten, error).await.map(Some),
             }
         }
-        commit::pause().await;
+        commit::pause(round).await;
     }
     Ok(None)
 }
@@ -224,8 +228,7 @@ fn active_paths(view: &TableView) -> Result<BTreeSet<String>, LakeError> {
 
 /// One commit on exactly this snapshot; the inner error is the commit's.
 async fn commit_on(view: &TableView, rewritten: &Rewritten) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    // Never on top of a commit this process has not looked at: the library's own check lets two compactions pass.
-    let properties = commit::properties(view).await?.with_max_retries(0);
+    let properties = commit::properties(view).await?;
     let removes = rewritten.old.iter().flat_map(Group::removes).map(Action::Remove);
     let actions = removes.chain(rewritten.new.iter().cloned().map(Action::Add)).collect();
     let operation = DeltaOperation::Optimize { predicate: None, target_size: TARGET_BYTES };

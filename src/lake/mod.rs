@@ -41,6 +41,7 @@ mod sweep;
 mod table;
 mod table_name;
 mod tidy;
+mod vacuum;
 mod view;
 
 use std::collections::BTreeSet;

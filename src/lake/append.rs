@@ -9,7 +9,7 @@ use crate::market::GatewayKind;
 
 use super::commit::{self, MAX_ROUNDS};
 use super::direct;
-use super::disk::is_unflushed_name;
+use super::disk::is_flush_failure;
 use super::row::{Key, Row, encoded};
 use super::session::Reach;
 use super::table::TableHandle;
@@ -29,8 +29,8 @@ pub(super) async fn append<R: Row>(
                 commit::pause(round).await;
                 continue;
             }
-            // Others see the rows, but a power cut may take them: not to be called done, here or below.
-            Some(Err(error)) if is_unflushed_name(&error) => {
+            // Others may see the rows already, but a power cut may take them: not to be called done, here or below.
+            Some(Err(error)) if is_flush_failure(&error) => {
                 return Err(LakeError::storage("append to", handle.path(), error));
             }
             // Whatever it was, the long way finds out whether the rows are there, and tells what is wrong.
@@ -55,7 +55,7 @@ pub(super) async fn append<R: Row>(
                 let failed = LakeError::storage("append to", view.path(), error);
                 let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
                 let Ok(still_absent) = view.absent(rows).await else { return Err(failed) };
-                if !still_absent.is_empty() || is_unflushed_name(&failed) || commit::confirm(&view).await.is_err() {
+                if !still_absent.is_empty() || is_flush_failure(&failed) || commit::confirm(&view).await.is_err() {
                     return Err(failed);
                 }
                 tracing::warn!(table = %R::TABLE, error = %failed, "the rows were stored, but work after the commit failed");

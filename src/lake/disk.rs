@@ -53,7 +53,6 @@ pub(super) struct FlushedDisk {
 #[error("cannot flush {}", path.display())]
 struct FlushFailed {
     path: PathBuf,
-    is_name: bool,
     #[source]
     source: io::Error,
 }
@@ -65,14 +64,14 @@ impl FlushedDisk {
 
     /// Returns once the content of a file is on the disk.
     pub(super) fn flush_file(&self, path: &Path) -> io::Result<()> {
-        let failed = |source| FlushFailed { path: path.to_path_buf(), is_name: false, source };
+        let failed = |source| FlushFailed { path: path.to_path_buf(), source };
         self.disk.flush_file(path).map_err(|error| io::Error::new(error.kind(), failed(error)))
     }
 
     /// Returns once the names in the folder of a file, and the names on the way to it, are on the disk.
     pub(super) fn flush_name(&self, path: &Path) -> io::Result<()> {
         let Some(folder) = path.parent() else { return Ok(()) };
-        let failed = |source| FlushFailed { path: folder.to_path_buf(), is_name: true, source };
+        let failed = |source| FlushFailed { path: folder.to_path_buf(), source };
         self.flush_folder(folder).map_err(|error| io::Error::new(error.kind(), failed(error)))
     }
 
@@ -92,12 +91,12 @@ impl FlushedDisk {
     }
 }
 
-/// Whether an error says that a name, of a commit that others may see already, could not be flushed.
-pub(super) fn is_unflushed_name(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error comes from a flush. Where it was of a commit's name, others may see the commit already.
+pub(super) fn is_flush_failure(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(failed) = error.downcast_ref::<FlushFailed>() {
-            return failed.is_name;
+        if error.is::<FlushFailed>() {
+            return true;
         }
         // An io::Error skips what it wraps in its own chain.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

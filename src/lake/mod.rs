@@ -25,6 +25,8 @@ mod fixtures;
 mod folder;
 mod futures;
 mod head;
+#[cfg(test)]
+mod power_cut;
 mod read;
 mod recent_prices;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
 
 use super::commit::{self, MAX_ROUNDS};
-use super::disk::is_unflushed_name;
+use super::disk::is_flush_failure;
 use super::row::{Row, encoded, sorted};
 use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
@@ -43,7 +43,7 @@ pub(super) async fn replace<R: Row>(
                 let failed = LakeError::storage("replace rows of", view.path(), error);
                 let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
                 let Ok(now) = view.present(rows).await else { return Err(failed) };
-                let is_done = is_same(&sorted(now), rows)? && !is_unflushed_name(&failed);
+                let is_done = is_same(&sorted(now), rows)? && !is_flush_failure(&failed);
                 if !is_done || commit::confirm(&view).await.is_err() {
                     return Err(failed);
                 }

@@ -29,6 +29,7 @@ use super::error::Cause;
 use super::schema::arrow_schema;
 use super::session::Reach;
 use super::table::TableHandle;
+use super::vacuum;
 use super::view::TableView;
 use super::{LakeError, TableName};
 
@@ -61,6 +62,8 @@ pub struct Compacted {
 pub(super) struct Rewritten {
     old: Vec<Group>,
     new: Vec<Add>,
+    /// The version looked at before the new files were written.
+    base: u64,
 }
 
 /// What a compaction would do now.
@@ -116,7 +119,7 @@ pub(super) async fn rewrite(view: &TableView) -> Result<Option<Rewritten>, LakeE
         check_written(view, group, &written)?;
         new.extend(written);
     }
-    Ok((!old.is_empty()).then_some(Rewritten { old, new }))
+    Ok((!old.is_empty()).then_some(Rewritten { old, new, base: view.version() }))
 }
 
 /// The rows of exactly these files, by instant, of a table that demands nothing.
@@ -187,11 +190,12 @@ async fn write(view: &TableView, batches: Vec<RecordBatch>) -> Result<Vec<Add>, 
 
 /// Puts the new files in the place of the old ones; none where an old one is no longer there.
 pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) -> Result<Option<u64>, LakeError> {
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         {
             let mut handle = handle.lock().await;
             let Some(view) = handle.newest().await? else { return Ok(None) };
-            if !rewritten.still_stands(&view)? {
+            // A vacuum that has begun since may be about to take the new files, should its clock be ahead of ours.
+            if !rewritten.still_stands(&view)? || vacuum::has_begun_since(&view, rewritten.base).await? {
                 return Ok(None);
             }
             match commit_on(&view, rewritten).await? {
@@ -203,7 +207,7 @@ pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) 
                 Err(error) => return committed_all_the_same(&mut handle, rewritten, error).await.map(Some),
             }
         }
-        commit::pause().await;
+        commit::pause(round).await;
     }
     Ok(None)
 }

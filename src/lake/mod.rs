@@ -26,6 +26,8 @@ mod fixtures;
 mod folder;
 mod futures;
 mod head;
+#[cfg(test)]
+mod power_cut;
 mod read;
 mod recent_prices;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod sweep;
 mod table;
 mod table_name;
 mod tidy;
+mod vacuum;
 mod view;
 
 use std::collections::BTreeSet;

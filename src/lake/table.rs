@@ -10,6 +10,7 @@ use deltalake::protocol::SaveMode;
 
 use crate::market::GatewayKind;
 
+use super::disk::is_flush_failure;
 use super::folder::{self, Presence};
 use super::head::Head;
 use super::row::Row;
@@ -231,7 +232,7 @@ impl TableHandle {
             .with_commit_properties(CommitProperties::default().with_max_retries(0))
             .await;
         if let Err(error) = created
-            && folder::presence(&self.path).ok() != Some(Presence::Table)
+            && (is_flush_failure(&error) || folder::presence(&self.path).ok() != Some(Presence::Table))
         {
             return Err(LakeError::storage("create", &self.path, error));
         }

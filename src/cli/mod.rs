@@ -21,6 +21,7 @@ mod shell_init;
 mod show;
 mod simulate;
 mod status;
+mod table;
 mod time_range;
 
 use std::ffi::OsString;
@@ -61,6 +62,9 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show rows of a table.
     Show(show::ShowArgs),
+    /// Look at the tables themselves: files, versions, commits.
+    #[command(subcommand)]
+    Table(table::TableCommand),
     /// List the jobs and their schedules.
     #[command(after_help = "Example:\n  jobs list --format jsonl")]
     List,
@@ -146,6 +150,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Run(command) => run::run(&globals, &command),
         Command::Serve(args) => serve::serve_jobs(&globals, &args),
         Command::Show(args) => show::show(&globals, &args),
+        Command::Table(command) => table::table(&globals, &command),
         Command::List => schedule::list(&globals),
         Command::Next(args) => schedule::next(&globals, &args),
         Command::Schedule(command) => schedule::schedule(&globals, &command),

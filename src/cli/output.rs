@@ -109,9 +109,15 @@ fn cell(column: &str, value: &Value) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
+/// A cell to be read as a number.
+pub(super) fn right(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
 /// A whole number with commas between the thousands.
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
+pub(super) fn grouped(number: impl ToString) -> String {
+    let number = number.to_string();
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number.as_str()), |digits| ("-", digits));
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -119,7 +125,7 @@ fn grouped(number: i64) -> String {
         }
         text.push(digit);
     }
-    if number < 0 { format!("-{text}") } else { text }
+    format!("{sign}{text}")
 }
 
 #[cfg(test)]
@@ -128,6 +134,6 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!([0_i64, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
     }
 }

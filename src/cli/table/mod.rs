@@ -1,0 +1,24 @@
+//! `jobs table`: the tables of the lake as files, versions and commits, not as rows.
+
+mod list;
+
+use clap::Subcommand;
+
+use crate::job::JobError;
+
+use super::settings::Globals;
+
+/// What to do with the tables.
+#[derive(Debug, Subcommand)]
+pub(super) enum TableCommand {
+    /// List the tables: rows, files, bytes, newest slot.
+    #[command(after_help = "Example:\n  jobs table list --format jsonl")]
+    List,
+}
+
+/// Does it.
+pub(super) fn table(globals: &Globals, command: &TableCommand) -> Result<u8, JobError> {
+    match command {
+        TableCommand::List => list::list(globals),
+    }
+}

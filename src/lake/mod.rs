@@ -16,6 +16,7 @@ mod compact;
 mod compaction_cases;
 mod compaction_plan;
 mod config;
+mod damage;
 mod direct;
 mod disk;
 mod error;
@@ -25,6 +26,7 @@ mod fixtures;
 mod folder;
 mod futures;
 mod head;
+mod protocol;
 mod read;
 mod recent_prices;
 #[cfg(test)]
@@ -41,6 +43,7 @@ mod sweep;
 mod table;
 mod table_name;
 mod tidy;
+mod verify;
 mod view;
 
 use std::collections::BTreeSet;
@@ -65,6 +68,7 @@ pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
 pub use tidy::Tidied;
+pub use verify::{Fault, FaultKind, Hole, Stray, StrayKind, Verified};
 
 use row::{Row, first_of_each_key};
 use schema::Retention;
@@ -270,7 +274,8 @@ impl Lake {
     /// As [`Lake::append_futures`]; [`LakeError::Miscounted`] where rows are doubled or missing. Nothing changed then.
     pub async fn compact(&self, table: TableName) -> Result<Compacted, LakeError> {
         self.bound(table).await?;
-        compact::compact(self.handle(table)).await
+        let compacted = compact::compact(self.handle(table)).await;
+        compacted.map_err(|error| damage::explained_read(&self.root().join(table.as_str()), error))
     }
 
     /// Deletes what the table's retention no longer keeps and staging files of killed writers, and sees to a checkpoint.

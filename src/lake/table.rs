@@ -13,7 +13,7 @@ use crate::market::GatewayKind;
 use super::folder::{self, Presence};
 use super::head::Head;
 use super::row::Row;
-use super::schema::{CHECKPOINT_INTERVAL, PARTITION, Retention, delta_columns, difference, properties};
+use super::schema::{CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, properties};
 use super::session::Sessions;
 use super::view::TableView;
 use super::{LakeError, TableName};
@@ -239,9 +239,9 @@ impl TableHandle {
 
     fn check_columns(&self, table: &DeltaTable) -> Result<(), LakeError> {
         let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", &self.path, error))?;
-        match difference(self.name, &snapshot.schema()) {
-            Some(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
-            None => Ok(()),
+        match growth(self.name, &snapshot.schema()) {
+            Growth::Foreign(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
+            Growth::None | Growth::Lacks(_) => Ok(()),
         }
     }
 }

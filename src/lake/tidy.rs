@@ -15,6 +15,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use tokio::sync::Mutex;
 
 use super::LakeError;
+use super::damage;
 use super::error::Cause;
 use super::sweep::sweep;
 use super::table::TableHandle;
@@ -40,6 +41,7 @@ pub(super) async fn tidy(handle: &Mutex<TableHandle>, now: DateTime<Utc>) -> Res
     let Some(view) = handle.lock().await.newest().await? else { return Ok(Tidied::default()) };
     let path = view.path().to_path_buf();
     let failed = |source: Cause| LakeError::storage("tidy", &path, source);
+    check_apart(path.clone()).await?;
     let (table, files_deleted) = vacuum(view.table().clone(), now).await.map_err(|error| failed(error.into()))?;
     let checkpoint = checkpoint(&table, &path).await.map_err(|error| failed(error.into()))?;
     // Before the log: what a killed writer left of a checkpoint must not be taken for one there.
@@ -73,6 +75,13 @@ async fn shorten_log(table: &DeltaTable, now: DateTime<Utc>) -> Result<usize, De
     let kept = table.snapshot()?.table_config().log_retention_duration();
     let cutoff = now.timestamp_millis() - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX / 2);
     cleanup_expired_logs_for(table.version().unwrap_or(0), table.log_store().as_ref(), cutoff, None).await
+}
+
+/// Nothing is deleted of a table that is not whole.
+async fn check_apart(path: PathBuf) -> Result<(), LakeError> {
+    let folder = path.clone();
+    let checked = tokio::task::spawn_blocking(move || damage::check_whole(&folder)).await;
+    checked.map_err(|error| LakeError::storage("read", &path, error))?
 }
 
 async fn sweep_apart(folder: PathBuf, before: DateTime<Utc>) -> Result<usize, Cause> {

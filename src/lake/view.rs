@@ -11,6 +11,7 @@ use deltalake::DeltaTable;
 use crate::market::Symbol;
 
 use super::columns::{Columns, plain};
+use super::damage;
 use super::error::Cause;
 use super::row::{Key, Row};
 use super::schema::PARTITION;
@@ -78,7 +79,7 @@ impl TableView {
     /// The batches of a scan, in the types the table declares.
     pub(super) async fn scan(&self, scan: Scan) -> Result<Vec<RecordBatch>, LakeError> {
         let found = self.collect(scan).await;
-        found.map_err(|source| LakeError::storage("read", &self.path, source))
+        found.map_err(|source| damage::explained_read(&self.path, LakeError::storage("read", &self.path, source)))
     }
 
     async fn collect(&self, scan: Scan) -> Result<Vec<RecordBatch>, Cause> {

@@ -22,3 +22,4 @@ mod shell;
 mod simulate;
 mod status;
 mod support;
+mod table_verify;

@@ -1,6 +1,7 @@
 //! `jobs table`: the tables of the lake as files, versions and commits, not as rows.
 
 mod list;
+mod verify;
 
 use clap::Subcommand;
 
@@ -14,11 +15,14 @@ pub(super) enum TableCommand {
     /// List the tables: rows, files, bytes, newest slot.
     #[command(after_help = "Example:\n  jobs table list --format jsonl")]
     List,
+    /// Prove that a table is whole, or tell what is damaged and what to do.
+    Verify(verify::VerifyArgs),
 }
 
 /// Does it.
 pub(super) fn table(globals: &Globals, command: &TableCommand) -> Result<u8, JobError> {
     match command {
         TableCommand::List => list::list(globals),
+        TableCommand::Verify(args) => verify::verify(globals, args),
     }
 }

@@ -25,6 +25,7 @@ mod facts;
 mod fixtures;
 mod folder;
 mod futures;
+mod grow;
 mod head;
 mod protocol;
 mod read;

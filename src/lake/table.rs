@@ -10,7 +10,9 @@ use deltalake::protocol::SaveMode;
 
 use crate::market::GatewayKind;
 
+use super::commit::{self, MAX_ROUNDS};
 use super::folder::{self, Presence};
+use super::grow;
 use super::head::Head;
 use super::row::Row;
 use super::schema::{CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, properties};
@@ -91,7 +93,25 @@ impl TableHandle {
             None => self.create(kind).await?,
         };
         folder::check_kind(&self.path, view.table(), kind)?;
-        Ok(view)
+        self.grown(view).await
+    }
+
+    /// The newest snapshot with every column that this program writes.
+    async fn grown(&mut self, mut view: TableView) -> Result<TableView, LakeError> {
+        for _ in 0..MAX_ROUNDS {
+            let lacking = grow::lacking(&view)?;
+            if lacking.is_empty() {
+                return Ok(view);
+            }
+            match grow::add(&view, &lacking).await? {
+                Ok(_) => tracing::info!(table = %self.name, "the table got the columns that are new to it"),
+                Err(error) if commit::is_lost_race(&error) => commit::pause().await,
+                Err(error) => return Err(LakeError::storage("add columns to", &self.path, error)),
+            }
+            self.forget();
+            view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+        }
+        Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
     }
 
     /// An older version.

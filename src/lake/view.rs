@@ -13,6 +13,7 @@ use crate::market::Symbol;
 use super::columns::{Columns, plain};
 use super::damage;
 use super::error::Cause;
+use super::grow;
 use super::row::{Key, Row};
 use super::schema::PARTITION;
 use super::session::{Reach, Sessions, between, of_symbols};
@@ -96,7 +97,11 @@ impl TableView {
             frame = frame.sort(newest_first)?.limit(0, Some(newest))?;
         }
         let batches = frame.collect().await?;
-        Ok(batches.iter().map(|batch| plain(self.name, batch)).collect::<Result<_, _>>()?)
+        let plain = batches.iter().map(|batch| plain(self.name, batch));
+        if scan.columns.is_some() {
+            return Ok(plain.collect::<Result<_, _>>()?);
+        }
+        Ok(plain.map(|batch| grow::completed(self.name, batch?)).collect::<Result<_, _>>()?)
     }
 
     /// The rows that pass a filter, in no order.

@@ -196,6 +196,20 @@ pub enum LakeError {
         #[source]
         source: Cause,
     },
+    /// Files of the version are gone.
+    #[error(
+        "version {version} of {table} cannot be brought back: {count} of its files are gone, the first {first}; replaced files are kept for 1 day, so ask for a newer version, or take a backup by --from"
+    )]
+    FilesGone {
+        /// The table.
+        table: TableName,
+        /// The version asked for.
+        version: u64,
+        /// Files that are gone.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
     /// A stored value is none that this program writes.
     #[error(
         "{table} holds a row that cannot be read, column {column}: {reason}; move the table away or repair the row"
@@ -267,9 +281,10 @@ impl LakeError {
             | Self::Storage { .. } => LakeErrorClass::Storage,
             Self::Damaged { .. } => LakeErrorClass::Damaged,
             Self::Conflict { .. } => LakeErrorClass::Conflict,
-            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => {
-                LakeErrorClass::Missing
-            }
+            Self::UnknownTable { .. }
+            | Self::NoSuchVersion { .. }
+            | Self::VersionGone { .. }
+            | Self::FilesGone { .. } => LakeErrorClass::Missing,
         }
     }
 

@@ -9,6 +9,7 @@
 //! The library blocks its thread while it writes a checkpoint, so a lake needs a runtime of several threads.
 
 mod append;
+mod backup;
 mod columns;
 mod commit;
 mod compact;
@@ -33,6 +34,7 @@ mod recent_prices;
 #[cfg(test)]
 mod recording;
 mod replace;
+mod restore;
 mod row;
 mod schema;
 mod session;
@@ -59,12 +61,14 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::calendar::Slot;
 use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
 
+pub use backup::{BackedUp, BackupFault};
 pub use compact::Compacted;
 pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
+pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;

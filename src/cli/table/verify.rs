@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::clock::{Clock, SystemClock};
 use crate::job::{Calendars, Failure, JobError, calendars};
-use crate::lake::{Hole, Lake, LakeConfig, Stray, StrayKind, TableName, Verified};
+use crate::lake::{Hole, Lake, Stray, StrayKind, TableName, Verified};
 use crate::telemetry;
 
 use super::super::block_on;
@@ -33,16 +33,12 @@ pub(super) fn verify(globals: &Globals, args: &VerifyArgs) -> Result<u8, JobErro
     let config = globals.load(Vec::new())?.config;
     telemetry::start_on_stderr(globals.verbosity());
     let names = args.name.map_or_else(|| TableName::ALL.to_vec(), |name| vec![name]);
-    let found = verify_lake(&config.lake, (&calendars(&config)?, &names))?;
+    let found = verified(&Lake::reader(&config.lake)?, (&calendars(&config)?, &names))?;
     print(&found, globals.format)
 }
 
 /// What is found of the tables of a lake.
-pub(super) fn verify_lake(
-    config: &LakeConfig,
-    (calendars, names): (&Calendars, &[TableName]),
-) -> Result<Vec<Verified>, JobError> {
-    let lake = Lake::reader(config)?;
+pub(super) fn verified(lake: &Lake, (calendars, names): (&Calendars, &[TableName])) -> Result<Vec<Verified>, JobError> {
     block_on(async {
         let mut found = Vec::new();
         for name in names {

@@ -20,6 +20,14 @@ pub(in crate::lake) struct Line {
     #[serde(rename = "metaData")]
     pub(super) metadata: Option<Metadata>,
     pub(super) protocol: Option<Protocol>,
+    pub(super) commit_info: Option<CommitInfo>,
+}
+
+/// What a commit tells of itself.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::lake) struct CommitInfo {
+    /// When it was made, in milliseconds.
+    pub(super) timestamp: Option<i64>,
 }
 
 /// A file the table consists of.
@@ -44,6 +52,8 @@ pub(in crate::lake) struct RemovedFile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::lake) struct Metadata {
+    #[serde(default)]
+    pub(super) id: String,
     pub(super) schema_string: String,
     #[serde(default)]
     pub(super) partition_columns: Vec<String>,

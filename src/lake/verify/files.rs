@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 use deltalake::Path as StorePath;
 use deltalake::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -94,4 +97,17 @@ fn of_file(kind: FaultKind, path: PathBuf, (file, what): (&ActiveFile, String)) 
             "{FROM_BACKUP}; or go back to a version without it, by jobs table restore --version, and then jobs run backfill"
         )),
     }
+}
+
+/// The instants in a file.
+pub(in crate::lake) fn instants(path: &Path) -> Result<Vec<DateTime<Utc>>, Cause> {
+    let mut found = Vec::new();
+    for batch in open(path)?.0 {
+        let batch = batch?;
+        let array =
+            batch.column_by_name("timestamp").and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
+        let array = array.ok_or("it has no timestamps")?;
+        found.extend(array.iter().flatten().filter_map(DateTime::from_timestamp_micros));
+    }
+    Ok(found)
 }

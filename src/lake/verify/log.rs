@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::checkpoint::{CheckpointPart, read_checkpoint};
@@ -87,17 +88,33 @@ fn version_of(path: &Path) -> Option<u64> {
 impl LogState {
     /// Reads the log of a table from its newest whole checkpoint on.
     pub(in crate::lake) fn read(table: &Path) -> io::Result<Self> {
-        let folder = LogFolder::of(table)?;
+        Ok(Self::of(&LogFolder::of(table)?))
+    }
+
+    /// Reads the log up to a version, as if there were no later one.
+    pub(in crate::lake) fn read_at(table: &Path, version: u64) -> io::Result<Self> {
+        let mut folder = LogFolder::of(table)?;
+        folder.entries.retain(|number, _| *number <= version);
+        folder.checkpoints.retain(|number, _| *number <= version);
+        Ok(Self::of(&folder))
+    }
+
+    /// What tells the table from every other.
+    pub(in crate::lake) fn id(&self) -> Option<&str> {
+        self.metadata.as_ref().map(|metadata| metadata.id.as_str())
+    }
+
+    fn of(folder: &LogFolder) -> Self {
         let mut state = Self { version: folder.newest(), ..Self::default() };
-        let base = state.read_checkpoint(&folder);
+        let base = state.read_checkpoint(folder);
         let first = base.map_or(0, |version| version + 1);
         for version in first..=state.version.unwrap_or(0) {
-            state.read_entry(&folder, version);
+            state.read_entry(folder, version);
         }
-        state.note_old(&folder, first);
-        state.check_hint(&folder);
-        state.check_whole(&folder);
-        Ok(state)
+        state.note_old(folder, first);
+        state.check_hint(folder);
+        state.check_whole(folder);
+        state
     }
 
     /// The newest whole checkpoint; each newer one is a fault.
@@ -198,4 +215,14 @@ pub(in crate::lake) fn remedy_of_torn(version: u64, newest: u64) -> String {
         "{FROM_BACKUP}; without one, move it and all later entries out of the table's folder: the table is then as before \
          it, and jobs run backfill fills what they had added"
     )
+}
+
+/// The version that was a table's newest at an instant, by what the commits say; none where the log does not reach there.
+pub(in crate::lake) fn version_at(table: &Path, at: DateTime<Utc>) -> io::Result<Option<u64>> {
+    let is_by_then = |(version, path): (&u64, &PathBuf)| {
+        let lines = read_entry(path).ok()?;
+        let made = lines.iter().find_map(|line| line.commit_info.as_ref()?.timestamp)?;
+        (made <= at.timestamp_millis()).then_some(*version)
+    };
+    Ok(LogFolder::of(table)?.entries.iter().rev().find_map(is_by_then))
 }

@@ -29,8 +29,8 @@ pub use holes::Hole;
 pub use strays::{Stray, StrayKind};
 
 pub(super) use entry::Protocol;
-pub(super) use files::outer_fault;
-pub(super) use log::{LogState, remedy_of_torn};
+pub(super) use files::{instants, outer_fault, path_of};
+pub(super) use log::{HINT, LogState, remedy_of_torn, version_at};
 
 use fault::FROM_BACKUP;
 use rows::RowCheck;

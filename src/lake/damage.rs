@@ -21,12 +21,16 @@ pub(super) fn explained(path: &Path, error: LakeError) -> LakeError {
     state.faults.first().map_or(error, |fault| damaged(path, fault))
 }
 
-/// The error of reading a table's files, where one of them is missing or cut off.
-pub(super) fn explained_read(path: &Path, error: LakeError) -> LakeError {
+/// The error of reading the files of a table's newest version, where one of them is missing or cut off. Those of an older
+/// version may be gone as they should.
+pub(super) fn explained_read((path, version): (&Path, Option<u64>), error: LakeError) -> LakeError {
     if !matches!(error, LakeError::Storage { .. }) {
         return error;
     }
     let Ok(state) = LogState::read(path) else { return error };
+    if version.is_some() && version != state.version {
+        return error;
+    }
     let fault = state.active.values().find_map(|file| outer_fault(path, file));
     fault.map_or(error, |fault| damaged(path, &fault))
 }

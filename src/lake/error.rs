@@ -88,7 +88,7 @@ pub enum LakeError {
         opened: GatewayKind,
     },
     /// A table carries no mark of the gateway it is bound to.
-    #[error("the table {} was not made by this program (no property {property}): move it aside, then take its rows in by jobs table import OLDPATH, or give lake.uri another folder", path.display())]
+    #[error("the table {} was not made by this program (no property {property}): move it out of the lake, or give lake.uri another folder", path.display())]
     Unbound {
         /// Folder of the table.
         path: PathBuf,
@@ -114,7 +114,7 @@ pub enum LakeError {
         path: PathBuf,
     },
     /// The table has other columns than this program writes.
-    #[error("the table {} has other columns: {difference}; move it aside, then take its rows in by jobs table import OLDPATH, or give lake.uri another folder", path.display())]
+    #[error("the table {} has other columns: {difference}; move it out of the lake, or give lake.uri another folder", path.display())]
     OtherColumns {
         /// Folder of the table.
         path: PathBuf,

@@ -280,7 +280,7 @@ impl Lake {
     pub async fn compact(&self, table: TableName) -> Result<Compacted, LakeError> {
         self.bound(table).await?;
         let compacted = compact::compact(self.handle(table)).await;
-        compacted.map_err(|error| damage::explained_read(&self.root().join(table.as_str()), error))
+        compacted.map_err(|error| damage::explained_read((&self.root().join(table.as_str()), None), error))
     }
 
     /// Deletes what the table's retention no longer keeps and staging files of killed writers, and sees to a checkpoint.

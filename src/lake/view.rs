@@ -80,7 +80,8 @@ impl TableView {
     /// The batches of a scan, in the types the table declares.
     pub(super) async fn scan(&self, scan: Scan) -> Result<Vec<RecordBatch>, LakeError> {
         let found = self.collect(scan).await;
-        found.map_err(|source| damage::explained_read(&self.path, LakeError::storage("read", &self.path, source)))
+        let failed = |source| LakeError::storage("read", &self.path, source);
+        found.map_err(|source| damage::explained_read((&self.path, self.table.version()), failed(source)))
     }
 
     async fn collect(&self, scan: Scan) -> Result<Vec<RecordBatch>, Cause> {

@@ -15,8 +15,8 @@ use super::fault::{FROM_BACKUP, Fault, FaultKind};
 use super::log::LogState;
 use super::{Bound, Verified};
 
-/// What a table of another program needs.
-const IMPORT: &str = "move the table aside, then take its rows in: jobs table import OLDPATH";
+/// What to do about a table of another program.
+const NOT_OURS: &str = "move the table out of the lake, or give lake.uri another folder";
 
 /// Checks how a table was made, and gives the gateway it is bound to.
 pub(super) fn check(name: TableName, path: &Path, state: &LogState, found: &mut Verified) -> Bound {
@@ -40,13 +40,13 @@ fn bound(path: &Path, metadata: &Metadata, found: &mut Verified) -> Bound {
     let kind: Bound = value.as_deref().and_then(|kind| kind.parse().ok());
     if kind.is_none() {
         let what = format!("the property {GATEWAY_PROPERTY} names no gateway: another program made the table");
-        found.faults.push(Fault::new(FaultKind::Property, path, what).remedy(IMPORT));
+        found.faults.push(Fault::new(FaultKind::Property, path, what).remedy(NOT_OURS));
     }
     kind
 }
 
 fn columns(name: TableName, (path, metadata): (&Path, &Metadata), found: &mut Verified) {
-    let mut fault = |what: String| found.faults.push(Fault::new(FaultKind::Columns, path, what).remedy(IMPORT));
+    let mut fault = |what: String| found.faults.push(Fault::new(FaultKind::Columns, path, what).remedy(NOT_OURS));
     if metadata.partition_columns != [PARTITION] {
         fault(format!("it is partitioned by ({}), not by {PARTITION}", metadata.partition_columns.join(", ")));
     }

@@ -25,6 +25,7 @@ mod fixtures;
 mod folder;
 mod futures;
 mod head;
+mod query;
 mod read;
 mod recent_prices;
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
+pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
 
 mod alert;
+mod as_of;
 mod calendar;
 mod completions;
 mod configuration;
@@ -13,6 +14,7 @@ mod man;
 mod output;
 mod pause;
 mod progress;
+mod query;
 mod run;
 mod schedule;
 mod serve;
@@ -41,6 +43,7 @@ use settings::Globals;
   jobs run snapshot                              capture the newest slot (simulated gateway unless configured)
   jobs run backfill --from 2026-11-16            fill what is missing since that trading day
   jobs show futures_snapshots --symbol ES --last 5
+  jobs query \"select symbol, count(*) from futures_snapshots group by symbol\"
   jobs calendar is-open cme_equity && echo open
 
 bash and zsh have a builtin of the same name: use frontmonth instead, or put  eval \"$(frontmonth shell-init bash)\"  into
@@ -62,6 +65,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show rows of a table.
     Show(show::ShowArgs),
+    /// Ask the tables with SQL.
+    Query(query::QueryArgs),
     /// Look at the tables themselves: files, versions, commits.
     #[command(subcommand)]
     Table(table::TableCommand),
@@ -146,10 +151,14 @@ fn is_open_question(arguments: &[OsString]) -> bool {
 
 fn dispatch(cli: Cli) -> Result<u8, JobError> {
     let globals = cli.globals;
+    if !matches!(cli.command, Command::Query(_)) {
+        globals.check_format()?;
+    }
     match cli.command {
         Command::Run(command) => run::run(&globals, &command),
         Command::Serve(args) => serve::serve_jobs(&globals, &args),
         Command::Show(args) => show::show(&globals, &args),
+        Command::Query(args) => query::query(&globals, args),
         Command::Table(command) => table::table(&globals, &command),
         Command::List => schedule::list(&globals),
         Command::Next(args) => schedule::next(&globals, &args),

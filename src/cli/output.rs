@@ -68,6 +68,17 @@ pub(super) fn eastern(at: DateTime<Utc>) -> String {
     to_new_york(at).format("%a %Y-%m-%d %H:%M ET").to_string()
 }
 
+/// An instant in New York, with seconds and fractions where there are some.
+pub(super) fn eastern_in_full(at: DateTime<Utc>) -> String {
+    let local = to_new_york(at);
+    let form = match (local.timestamp() % 60, local.timestamp_subsec_micros()) {
+        (0, 0) => return eastern(at),
+        (_, 0) => "%a %Y-%m-%d %H:%M:%S ET",
+        _ => "%a %Y-%m-%d %H:%M:%S%.6f ET",
+    };
+    local.format(form).to_string()
+}
+
 fn text_table(rows: &Rows) -> Table {
     let shown = |name: &str| !NOT_IN_TEXT.contains(&name);
     let mut table = plain_table();

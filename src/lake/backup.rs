@@ -189,13 +189,13 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
 fn stage(to: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder)?;
-    let staged = folder.join(format!("_staged-{}.tmp", uuid::Uuid::new_v4()));
-    let mut file = File::create(&staged)?;
-    let filled = fill(&mut file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&staged, to));
-    if filled.is_err() {
-        let _ = fs::remove_file(&staged);
+    let staging = folder.join(format!("_staged-{}.tmp", uuid::Uuid::new_v4()));
+    let mut copy = File::create(&staging)?;
+    let placed = fill(&mut copy).and_then(|()| copy.sync_all()).and_then(|()| fs::rename(&staging, to));
+    if placed.is_err() {
+        let _ = fs::remove_file(&staging);
     }
-    filled?;
+    placed?;
     File::open(folder)?.sync_all()
 }
 

@@ -29,6 +29,7 @@ mod futures;
 mod grow;
 mod head;
 mod protocol;
+mod query;
 mod read;
 mod recent_prices;
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
+pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};

@@ -286,14 +286,14 @@ mod tests {
                 }
             }
         });
-        let mut restored = 0;
+        let mut done = 0;
         for _ in 0..20 {
             let plan = restorer.restore_plan(FUTURES, 4).await.expect("planned");
-            restored += usize::from(restorer.restore(&plan).await.is_ok());
+            done += usize::from(restorer.restore(&plan).await.is_ok());
         }
         appending.await.expect("no panic");
         let (rows, keys) = num_rows(&restorer).await;
-        assert_eq!(rows, keys, "after {restored} restores");
+        assert_eq!(rows, keys, "after {done} restores");
         assert!(rows >= 12);
     }
 }

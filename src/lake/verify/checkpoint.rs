@@ -25,10 +25,9 @@ impl CheckpointPart {
     pub(super) fn named(path: &Path) -> Option<(u64, Self)> {
         let parts: Vec<&str> = path.file_name()?.to_str()?.split('.').collect();
         let (version, number, total) = match parts.as_slice() {
-            [version, "checkpoint", "parquet"] => (version, 1, 1),
             [version, "checkpoint", number, total, "parquet"] => (version, number.parse().ok()?, total.parse().ok()?),
             // Named by a uuid, with one file that refers to others: counts as one, and is read as one.
-            [version, "checkpoint", _, "parquet"] => (version, 1, 1),
+            [version, "checkpoint", "parquet"] | [version, "checkpoint", _, "parquet"] => (version, 1, 1),
             _ => return None,
         };
         Some((version.parse().ok()?, Self { path: path.to_path_buf(), number, total }))

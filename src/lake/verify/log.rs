@@ -122,7 +122,9 @@ impl LogState {
         for (version, parts) in folder.checkpoints.iter().rev() {
             match read_checkpoint(parts) {
                 Ok(lines) => {
-                    lines.into_iter().for_each(|line| self.apply(line, None));
+                    for line in lines {
+                        self.apply(line, None);
+                    }
                     return Some(*version);
                 }
                 Err((path, what)) => {
@@ -148,7 +150,11 @@ impl LogState {
             return;
         };
         match read_entry(path) {
-            Ok(lines) => lines.into_iter().for_each(|line| self.apply(line, Some(version))),
+            Ok(lines) => {
+                for line in lines {
+                    self.apply(line, Some(version));
+                }
+            }
             Err(torn) => {
                 let what = format!("the entry of the log is torn: {torn}");
                 let fault = Fault::new(FaultKind::TornEntry, path, what).at(version);

@@ -213,7 +213,8 @@ mod tests {
     const FUTURES: TableName = TableName::FuturesSnapshots;
 
     async fn rows_of(folder: &Path) -> u64 {
-        let copy = Lake::reader(&LakeConfig { uri: folder.display().to_string() }).expect("a local folder");
+        let copy = Lake::reader(&LakeConfig { uri: folder.display().to_string(), ..LakeConfig::default() })
+            .expect("a local folder");
         let calendar = Calendar::embedded(CalendarId::CmeEquity);
         let found = copy.verify(FUTURES, &calendar, SystemClock.now()).await.expect("read");
         assert!(found.is_whole() && found.strays.is_empty(), "{found:?}");

@@ -35,7 +35,7 @@ pub(super) fn backup(globals: &Globals, args: &BackupArgs) -> Result<u8, JobErro
     telemetry::start_on_stderr(globals.verbosity());
     let names = if args.names.is_empty() { TableName::ALL.to_vec() } else { args.names.clone() };
     let lake = Lake::reader(&config.lake)?;
-    let copy = Lake::reader(&LakeConfig { uri: args.folder.display().to_string() })?;
+    let copy = Lake::reader(&LakeConfig { uri: args.folder.display().to_string(), ..config.lake.clone() })?;
     if copy.root().starts_with(lake.root()) || lake.root().starts_with(copy.root()) {
         let told = format!(
             "{} and the lake {} are one in the other: give another folder",

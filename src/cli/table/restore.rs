@@ -129,7 +129,7 @@ fn from_backup(
     from: &std::path::Path,
 ) -> Result<u8, JobError> {
     let uri = from.display().to_string();
-    let backup = Lake::reader(&LakeConfig { uri })?;
+    let backup = Lake::reader(&LakeConfig { uri, ..config.lake.clone() })?;
     let lake = Lake::reader(&config.lake)?;
     let names = if args.names.is_empty() { TableName::ALL.to_vec() } else { args.names.clone() };
     for name in &names {

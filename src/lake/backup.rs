@@ -9,14 +9,16 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use deltalake::checkpoints::create_checkpoint;
+use deltalake::logstore::ObjectStoreRef;
 use serde::Serialize;
 use thiserror::Error;
 
 use super::error::Cause;
 use super::folder;
-use super::verify::{HINT, LogState, path_of};
+use super::verify::{HINT, LogFolder, LogState, path_of};
 use super::{Lake, LakeError, TableName};
 
 /// Looks at the source: where a vacuum takes a file on the way, a newer version is taken.
@@ -66,20 +68,8 @@ impl Lake {
             };
             let Some(view) = view else { return Ok(None) };
             let version = view.version();
-            let checkpoint = from.join(format!("_delta_log/{version:020}.checkpoint.parquet"));
-            if !checkpoint.is_file() {
-                match create_checkpoint(view.table(), None).await {
-                    // Maintenance may have cut the log meanwhile.
-                    Err(error) if look < MAX_LOOKS => {
-                        tracing::info!(table = %table, version, %error, "a newer version is copied");
-                        continue;
-                    }
-                    written => written.map_err(|error| LakeError::storage("write a checkpoint of", &from, error))?,
-                }
-            }
             let copy = Copy { table, from: from.clone(), to: to.clone(), version };
-            let copying = tokio::task::spawn_blocking(move || copy.run()).await;
-            match copying.map_err(|error| LakeError::storage("copy", &to, error))? {
+            match copy.run(&self.shared.store).await {
                 Ok(copied) => return Ok(Some(copied)),
                 Err(error) if is_gone(&error) && look < MAX_LOOKS => {
                     tracing::info!(table = %table, version, "a file went meanwhile: a newer version is copied");
@@ -103,7 +93,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn run(&self) -> Result<BackedUp, Cause> {
+    async fn run(&self, store: &ObjectStoreRef) -> Result<BackedUp, Cause> {
         let state = LogState::read_at(&self.from, self.version)?;
         if let Some(fault) = state.faults.first() {
             return Err(format!("it is damaged: {}: {}", fault.path.display(), fault.what).into());
@@ -121,9 +111,32 @@ impl Copy {
             copied.files_copied += 1;
             copied.bytes_copied += file.file.size;
         }
-        self.place_log()?;
+        // Nothing is written to the source: its writers see to their own checkpoints.
+        let summed_up = folder_apart(&self.to)?;
+        let placed = async {
+            self.sum_up(&summed_up, store).await?;
+            self.place_log(&summed_up)
+        };
+        let placed: Result<(), Cause> = placed.await;
+        fs::remove_dir_all(&summed_up)?;
+        placed?;
         self.prune(&state)?;
         Ok(copied)
+    }
+
+    /// Writes a checkpoint of the version to a log of its own.
+    async fn sum_up(&self, apart: &Path, store: &ObjectStoreRef) -> Result<(), Cause> {
+        let source = LogFolder::of(&self.from)?;
+        let base = source.checkpoints.range(..=self.version).next_back();
+        let first = base.map_or(0, |(version, _)| *version);
+        let parts = base.into_iter().flat_map(|(_, parts)| parts).map(|part| &part.path);
+        let entries = source.entries.range(first..=self.version).map(|(_, path)| path);
+        for path in parts.chain(entries) {
+            place(path, &apart.join("_delta_log").join(path.file_name().unwrap_or_default()))?;
+        }
+        let table = folder::load(apart, Arc::clone(store), Some(self.version)).await?;
+        create_checkpoint(&table, None).await?;
+        Ok(())
     }
 
     /// A copy goes forward only, and of one table only.
@@ -142,8 +155,8 @@ impl Copy {
         }
     }
 
-    fn place_log(&self) -> Result<(), Cause> {
-        let (from, to) = (self.from.join("_delta_log"), self.to.join("_delta_log"));
+    fn place_log(&self, apart: &Path) -> Result<(), Cause> {
+        let (from, to) = (apart.join("_delta_log"), self.to.join("_delta_log"));
         let checkpoint = format!("{:020}.checkpoint.parquet", self.version);
         place(&from.join(&checkpoint), &to.join(&checkpoint))?;
         let entry = format!("{:020}.json", self.version);
@@ -178,6 +191,13 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// A folder beside a table's copy.
+fn folder_apart(to: &Path) -> io::Result<PathBuf> {
+    let path = to.join(format!("_summed-up-{}", uuid::Uuid::new_v4()));
+    fs::create_dir_all(&path)?;
+    Ok(path)
 }
 
 /// Copies a file; its name is there when all of it is on the disk.

@@ -92,7 +92,7 @@ fn holes_orphans_and_leftovers_are_told_and_are_no_faults() {
 /// A way to damage a table, and the fault that is to be named with a part of its remedy.
 struct Damage {
     name: &'static str,
-    damage: fn(&Desk),
+    harm: fn(&Desk),
     kind: &'static str,
     version: Option<u64>,
     remedy: &'static str,
@@ -101,56 +101,56 @@ struct Damage {
 const DAMAGES: [Damage; 9] = [
     Damage {
         name: "newest entry cut",
-        damage: |d| cut(&entry(d, 7)),
+        harm: |d| cut(&entry(d, 7)),
         kind: "torn_entry",
         version: Some(7),
         remedy: "move it out",
     },
     Damage {
         name: "entry in the middle cut",
-        damage: |d| cut(&entry(d, 4)),
+        harm: |d| cut(&entry(d, 4)),
         kind: "torn_entry",
         version: Some(4),
         remedy: "restore --from",
     },
     Damage {
         name: "newest entry empty",
-        damage: |d| fs::write(entry(d, 7), "").expect("written"),
+        harm: |d| fs::write(entry(d, 7), "").expect("written"),
         kind: "torn_entry",
         version: Some(7),
         remedy: "move it out",
     },
     Damage {
         name: "newest entry zeros",
-        damage: |d| fs::write(entry(d, 7), [0; 900]).expect("written"),
+        harm: |d| fs::write(entry(d, 7), [0; 900]).expect("written"),
         kind: "torn_entry",
         version: Some(7),
         remedy: "move it out",
     },
     Damage {
         name: "entry missing",
-        damage: |d| fs::remove_file(entry(d, 3)).expect("gone"),
+        harm: |d| fs::remove_file(entry(d, 3)).expect("gone"),
         kind: "missing_entry",
         version: Some(3),
         remedy: "restore --from",
     },
     Damage {
         name: "data file missing",
-        damage: |d| fs::remove_file(data_file(d, "NQ")).expect("gone"),
+        harm: |d| fs::remove_file(data_file(d, "NQ")).expect("gone"),
         kind: "missing_file",
         version: None,
         remedy: "restore --version",
     },
     Damage {
         name: "data file cut",
-        damage: |d| cut(&data_file(d, "RTY")),
+        harm: |d| cut(&data_file(d, "RTY")),
         kind: "file_size",
         version: None,
         remedy: "restore --from",
     },
     Damage {
         name: "hint to no checkpoint",
-        damage: |d| {
+        harm: |d| {
             let hint = d.path().join(TABLE).join("_delta_log/_last_checkpoint");
             fs::write(hint, r#"{"version":5,"size":9}"#).expect("written");
         },
@@ -160,7 +160,7 @@ const DAMAGES: [Damage; 9] = [
     },
     Damage {
         name: "checkpoint cut",
-        damage: |d| {
+        harm: |d| {
             d.jobs(&["run", "compaction"]).succeeded();
             let log = d.path().join(TABLE).join("_delta_log");
             let names = fs::read_dir(log).expect("a log").map(|entry| entry.expect("an entry").path());
@@ -193,10 +193,10 @@ fn files(desk: &Desk) -> BTreeSet<(PathBuf, u64)> {
 #[test]
 fn each_damage_is_named_with_its_remedy_and_no_command_takes_anything_away() {
     let (whole, _simulator) = filled();
-    for Damage { name, damage, kind, version, remedy } in DAMAGES {
+    for Damage { name, harm, kind, version, remedy } in DAMAGES {
         let desk = copy_of(&whole);
         desk.configure(&fs::read_to_string(whole.path().join("jobs.yaml")).expect("a configuration"));
-        damage(&desk);
+        harm(&desk);
         let found = faults(&desk);
         let fault =
             found.iter().find(|fault| fault.0 == kind).unwrap_or_else(|| panic!("{name}: {kind} in {found:#?}"));

@@ -96,6 +96,8 @@ impl LogState {
         let mut folder = LogFolder::of(table)?;
         folder.entries.retain(|number, _| *number <= version);
         folder.checkpoints.retain(|number, _| *number <= version);
+        // It may name a later checkpoint.
+        folder.has_hint = false;
         Ok(Self::of(&folder))
     }
 

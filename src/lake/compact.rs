@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::col;
+use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::DeltaOperation;
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
-use deltalake::DeltaTableError;
 use tokio::sync::Mutex;
 
 use super::columns::{Columns, plain};

@@ -127,7 +127,12 @@ fn group((partition, mut files): (String, Vec<(Weight, LogicalFileView)>)) -> Op
     let chosen = weights.get(..num_chosen(&weights))?;
     let (rows, bytes) = (chosen.iter().map(|file| file.rows).sum(), chosen.iter().map(|file| file.bytes).sum());
     files.truncate(chosen.len());
-    (!files.is_empty()).then(|| Group { files: files.into_iter().map(|(_, file)| file).collect(), partition, rows, bytes })
+    (!files.is_empty()).then(|| Group {
+        files: files.into_iter().map(|(_, file)| file).collect(),
+        partition,
+        rows,
+        bytes,
+    })
 }
 
 /// How many of the files, lightest first, are to become one.
@@ -146,7 +151,8 @@ fn num_chosen(files: &[Weight]) -> usize {
     if chosen < FEWEST_FILES { 0 } else { chosen }
 }
 
-fn bytes_of(file: &LogicalFileView) -> u64 {
+/// Bytes of a file, as the log says.
+pub(super) fn bytes_of(file: &LogicalFileView) -> u64 {
     u64::try_from(file.size()).unwrap_or(0)
 }
 

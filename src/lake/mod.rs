@@ -16,6 +16,7 @@ mod compact;
 mod compaction_cases;
 mod compaction_plan;
 mod config;
+mod data_file;
 mod direct;
 mod disk;
 mod error;

@@ -54,7 +54,7 @@ fn show(globals: &Globals) -> Result<(), JobError> {
         Format::Text => keys(&value, &loaded)
             .iter()
             .try_for_each(|(key, value, origin)| print_line(&format!("{key}: {value}  # {origin}"))),
-        Format::Jsonl => keys(&value, &loaded).iter().try_for_each(|(key, value, origin)| {
+        _ => keys(&value, &loaded).iter().try_for_each(|(key, value, origin)| {
             print_line(&serde_json::json!({ "key": key, "value": value, "origin": origin }).to_string())
         }),
     }

@@ -1,6 +1,8 @@
 //! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
 
 mod alert;
+mod arenas;
+mod as_of;
 mod calendar;
 mod completions;
 mod configuration;
@@ -13,6 +15,7 @@ mod man;
 mod output;
 mod pause;
 mod progress;
+mod query;
 mod run;
 mod schedule;
 mod serve;
@@ -21,6 +24,7 @@ mod shell_init;
 mod show;
 mod simulate;
 mod status;
+mod table;
 mod time_range;
 
 use std::ffi::OsString;
@@ -40,6 +44,7 @@ use settings::Globals;
   jobs run snapshot                              capture the newest slot (simulated gateway unless configured)
   jobs run backfill --from 2026-11-16            fill what is missing since that trading day
   jobs show futures_snapshots --symbol ES --last 5
+  jobs query \"select symbol, count(*) from futures_snapshots group by symbol\"
   jobs calendar is-open cme_equity && echo open
 
 bash and zsh have a builtin of the same name: use frontmonth instead, or put  eval \"$(frontmonth shell-init bash)\"  into
@@ -61,6 +66,11 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show rows of a table.
     Show(show::ShowArgs),
+    /// Ask the tables with SQL.
+    Query(query::QueryArgs),
+    /// Look at the tables themselves: files, versions, commits.
+    #[command(subcommand)]
+    Table(table::TableCommand),
     /// List the jobs and their schedules.
     #[command(after_help = "Example:\n  jobs list --format jsonl")]
     List,
@@ -142,10 +152,15 @@ fn is_open_question(arguments: &[OsString]) -> bool {
 
 fn dispatch(cli: Cli) -> Result<u8, JobError> {
     let globals = cli.globals;
+    if !matches!(cli.command, Command::Query(_)) {
+        globals.check_format()?;
+    }
     match cli.command {
         Command::Run(command) => run::run(&globals, &command),
         Command::Serve(args) => serve::serve_jobs(&globals, &args),
         Command::Show(args) => show::show(&globals, &args),
+        Command::Query(args) => query::query(&globals, args),
+        Command::Table(command) => table::table(&globals, &command),
         Command::List => schedule::list(&globals),
         Command::Next(args) => schedule::next(&globals, &args),
         Command::Schedule(command) => schedule::schedule(&globals, &command),

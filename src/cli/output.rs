@@ -68,6 +68,17 @@ pub(super) fn eastern(at: DateTime<Utc>) -> String {
     to_new_york(at).format("%a %Y-%m-%d %H:%M ET").to_string()
 }
 
+/// An instant in New York, with seconds and fractions where there are some.
+pub(super) fn eastern_in_full(at: DateTime<Utc>) -> String {
+    let local = to_new_york(at);
+    let form = match (local.timestamp() % 60, local.timestamp_subsec_micros()) {
+        (0, 0) => return eastern(at),
+        (_, 0) => "%a %Y-%m-%d %H:%M:%S ET",
+        _ => "%a %Y-%m-%d %H:%M:%S%.6f ET",
+    };
+    local.format(form).to_string()
+}
+
 fn text_table(rows: &Rows) -> Table {
     let shown = |name: &str| !NOT_IN_TEXT.contains(&name);
     let mut table = plain_table();
@@ -109,9 +120,15 @@ fn cell(column: &str, value: &Value) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
+/// A cell to be read as a number.
+pub(super) fn right(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
 /// A whole number with commas between the thousands.
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
+pub(super) fn grouped(number: impl ToString) -> String {
+    let number = number.to_string();
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number.as_str()), |digits| ("-", digits));
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -119,7 +136,7 @@ fn grouped(number: i64) -> String {
         }
         text.push(digit);
     }
-    if number < 0 { format!("-{text}") } else { text }
+    format!("{sign}{text}")
 }
 
 #[cfg(test)]
@@ -128,6 +145,6 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!([0_i64, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
     }
 }

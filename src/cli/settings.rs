@@ -17,6 +17,10 @@ pub(super) enum Format {
     Json,
     /// One JSON object a row.
     Jsonl,
+    /// Comma separated values, of `jobs query` only.
+    Csv,
+    /// Apache Parquet, of `jobs query --out` only.
+    Parquet,
 }
 
 /// Options of every command.
@@ -40,6 +44,16 @@ pub(super) struct Globals {
 pub(super) type Flag = (&'static str, &'static str, String);
 
 impl Globals {
+    /// Refuses a form that only the answer to a statement has.
+    pub(super) fn check_format(&self) -> Result<(), JobError> {
+        let told = match self.format {
+            Format::Text | Format::Json | Format::Jsonl => return Ok(()),
+            Format::Csv => "--format csv is for jobs query: give text, json or jsonl",
+            Format::Parquet => "--format parquet is for jobs query: give text, json or jsonl",
+        };
+        Err(JobError::fail(Failure::Usage, told))
+    }
+
     /// How much goes to stderr.
     pub(super) fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {

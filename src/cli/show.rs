@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use crate::calendar::parse_instant;
 use crate::job::{JobError, calendars};
-use crate::lake::{AsOf, Lake, RowQuery, TableName};
+use crate::lake::{Lake, RowQuery, TableName};
 use crate::market::Symbol;
 use crate::telemetry;
 
+use super::as_of::as_of;
 use super::block_on;
 use super::output::{print_line, print_rows};
 use super::settings::{Format, Globals};
@@ -71,12 +71,4 @@ pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
     }
     print_rows(&rows, globals.format)?;
     Ok(0)
-}
-
-/// A bare number is a version; anything else is a time.
-fn as_of(text: &str) -> Result<AsOf, JobError> {
-    if let Ok(version) = text.parse() {
-        return Ok(AsOf::Version(version));
-    }
-    Ok(AsOf::Instant(parse_instant(text)?))
 }

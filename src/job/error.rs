@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::calendar::CalendarError;
 use crate::gateway::{ErrorClass, GatewayError};
-use crate::lake::{LakeError, LakeErrorClass};
+use crate::lake::{LakeError, LakeErrorClass, QueryError};
 use crate::market::{LeadError, SymbolError};
 use crate::state::{LedgerError, LedgerErrorClass};
 
@@ -16,7 +16,7 @@ pub enum Failure {
     Failed,
     /// It was asked wrongly.
     Usage,
-    /// Every row was bad.
+    /// Every row was bad, or a table is damaged.
     BadData,
     /// The gateway is down or gives no data.
     Unavailable,
@@ -131,6 +131,22 @@ impl From<LakeError> for JobError {
             LakeErrorClass::Conflict => Self::retry(Failure::Failed, error),
             LakeErrorClass::Missing => Self::fail(Failure::Usage, error),
             LakeErrorClass::Storage => Self::fail(Failure::Failed, error),
+            LakeErrorClass::Damaged => Self::fail(Failure::BadData, error),
+        }
+    }
+}
+
+impl From<QueryError> for JobError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Lake(error) => error.into(),
+            QueryError::Refused { .. }
+            | QueryError::Statement { .. }
+            | QueryError::UnknownColumn { .. }
+            | QueryError::WhichVersion { .. } => Self::fail(Failure::Usage, error),
+            QueryError::Memory { .. } | QueryError::Failed { .. } | QueryError::Output { .. } => {
+                Self::fail(Failure::Failed, error)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration section `lake`: where the tables are.
+//! The configuration section `lake`: where the tables are, and how they may be asked.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -13,11 +13,13 @@ use super::LakeError;
 pub struct LakeConfig {
     /// Folder of the tables: a path, relative ones from the working directory, or a `file://` address.
     pub uri: String,
+    /// Memory that a statement of `jobs query` may take for sorting, grouping and joining, in MB.
+    pub query_memory_mb: u32,
 }
 
 impl Default for LakeConfig {
     fn default() -> Self {
-        Self { uri: "data/lake".to_owned() }
+        Self { uri: "data/lake".to_owned(), query_memory_mb: 512 }
     }
 }
 
@@ -25,7 +27,10 @@ impl LakeConfig {
     /// Every fault of the section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        self.root().err().into_iter().map(|fault| fault.to_string()).collect()
+        let root = self.root().err().map(|fault| fault.to_string());
+        let memory = (self.query_memory_mb == 0)
+            .then(|| "lake.query_memory_mb 0 leaves nothing to compute with: give 16 or more".to_owned());
+        root.into_iter().chain(memory).collect()
     }
 
     /// The folder as an absolute path, symbolic links of its existing part resolved.
@@ -74,7 +79,7 @@ mod tests {
     use super::*;
 
     fn config(uri: &str) -> LakeConfig {
-        LakeConfig { uri: uri.to_owned() }
+        LakeConfig { uri: uri.to_owned(), ..LakeConfig::default() }
     }
 
     #[test]
@@ -98,6 +103,8 @@ mod tests {
         assert_eq!(config("").faults().len(), 1);
         assert_eq!(config("file://data/lake").faults().len(), 1);
         assert!(LakeConfig::default().faults().is_empty());
+        let starved = LakeConfig { query_memory_mb: 0, ..LakeConfig::default() };
+        assert!(starved.faults().join("\n").starts_with("lake.query_memory_mb 0 leaves nothing"));
     }
 
     #[test]

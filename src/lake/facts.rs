@@ -1,12 +1,11 @@
 //! What the log tells of a table without a look into its files: for those who judge the lake.
 
-use arrow::array::AsArray;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
 
 use crate::market::GatewayKind;
 
+use super::compaction_plan::bytes_of;
 use super::error::Cause;
 use super::folder;
 use super::{Lake, LakeError, TableName};
@@ -20,8 +19,14 @@ pub struct TableFacts {
     pub version: u64,
     /// Its files.
     pub num_files: usize,
+    /// Bytes of its files.
+    pub num_bytes: u64,
     /// Its rows; none where a file does not tell.
     pub num_rows: Option<u64>,
+    /// Its partitions.
+    pub num_partitions: usize,
+    /// The newest instant in it; none where it is empty or a file does not tell.
+    pub newest: Option<DateTime<Utc>>,
 }
 
 impl Lake {
@@ -33,18 +38,19 @@ impl Lake {
         let Some(view) = self.handle(name).lock().await.newest().await? else { return Ok(None) };
         let path = self.root().join(name.as_str());
         let kind = folder::bound_to(&path, view.table())?;
-        let (num_files, num_rows) = counts(view.table()).map_err(|source| LakeError::storage("read", &path, source))?;
-        Ok(Some(TableFacts { kind, version: view.version(), num_files, num_rows }))
+        let newest = view.newest()?;
+        let (num_files, num_bytes, num_rows) =
+            counts(view.table()).map_err(|source| LakeError::storage("read", &path, source))?;
+        let (num_partitions, newest) = (newest.num_symbols(), newest.of_all());
+        Ok(Some(TableFacts { kind, version: view.version(), num_files, num_bytes, num_rows, num_partitions, newest }))
     }
 }
 
-/// Files, and rows by their statistics.
-fn counts(table: &DeltaTable) -> Result<(usize, Option<u64>), Cause> {
-    let files = table.snapshot()?.add_actions_table(true)?;
-    let Some(rows) = files.column_by_name("num_records") else { return Ok((files.num_rows(), None)) };
-    let rows = cast(rows, &DataType::Int64)?;
-    let sum = rows.as_primitive::<Int64Type>().iter().map(|count| count.and_then(|n| u64::try_from(n).ok())).sum();
-    Ok((files.num_rows(), sum))
+/// Files, their bytes, and rows by their statistics.
+fn counts(table: &DeltaTable) -> Result<(usize, u64, Option<u64>), Cause> {
+    let files = table.snapshot()?.log_data();
+    let num_rows = files.iter().map(|file| file.num_records().map(|rows| rows as u64)).sum();
+    Ok((files.num_files(), files.iter().map(|file| bytes_of(&file)).sum(), num_rows))
 }
 
 #[cfg(test)]
@@ -61,7 +67,8 @@ mod tests {
         let reader = Lake::reader(&config(folder.path())).expect("a local folder");
         let facts = reader.facts(TableName::FuturesSnapshots).await.expect("readable").expect("there");
         assert_eq!((facts.kind, facts.num_rows), (GatewayKind::Simulated, Some(3)));
-        assert!(facts.version > 0 && facts.num_files > 0, "{facts:?}");
+        assert!(facts.version > 0 && facts.num_bytes > 3_000, "{facts:?}");
+        assert_eq!((facts.num_files, facts.num_partitions, facts.newest), (3, 3, Some(slot(1).instant())));
         assert_eq!(reader.facts(TableName::SpotSnapshots).await.expect("readable"), None);
         assert!(!reader.root().join("spot_snapshots").exists());
     }

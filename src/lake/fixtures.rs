@@ -67,7 +67,7 @@ pub(super) fn futures_of(slot: Slot) -> Vec<FuturesSnapshot> {
 }
 
 pub(super) fn config(folder: &std::path::Path) -> LakeConfig {
-    LakeConfig { uri: folder.join("lake").display().to_string() }
+    LakeConfig { uri: folder.join("lake").display().to_string(), ..LakeConfig::default() }
 }
 
 /// A lake to write simulated rows to; a new one on each call, so with handles of its own.

@@ -190,7 +190,8 @@ fn values_of(batch: &RecordBatch) -> Vec<Vec<Value>> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-fn values(array: &dyn Array) -> Vec<Value> {
+/// The values of a column of one of the kinds; one of another type shows as text.
+pub(super) fn values(array: &dyn Array) -> Vec<Value> {
     let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
     match kind_of(array.data_type()) {
         ColumnKind::Float => array.as_primitive::<Float64Type>().iter().map(|v| or_null(v.map(Value::Float))).collect(),

@@ -64,6 +64,16 @@ impl Newest {
         *newest = newest.map(|newest| newest.max(at));
     }
 
+    /// How many symbols have files.
+    pub(super) fn num_symbols(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The newest instant of all; none where there is no file, or one tells no maximum.
+    pub(super) fn of_all(&self) -> Option<DateTime<Utc>> {
+        self.0.values().copied().collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
     pub(super) fn row(&self, symbol: &Symbol) -> NewestRow {
         match self.0.get(symbol.as_str()) {
             None => NewestRow::Absent,

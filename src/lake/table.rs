@@ -10,11 +10,13 @@ use deltalake::protocol::SaveMode;
 
 use crate::market::GatewayKind;
 
+use super::commit::{self, MAX_ROUNDS};
 use super::disk::is_flush_failure;
 use super::folder::{self, Presence};
+use super::grow;
 use super::head::Head;
 use super::row::Row;
-use super::schema::{CHECKPOINT_INTERVAL, PARTITION, Retention, delta_columns, difference, properties};
+use super::schema::{CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, properties};
 use super::session::Sessions;
 use super::view::TableView;
 use super::{LakeError, TableName};
@@ -92,7 +94,25 @@ impl TableHandle {
             None => self.create(kind).await?,
         };
         folder::check_kind(&self.path, view.table(), kind)?;
-        Ok(view)
+        self.grown(view).await
+    }
+
+    /// The newest snapshot with every column that this program writes.
+    async fn grown(&mut self, mut view: TableView) -> Result<TableView, LakeError> {
+        for round in 0..MAX_ROUNDS {
+            let lacking = grow::lacking(&view)?;
+            if lacking.is_empty() {
+                return Ok(view);
+            }
+            match grow::add(&view, &lacking).await? {
+                Ok(_) => tracing::info!(table = %self.name, "the table got the columns that are new to it"),
+                Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
+                Err(error) => return Err(LakeError::storage("add columns to", &self.path, error)),
+            }
+            self.forget();
+            view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+        }
+        Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
     }
 
     /// An older version.
@@ -128,14 +148,13 @@ impl TableHandle {
         }
     }
 
-    /// Keeps the table that a compaction of a version returned. Its rows are the same, so what is known of them stays.
-    pub(super) fn keep_compacted(&mut self, table: DeltaTable, base: u64) {
-        let version = table.version();
-        self.keep_written(table);
-        self.head = self.head.take().filter(|head| head.version() == base && version == Some(base + 1));
+    /// Goes on to the version that a compaction made. The rows are the same, so what is known of them stays.
+    pub(super) async fn keep_compacted(&mut self, version: u64) {
+        self.head = self.head.take().filter(|head| head.version() + 1 == version);
         if let Some(head) = &mut self.head {
             head.pass();
         }
+        self.after_commit(version).await;
     }
 
     /// What appends have to know of the newest version; none where there is no table.
@@ -171,12 +190,17 @@ impl TableHandle {
         let Some(head) = &mut self.head else { return 0 };
         head.follow(added);
         let version = head.version();
+        self.after_commit(version).await;
+        version
+    }
+
+    /// The work that the library would do after a commit of its own.
+    async fn after_commit(&mut self, version: u64) {
         if (version + 1).is_multiple_of(CHECKPOINT_INTERVAL)
             && let Err(error) = self.checkpoint().await
         {
-            tracing::warn!(table = %self.name, error = %error, "the rows were stored, but work after the commit failed");
+            tracing::warn!(table = %self.name, %version, %error, "the commit stands, but work after it failed");
         }
-        version
     }
 
     /// Writes a checkpoint and loads the table from it.
@@ -240,9 +264,9 @@ impl TableHandle {
 
     fn check_columns(&self, table: &DeltaTable) -> Result<(), LakeError> {
         let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", &self.path, error))?;
-        match difference(self.name, &snapshot.schema()) {
-            Some(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
-            None => Ok(()),
+        match growth(self.name, &snapshot.schema()) {
+            Growth::Foreign(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
+            Growth::None | Growth::Lacks(_) => Ok(()),
         }
     }
 }

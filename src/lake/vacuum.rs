@@ -45,7 +45,9 @@ pub(super) async fn vacuum(
                 drop(locked);
                 let deleted = delete(&table, expired).await.map_err(failed)?;
                 // It tells those who read the history that the deletion came to its end; nothing depends on it.
-                commit(&table, DeltaOperation::VacuumEnd { status: "COMPLETED".to_owned() }, FOLLOW).await.map_err(failed)?;
+                commit(&table, DeltaOperation::VacuumEnd { status: "COMPLETED".to_owned() }, FOLLOW)
+                    .await
+                    .map_err(failed)?;
                 let newest = handle.lock().await.newest().await?;
                 return Ok((newest.unwrap_or(view), deleted));
             }

@@ -22,3 +22,5 @@ mod shell;
 mod simulate;
 mod status;
 mod support;
+mod table_restore;
+mod table_verify;

@@ -119,7 +119,7 @@ fn print(checks: &[Check], format: Format) -> Result<(), JobError> {
             let document = json!({ "schema": 1, "failures": num_failures, "warnings": num_warnings, "checks": checks });
             print_document(&document, format)
         }
-        Format::Jsonl => print_documents(checks.iter().map(|check| json!(check)).collect(), format),
+        _ => print_documents(checks.iter().map(|check| json!(check)).collect(), format),
     }
 }
 

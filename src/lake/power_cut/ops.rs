@@ -161,9 +161,7 @@ impl ObjectStore for TracedStore {
 
     fn delete_stream(&self, at: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let trace = Arc::clone(&self.trace);
-        let note = move |deleted: Result<Path>| {
-            deleted.inspect(|path| trace.note(Op::Delete(trace.located(path))))
-        };
+        let note = move |deleted: Result<Path>| deleted.inspect(|path| trace.note(Op::Delete(trace.located(path))));
         self.inner.delete_stream(at).map(note).boxed()
     }
 

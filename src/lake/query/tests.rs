@@ -1,0 +1,1 @@
+//! What a statement may ask and what it is answered.

@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::Path;
 
 /// The evidence of one process.
-pub struct Book(File);
+pub(super) struct Book(File);
 
 /// A line of a book.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Line {
+pub(super) enum Line {
     /// Rows of a slot are about to be replaced by ones of this price.
     Try { slot: i64, price: i64 },
     /// The lake said done: rows of a slot, as appended or with the price they were given, in a version.
@@ -21,14 +21,14 @@ pub enum Line {
 
 impl Book {
     /// Begins a book in a folder.
-    pub fn begin(folder: &Path, name: &str) -> Self {
+    pub(super) fn begin(folder: &Path, name: &str) -> Self {
         fs::create_dir_all(folder).expect("a folder for the books");
         let path = folder.join(name);
         Self(OpenOptions::new().create(true).append(true).open(path).expect("a book"))
     }
 
     /// Writes a line, and returns when it is on the disk.
-    pub fn write(&mut self, line: &Line) {
+    pub(super) fn write(&mut self, line: &Line) {
         let number = |value: &Option<i64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let text = match line {
             Line::Try { slot, price } => format!("try {slot} {price}\n"),
@@ -41,13 +41,13 @@ impl Book {
     }
 
     /// Writes down something counted.
-    pub fn event(&mut self, name: &str, text: &str) {
+    pub(super) fn event(&mut self, name: &str, text: &str) {
         self.write(&Line::Event { name: name.to_owned(), text: text.to_owned() });
     }
 }
 
 /// Reads all books of a folder; a line whose writer was killed in it is left out.
-pub fn lines(folder: &Path) -> Vec<Line> {
+pub(super) fn lines(folder: &Path) -> Vec<Line> {
     let mut lines = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let text = fs::read_to_string(entry.expect("an entry").path()).expect("a book");
@@ -73,7 +73,7 @@ fn parsed(line: &str) -> Line {
 
 /// What the books demand of a slot.
 #[derive(Debug, Default)]
-pub struct Demand {
+pub(super) struct Demand {
     /// A version from which the rows are as a replacement made them, with its price.
     replaced: Option<(u64, i64)>,
     /// Prices that were tried and never called done.
@@ -83,19 +83,19 @@ pub struct Demand {
 
 impl Demand {
     /// Whether the rows of the slot were called done.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.is_done
     }
 
     /// Whether rows of the slot may have this price; `appended` is that of rows nobody replaced.
-    pub fn allows(&self, price: i64, appended: i64) -> bool {
+    pub(super) fn allows(&self, price: i64, appended: i64) -> bool {
         let by_done = self.replaced.map_or(appended, |(_, price)| price) == price;
         by_done || self.open.contains(&price)
     }
 }
 
 /// The demands of all lines, by slot.
-pub fn demands(lines: &[Line]) -> BTreeMap<i64, Demand> {
+pub(super) fn demands(lines: &[Line]) -> BTreeMap<i64, Demand> {
     let mut demands: BTreeMap<i64, Demand> = BTreeMap::new();
     for line in lines {
         match line {

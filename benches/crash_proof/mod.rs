@@ -42,13 +42,14 @@ struct Request {
 }
 
 /// Plays a role where the command line names one, else runs the proof with so many kills or those asked for.
-pub fn run(usual_kills: usize) -> ExitCode {
+pub(crate) fn run(usual_kills: usize) -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let value = |name: &str| arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1));
     let number = |name: &str| value(name).and_then(|text| text.parse::<u64>().ok());
     if let (Some(role), Some(folder)) = (value("--role"), value("--folder")) {
         let role = *Role::ALL.iter().find(|known| known.name() == role).expect("a role");
-        let keeping = if value("--keeping").is_some_and(|k| k == "seconds") { Keeping::Seconds } else { Keeping::Usual };
+        let keeping =
+            if value("--keeping").is_some_and(|k| k == "seconds") { Keeping::Seconds } else { Keeping::Usual };
         let process = (i64::try_from(number("--number").unwrap_or(0)).unwrap_or(0), number("--seed").unwrap_or(0));
         play(Path::new(folder), (keeping, role), process);
         return ExitCode::SUCCESS;
@@ -172,13 +173,16 @@ impl Proof {
             found.entry((number_of(row.timestamp), row.symbol.as_str().to_owned())).or_default().push(row.last);
         }
         let doubled = found.values().filter(|prices| prices.len() > 1).count();
-        let is_missing = |slot: i64| SYMBOLS.iter().filter(|name| !found.contains_key(&(slot, (**name).to_owned()))).count();
+        let is_missing =
+            |slot: i64| SYMBOLS.iter().filter(|name| !found.contains_key(&(slot, (**name).to_owned()))).count();
         let expected = demands.values().filter(|demand| demand.is_done()).count() * SYMBOLS.len();
-        let lost: usize = demands.iter().filter(|(_, demand)| demand.is_done()).map(|(slot, _)| is_missing(*slot)).sum();
+        let lost: usize =
+            demands.iter().filter(|(_, demand)| demand.is_done()).map(|(slot, _)| is_missing(*slot)).sum();
         let mut wrong = 0;
         for ((slot, _), prices) in found.iter().filter(|_| is_over) {
-            let allowed = |price: &i64| demands.get(slot).is_some_and(|d| d.allows(*price, appended_price(*slot)));
-            let is_right = |price: &f64| is_whole(*price).is_some_and(|price| price == appended_price(*slot) && !demands.contains_key(slot) || allowed(&price));
+            let appended = appended_price(*slot);
+            let allows = |price| demands.get(slot).map_or(price == appended, |demand| demand.allows(price, appended));
+            let is_right = |price: &f64| whole(*price).is_some_and(allows);
             wrong += prices.iter().filter(|price| !price.as_ref().is_some_and(is_right)).count();
         }
         self.count("rows lost", lost);
@@ -244,11 +248,11 @@ impl Proof {
     }
 
     fn is_kept(&self) -> bool {
-        self.faults.is_empty() && self.counts.get("error").is_none()
+        self.faults.is_empty() && !self.counts.contains_key("error")
     }
 }
 
 /// The whole number that a price is.
-fn is_whole(price: f64) -> Option<i64> {
+fn whole(price: f64) -> Option<i64> {
     format!("{price:.0}").parse().ok().filter(|whole: &i64| format!("{whole}.0") == format!("{price:.1}"))
 }

@@ -12,17 +12,17 @@ use super::evidence::{Book, Line};
 use super::random::Random;
 
 /// The symbols of every slot.
-pub const SYMBOLS: [&str; 3] = ["ES", "NQ", "RTY"];
+pub(super) const SYMBOLS: [&str; 3] = ["ES", "NQ", "RTY"];
 
 /// The table that all of it is about.
-pub const TABLE: TableName = TableName::FuturesSnapshots;
+pub(super) const TABLE: TableName = TableName::FuturesSnapshots;
 
 /// Slots beyond the newest that anyone writes at once.
 const REACH: u64 = 3;
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub(super) enum Role {
     /// Appends the slot after the newest, as others do at the same time.
     Racer,
     /// Appends older slots in any order.
@@ -37,10 +37,10 @@ pub enum Role {
 
 impl Role {
     /// All of them, those first that are to be run twice.
-    pub const ALL: [Self; 5] = [Self::Racer, Self::Maintainer, Self::Backfiller, Self::Forcer, Self::Reader];
+    pub(super) const ALL: [Self; 5] = [Self::Racer, Self::Maintainer, Self::Backfiller, Self::Forcer, Self::Reader];
 
     /// Its name on the command line.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Racer => "racer",
             Self::Backfiller => "backfiller",
@@ -53,7 +53,7 @@ impl Role {
 
 /// How long a lake of a round keeps what it no longer shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
+pub(super) enum Keeping {
     /// As in service: a day and a week, flushed.
     Usual,
     /// A few seconds, so that every cleanup bites.
@@ -62,7 +62,7 @@ pub enum Keeping {
 
 impl Keeping {
     /// The lake in a folder, made with this retention by whoever is first.
-    pub fn lake(self, folder: &Path) -> Lake {
+    pub(super) fn lake(self, folder: &Path) -> Lake {
         let durability = match self {
             Self::Usual => Durability::Flushed,
             Self::Seconds => Durability::Unflushed,
@@ -80,17 +80,17 @@ impl Keeping {
 }
 
 /// Where the lake of a round is.
-pub fn config(folder: &Path) -> LakeConfig {
+pub(super) fn config(folder: &Path) -> LakeConfig {
     LakeConfig { uri: folder.join("lake").display().to_string() }
 }
 
 /// Where the books of a round are.
-pub fn books(folder: &Path) -> PathBuf {
+pub(super) fn books(folder: &Path) -> PathBuf {
     folder.join("books")
 }
 
 /// The whole table.
-pub fn everything() -> KeyRange {
+pub(super) fn everything() -> KeyRange {
     KeyRange { symbols: SYMBOLS.map(symbol).to_vec(), from: slot(0).instant(), to: slot(500_000).instant() }
 }
 
@@ -107,12 +107,12 @@ fn slot(number: i64) -> Slot {
 }
 
 /// The number of a slot.
-pub fn number_of(slot: Slot) -> i64 {
+pub(super) fn number_of(slot: Slot) -> i64 {
     (slot.instant() - start()).num_minutes() / 5
 }
 
 /// The price of rows that were appended.
-pub fn appended_price(slot: i64) -> i64 {
+pub(super) fn appended_price(slot: i64) -> i64 {
     -slot
 }
 
@@ -142,7 +142,7 @@ fn row(name: &str, slot: Slot, price: i64) -> FuturesSnapshot {
 }
 
 /// A process of a round.
-pub struct Player {
+pub(super) struct Player {
     lake: Lake,
     keeping: Keeping,
     book: Book,
@@ -153,7 +153,7 @@ pub struct Player {
 
 impl Player {
     /// The process of this number and role in the folder of a round.
-    pub fn new(folder: &Path, (keeping, role): (Keeping, Role), (number, seed): (i64, u64)) -> Self {
+    pub(super) fn new(folder: &Path, (keeping, role): (Keeping, Role), (number, seed): (i64, u64)) -> Self {
         let lake = if role == Role::Reader {
             Lake::reader(&config(folder)).expect("a local folder")
         } else {
@@ -164,7 +164,7 @@ impl Player {
     }
 
     /// Plays the role until the process is killed, or for so many turns.
-    pub async fn play(mut self, role: Role, turns: usize) {
+    pub(super) async fn play(mut self, role: Role, turns: usize) {
         let mut seen = Vec::new();
         for turn in 0..turns {
             let done = match role {

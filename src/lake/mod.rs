@@ -20,11 +20,13 @@ mod direct;
 mod disk;
 mod error;
 mod facts;
+mod files;
 #[cfg(test)]
 mod fixtures;
 mod folder;
 mod futures;
 mod head;
+mod history;
 mod query;
 mod read;
 mod recent_prices;
@@ -41,6 +43,7 @@ mod store;
 mod sweep;
 mod table;
 mod table_name;
+mod table_stats;
 mod tidy;
 mod view;
 
@@ -61,11 +64,13 @@ pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
+pub use history::CommitEntry;
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
+pub use table_stats::{PartitionStats, PropertyStats, TableStats};
 pub use tidy::Tidied;
 
 use row::{Row, first_of_each_key};

@@ -22,7 +22,7 @@ pub(super) fn sweep(folder: &Path, before: DateTime<Utc>) -> io::Result<usize> {
 }
 
 /// Whether a file is named as only staging files are: `NAME#7` by the library, `NAME.tmp` by the durable store.
-fn is_staging(name: &str) -> bool {
+pub(super) fn is_staging(name: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_of_library = name.rsplit_once('#').is_some_and(|(_, number)| is_number(number));
     is_of_library || name.rsplit_once('.').is_some_and(|(_, extension)| extension == "tmp")

@@ -1,6 +1,8 @@
 //! `jobs table`: the tables of the lake as files, versions and commits, not as rows.
 
+mod history;
 mod list;
+mod stats;
 
 use clap::Subcommand;
 
@@ -14,11 +16,17 @@ pub(super) enum TableCommand {
     /// List the tables: rows, files, bytes, newest slot.
     #[command(after_help = "Example:\n  jobs table list --format jsonl")]
     List,
+    /// Tell what was committed to a table.
+    History(history::HistoryArgs),
+    /// Tell how a table lies on the disk.
+    Stats(stats::StatsArgs),
 }
 
 /// Does it.
 pub(super) fn table(globals: &Globals, command: &TableCommand) -> Result<u8, JobError> {
     match command {
         TableCommand::List => list::list(globals),
+        TableCommand::History(args) => history::history(globals, args),
+        TableCommand::Stats(args) => stats::stats(globals, args),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
 
 mod alert;
+mod arenas;
 mod as_of;
 mod calendar;
 mod completions;

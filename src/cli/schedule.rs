@@ -18,13 +18,15 @@ use super::settings::{Format, Globals};
 #[command(after_help = "Examples:
   jobs next
   jobs next backfill -n 20 --explain
-  jobs next -n 400 --from 2026-03-01 --format jsonl")]
+  jobs next -n 400 --from 2026-03-01 --format jsonl
+
+A slot is provisional where its day lies past the published calendars: it follows the rules, and may still change.")]
 pub(super) struct NextArgs {
     /// Only this job.
     job: Option<String>,
     /// How many slots.
-    #[arg(short, default_value_t = 10, value_name = "N")]
-    n: usize,
+    #[arg(short, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    n: u32,
     /// After this time; a day begins at midnight in New York [default: now].
     #[arg(long, value_name = "DAY|TIME")]
     from: Option<String>,
@@ -45,10 +47,16 @@ pub(super) enum ScheduleCommand {
 pub(super) fn next(globals: &Globals, args: &NextArgs) -> Result<u8, JobError> {
     let planner = planner(&globals.load(Vec::new())?.config)?;
     let from = args.from.as_deref().map_or_else(|| Ok(SystemClock.now()), beginning)?;
+    let count = usize::try_from(args.n).unwrap_or(usize::MAX);
     let slots = match &args.job {
-        Some(job) => following(&planner, job, (from, args.n)).map_err(usage)?,
-        None => planner.upcoming(from, args.n).map_err(usage)?,
+        Some(job) => following(&planner, job, (from, count)).map_err(usage)?,
+        None => planner.upcoming(from, count).map_err(usage)?,
     };
+    let slots: Vec<(PlannedSlot, bool)> = slots
+        .into_iter()
+        .map(|slot| planner.is_provisional(&slot).map(|is_provisional| (slot, is_provisional)))
+        .collect::<Result<_, _>>()
+        .map_err(usage)?;
     if globals.format != Format::Text {
         print_documents(slots.iter().map(document).collect(), globals.format)?;
         return Ok(0);
@@ -60,8 +68,10 @@ pub(super) fn next(globals: &Globals, args: &NextArgs) -> Result<u8, JobError> {
     let mut table = plain_table();
     let why = |slot: &PlannedSlot| args.explain.then(|| slot.reason.clone());
     table.set_header(["slot", "UTC", "job"].into_iter().chain(args.explain.then_some("why")));
-    for slot in &slots {
-        table.add_row([eastern(slot.slot), utc(slot.slot), slot.job.clone()].into_iter().chain(why(slot)));
+    for (slot, is_provisional) in &slots {
+        let mark = if *is_provisional { " (provisional)" } else { "" };
+        let at = format!("{}{mark}", eastern(slot.slot));
+        table.add_row([at, utc(slot.slot), slot.job.clone()].into_iter().chain(why(slot)));
     }
     print_text(&table)?;
     Ok(0)
@@ -152,8 +162,11 @@ fn beginning(text: &str) -> Result<DateTime<Utc>, JobError> {
     }
 }
 
-fn document(slot: &PlannedSlot) -> Json {
-    json!({ "job": slot.job, "slot_utc": utc(slot.slot), "slot_et": eastern(slot.slot), "reason": slot.reason })
+fn document((slot, is_provisional): &(PlannedSlot, bool)) -> Json {
+    json!({
+        "job": slot.job, "slot_utc": utc(slot.slot), "slot_et": eastern(slot.slot), "reason": slot.reason,
+        "provisional": is_provisional,
+    })
 }
 
 fn usage(error: PlanError) -> JobError {

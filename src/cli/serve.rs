@@ -11,9 +11,9 @@ use crate::jobs::catalogue;
 use crate::scheduler::{Service, serve};
 use crate::telemetry::{self, LogTarget};
 
-use super::block_on;
 use super::schedule::planner;
 use super::settings::{GatewayFlag, Globals};
+use super::{arenas, block_on};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -30,6 +30,7 @@ pub(super) struct ServeArgs {
 
 /// Serves.
 pub(super) fn serve_jobs(globals: &Globals, args: &ServeArgs) -> Result<u8, JobError> {
+    arenas::bound();
     let loaded = load(globals, args)?;
     let catalogue = catalogue();
     let names: Vec<&str> = catalogue.iter().map(|job| job.name()).collect();

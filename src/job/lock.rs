@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, JobError};
+use crate::calendar::to_new_york;
 
 /// Further tries to take a lock that is held.
 const NUM_TRIES: u32 = 4;
@@ -123,7 +124,8 @@ fn held(file: &mut File, what: Locked<'_>) -> JobError {
     let holder: Option<LockHolder> = read.and_then(|_| serde_json::from_str(&text).ok());
     let who = match holder {
         Some(LockHolder { pid, run_id, since }) => {
-            format!("process {pid} (run {run_id}, since {})", since.format("%H:%M:%S UTC"))
+            let since = to_new_york(since).format("%a %Y-%m-%d %H:%M:%S ET");
+            format!("process {pid} (run {run_id}, since {since})")
         }
         None => "another process".to_owned(),
     };
@@ -152,7 +154,7 @@ mod tests {
         let first = take(Locked::Job("snapshot"), "r1").expect("free");
         let refused = take(Locked::Job("snapshot"), "r2").expect_err("held");
         assert_eq!(refused.failure(), Failure::Locked);
-        assert!(refused.to_string().contains("process 4711 (run r1, since 00:00:00 UTC)"), "{refused}");
+        assert!(refused.to_string().contains("process 4711 (run r1, since Wed 1969-12-31 19:00:00 ET)"), "{refused}");
         take(Locked::Job("backfill"), "r3").expect("another job");
         take(Locked::Resource("snapshot"), "r4").expect("not a job");
         drop(first);

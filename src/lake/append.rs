@@ -9,6 +9,7 @@ use crate::market::GatewayKind;
 
 use super::commit::{self, MAX_ROUNDS};
 use super::direct;
+use super::disk::is_flush_failure;
 use super::row::{Key, Row, encoded};
 use super::session::Reach;
 use super::table::TableHandle;
@@ -21,12 +22,16 @@ pub(super) async fn append<R: Row>(
     kind: GatewayKind,
     rows: &[&R],
 ) -> Result<Written, LakeError> {
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         match append_newest(handle, kind, rows).await? {
             Some(Ok(version)) => return Ok(written(rows, rows, Some(version))),
             Some(Err(error)) if commit::is_lost_race(&error) => {
-                commit::pause().await;
+                commit::pause(round).await;
                 continue;
+            }
+            // Others may see the rows already, but a power cut may take them: not to be called done, here or below.
+            Some(Err(error)) if is_flush_failure(&error) => {
+                return Err(LakeError::storage("append to", handle.path(), error));
             }
             // Whatever it was, the long way finds out whether the rows are there, and tells what is wrong.
             Some(Err(error)) => tracing::debug!(table = %R::TABLE, %error, "the short way to append failed"),
@@ -35,6 +40,7 @@ pub(super) async fn append<R: Row>(
         let view = handle.newest_or_new(kind).await?;
         let absent = view.absent(rows).await?;
         if absent.is_empty() {
+            commit::confirm(&view).await?;
             return Ok(written(rows, &absent, None));
         }
         match write(&view, &absent).await? {
@@ -43,13 +49,13 @@ pub(super) async fn append<R: Row>(
                 handle.keep_written(table);
                 return Ok(written(rows, &absent, version));
             }
-            Err(error) if commit::is_lost_race(&error) => commit::pause().await,
+            Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
             Err(error) => {
                 // The commit may stand all the same: the error can come from the work after it. Never repeat it blindly.
                 let failed = LakeError::storage("append to", view.path(), error);
                 let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
                 let Ok(still_absent) = view.absent(rows).await else { return Err(failed) };
-                if !still_absent.is_empty() {
+                if !still_absent.is_empty() || is_flush_failure(&failed) || commit::confirm(&view).await.is_err() {
                     return Err(failed);
                 }
                 tracing::warn!(table = %R::TABLE, error = %failed, "the rows were stored, but work after the commit failed");

@@ -5,6 +5,8 @@ use std::time::Duration;
 use deltalake::DeltaTableError;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitConflictError, CommitProperties, TransactionError};
+use deltalake::logstore::object_store::path::Path;
+use deltalake::logstore::object_store::{Error as ObjectStoreError, ObjectStoreExt};
 use deltalake::parquet::basic::{Compression, ZstdLevel};
 use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use uuid::Uuid;
@@ -15,11 +17,16 @@ use super::view::TableView;
 /// Application id of the token that all writers of rows share: of two racers from one snapshot the second is refused.
 pub(super) const TOKEN: &str = "capture";
 
-/// Rounds before a writer gives up; each lost one means that another writer wrote.
-pub(super) const MAX_ROUNDS: u32 = 20;
+/// Rounds before a writer gives up; each lost one means that another writer wrote. With the pauses between it is half a
+/// minute at most.
+pub(super) const MAX_ROUNDS: u32 = 60;
 
-/// Longest pause after a lost round, in milliseconds.
-const MAX_PAUSE_MS: u128 = 25;
+/// Longest pause after the first lost round, in milliseconds. It grows with each, so that the more writers there are, the
+/// further apart they begin.
+const FIRST_PAUSE_MS: u128 = 25;
+
+/// Longest pause after any.
+const MAX_PAUSE_MS: u128 = 1_000;
 
 /// Level of compression of compacted files: the library's usual one.
 const COMPACTED_LEVEL: i32 = 3;
@@ -35,6 +42,9 @@ pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, Lak
 /// The properties of a commit that carries this token.
 pub(super) fn with_token(token: i64) -> CommitProperties {
     CommitProperties::default()
+        // Never on top of a commit this process has not looked at: it may be of a vacuum that takes the new files for old
+        // ones, where clocks differ or a process slept, and of two compactions the library lets both pass.
+        .with_max_retries(0)
         .with_application_transaction(Transaction::new(TOKEN, token))
         // Else each commit lists the whole log to look for expired entries; maintenance cleans it.
         .with_cleanup_expired_logs(Some(false))
@@ -92,8 +102,21 @@ pub(super) fn is_lost_race(error: &DeltaTableError) -> bool {
     }
 }
 
-/// Waits a short random time, so that two racers do not stay in step.
-pub(super) async fn pause() {
-    let millis = Uuid::new_v4().as_u128() % MAX_PAUSE_MS;
+/// Returns once the version that a view shows is on the disk. Others see a commit before its name is flushed, so what
+/// stands there already may be called done only after this.
+pub(super) async fn confirm(view: &TableView) -> Result<(), LakeError> {
+    let entry = Path::from(format!("_delta_log/{:020}.json", view.version()));
+    // A name given to itself again changes nothing, but the durable store flushes it.
+    match view.table().log_store().object_store(None).rename(&entry, &entry).await {
+        // Maintenance cleaned it away, and flushed a checkpoint before.
+        Ok(()) | Err(ObjectStoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(LakeError::storage("flush", view.path(), error)),
+    }
+}
+
+/// Waits a random time after a lost round, so that racers do not stay in step.
+pub(super) async fn pause(round: u32) {
+    let longest = FIRST_PAUSE_MS.saturating_mul(1 << round.min(10)).min(MAX_PAUSE_MS);
+    let millis = Uuid::new_v4().as_u128() % longest;
     tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(1))).await;
 }

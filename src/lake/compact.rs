@@ -13,19 +13,23 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::col;
+use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::DeltaOperation;
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
-use deltalake::{DeltaTable, DeltaTableError};
 use tokio::sync::Mutex;
 
 use super::columns::{Columns, plain};
 use super::commit::{self, MAX_ROUNDS};
 use super::compaction_plan::{CompactionPlan, Group, groups};
+use super::data_file::read_sorted;
+use super::direct;
 use super::error::Cause;
+use super::schema::arrow_schema;
 use super::session::Reach;
 use super::table::TableHandle;
+use super::vacuum;
 use super::view::TableView;
 use super::{LakeError, TableName};
 
@@ -58,6 +62,8 @@ pub struct Compacted {
 pub(super) struct Rewritten {
     old: Vec<Group>,
     new: Vec<Add>,
+    /// The version looked at before the new files were written.
+    base: u64,
 }
 
 /// What a compaction would do now.
@@ -100,19 +106,31 @@ impl Compacted {
 pub(super) async fn rewrite(view: &TableView) -> Result<Option<Rewritten>, LakeError> {
     let failed = |source| LakeError::storage("compact", view.path(), source);
     let old = groups(view.table()).map_err(failed)?;
+    let is_plain = direct::is_plain(view.name(), view.table()).map_err(|error| failed(error.into()))?;
     let mut new = Vec::new();
     // One after the other, so that one group at a time is in memory.
     for group in &old {
-        let batches = read(view, group).await.map_err(failed)?;
+        let batches = if is_plain { read_files(view, group).await } else { read(view, group).await };
+        let batches = batches.map_err(failed)?;
         check_rows(view, group, &batches)?;
-        let written = write(view, batches).await.map_err(|error| failed(error.into()))?;
+        let written = if is_plain { write_plain(view, &batches).await } else { write(view, batches).await };
+        let mut written = written.map_err(|error| failed(error.into()))?;
+        written.iter_mut().for_each(|add| add.data_change = false);
         check_written(view, group, &written)?;
         new.extend(written);
     }
-    Ok((!old.is_empty()).then_some(Rewritten { old, new }))
+    Ok((!old.is_empty()).then_some(Rewritten { old, new, base: view.version() }))
 }
 
-/// The rows of exactly these files, by instant.
+/// The rows of exactly these files, by instant, of a table that demands nothing.
+async fn read_files(view: &TableView, group: &Group) -> Result<Vec<RecordBatch>, Cause> {
+    let (folder, schema) = (view.path().to_path_buf(), arrow_schema(view.name()));
+    let (paths, partition) = (group.paths().collect::<Vec<_>>(), group.partition.clone());
+    let reading = tokio::task::spawn_blocking(move || read_sorted(&folder, (&paths, &partition), &schema));
+    Ok(vec![reading.await??])
+}
+
+/// The rows of exactly these files, by instant, by way of the engine.
 async fn read(view: &TableView, group: &Group) -> Result<Vec<RecordBatch>, Cause> {
     let session = view.sessions().of(Reach::Wide);
     let state = Arc::new(session.state());
@@ -153,39 +171,43 @@ fn miscounted(view: &TableView, reason: String) -> LakeError {
     LakeError::Miscounted { path: view.path().to_path_buf(), reason }
 }
 
+async fn write_plain(view: &TableView, batches: &[RecordBatch]) -> Result<Vec<Add>, DeltaTableError> {
+    let mut writer = direct::writer(view.name(), view.table(), commit::compacted_file_properties())?;
+    for batch in batches {
+        writer.write(batch).await?;
+    }
+    writer.close().await
+}
+
 async fn write(view: &TableView, batches: Vec<RecordBatch>) -> Result<Vec<Add>, DeltaTableError> {
     let mut writer =
         RecordBatchWriter::for_table(view.table())?.with_writer_properties(commit::compacted_file_properties());
     for batch in batches {
         writer.write(batch).await?;
     }
-    let mut written = writer.flush().await?;
-    for add in &mut written {
-        add.data_change = false;
-    }
-    Ok(written)
+    writer.flush().await
 }
 
 /// Puts the new files in the place of the old ones; none where an old one is no longer there.
 pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) -> Result<Option<u64>, LakeError> {
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         {
             let mut handle = handle.lock().await;
             let Some(view) = handle.newest().await? else { return Ok(None) };
-            if !rewritten.still_stands(&view)? {
+            // A vacuum that has begun since may be about to take the new files, should its clock be ahead of ours.
+            if !rewritten.still_stands(&view)? || vacuum::has_begun_since(&view, rewritten.base).await? {
                 return Ok(None);
             }
             match commit_on(&view, rewritten).await? {
-                Ok(table) => {
-                    let version = table.version();
-                    handle.keep_compacted(table, view.version());
-                    return Ok(version);
+                Ok(version) => {
+                    handle.keep_compacted(version).await;
+                    return Ok(Some(version));
                 }
                 Err(error) if commit::is_lost_race(&error) => {}
                 Err(error) => return committed_all_the_same(&mut handle, rewritten, error).await.map(Some),
             }
         }
-        commit::pause().await;
+        commit::pause(round).await;
     }
     Ok(None)
 }
@@ -222,19 +244,14 @@ fn active_paths(view: &TableView) -> Result<BTreeSet<String>, LakeError> {
     Ok(state.log_data().iter().map(|file| file.path().into_owned()).collect())
 }
 
-/// One commit on exactly this snapshot; the inner error is the commit's.
-async fn commit_on(view: &TableView, rewritten: &Rewritten) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    // Never on top of a commit this process has not looked at: the library's own check lets two compactions pass.
-    let properties = commit::properties(view).await?.with_max_retries(0);
+/// One commit on exactly this snapshot, as the next version or not at all; the inner error is the commit's.
+///
+/// Never on top of a commit this process has not looked at: the library's own check lets two compactions pass.
+async fn commit_on(view: &TableView, rewritten: &Rewritten) -> Result<Result<u64, DeltaTableError>, LakeError> {
+    let properties = commit::properties(view).await?;
     let removes = rewritten.old.iter().flat_map(Group::removes).map(Action::Remove);
     let actions = removes.chain(rewritten.new.iter().cloned().map(Action::Add)).collect();
     let operation = DeltaOperation::Optimize { predicate: None, target_size: TARGET_BYTES };
-    let state = view.table().snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
     let commit = CommitBuilder::from(properties).with_actions(actions);
-    let committed = commit.build(Some(state), view.table().log_store(), operation).await;
-    Ok(committed.map(|committed| {
-        let mut table = view.table().clone();
-        table.state = Some(committed.snapshot);
-        table
-    }))
+    Ok(direct::commit_next((view.table(), view.version()), commit, operation).await)
 }

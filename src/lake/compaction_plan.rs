@@ -47,6 +47,8 @@ pub struct CompactionPlan {
 #[derive(Clone)]
 pub(super) struct Group {
     files: Vec<LogicalFileView>,
+    /// The value of their partition.
+    pub(super) partition: String,
     /// Rows in them, as the log says.
     pub(super) rows: usize,
     bytes: u64,
@@ -107,24 +109,30 @@ impl Group {
 
 /// The files worth rewriting, by partition. A file whose rows the log does not count is left alone.
 pub(super) fn groups(table: &DeltaTable) -> Result<Vec<Group>, Cause> {
-    let mut partitions: BTreeMap<Option<String>, Vec<(Weight, LogicalFileView)>> = BTreeMap::new();
+    let mut partitions: BTreeMap<String, Vec<(Weight, LogicalFileView)>> = BTreeMap::new();
     for file in table.snapshot()?.log_data().iter() {
         let (Some(rows), bytes) = (file.num_records(), bytes_of(&file)) else { continue };
         if bytes < LARGE_BYTES {
-            let partition = file.partition_values_map().remove(PARTITION).flatten();
+            // No row of ours is without a symbol, and a file of such rows is left alone.
+            let Some(partition) = file.partition_values_map().remove(PARTITION).flatten() else { continue };
             partitions.entry(partition).or_default().push((Weight { rows, bytes }, file));
         }
     }
-    Ok(partitions.into_values().filter_map(group).collect())
+    Ok(partitions.into_iter().filter_map(group).collect())
 }
 
-fn group(mut files: Vec<(Weight, LogicalFileView)>) -> Option<Group> {
+fn group((partition, mut files): (String, Vec<(Weight, LogicalFileView)>)) -> Option<Group> {
     files.sort_by_key(|(weight, _)| *weight);
     let weights: Vec<Weight> = files.iter().map(|(weight, _)| *weight).collect();
     let chosen = weights.get(..num_chosen(&weights))?;
     let (rows, bytes) = (chosen.iter().map(|file| file.rows).sum(), chosen.iter().map(|file| file.bytes).sum());
     files.truncate(chosen.len());
-    (!files.is_empty()).then(|| Group { files: files.into_iter().map(|(_, file)| file).collect(), rows, bytes })
+    (!files.is_empty()).then(|| Group {
+        files: files.into_iter().map(|(_, file)| file).collect(),
+        partition,
+        rows,
+        bytes,
+    })
 }
 
 /// How many of the files, lightest first, are to become one.

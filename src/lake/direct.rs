@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::Action;
 use deltalake::kernel::transaction::CommitBuilder;
+use deltalake::parquet::file::properties::WriterProperties;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::table::config::TablePropertiesExt;
 use deltalake::{DeltaResult, DeltaTable};
@@ -39,17 +40,7 @@ pub(super) async fn append(
     head: &Head,
     (name, batch): (TableName, &RecordBatch),
 ) -> DeltaResult<()> {
-    let snapshot = table.snapshot()?;
-    let config = WriterConfig::new(
-        arrow_schema(name),
-        vec![PARTITION.to_owned()],
-        Some(file_properties()),
-        None,
-        None,
-        snapshot.table_config().num_indexed_cols(),
-        Some(vec![STATISTICS_COLUMN.to_owned()]),
-    );
-    let mut writer = DeltaWriter::new(table.object_store(), config);
+    let mut writer = writer(name, table, file_properties())?;
     writer.write(batch).await?;
     let files = writer.close().await?;
     let operation = DeltaOperation::Write {
@@ -57,9 +48,34 @@ pub(super) async fn append(
         partition_by: Some(vec![PARTITION.to_owned()]),
         predicate: None,
     };
-    let commit = CommitBuilder::from(with_token(head.next_token()))
-        .with_actions(files.into_iter().map(Action::Add).collect())
-        .build(Some(snapshot), table.log_store(), operation);
+    let actions = files.into_iter().map(Action::Add).collect();
+    let commit = CommitBuilder::from(with_token(head.next_token())).with_actions(actions);
+    commit_next((table, head.version()), commit, operation).await?;
+    Ok(())
+}
+
+/// A writer of data files of a plain table.
+pub(super) fn writer(name: TableName, table: &DeltaTable, properties: WriterProperties) -> DeltaResult<DeltaWriter> {
+    let config = WriterConfig::new(
+        arrow_schema(name),
+        vec![PARTITION.to_owned()],
+        Some(properties),
+        None,
+        None,
+        table.snapshot()?.table_config().num_indexed_cols(),
+        Some(vec![STATISTICS_COLUMN.to_owned()]),
+    );
+    Ok(DeltaWriter::new(table.object_store(), config))
+}
+
+/// Commits as the version after the given one, or not at all, and gives its number. No work is done after the commit.
+pub(super) async fn commit_next(
+    (table, version): (&DeltaTable, u64),
+    commit: CommitBuilder,
+    operation: DeltaOperation,
+) -> DeltaResult<u64> {
+    let commit = commit.build(Some(table.snapshot()?), table.log_store(), operation);
     let entry = commit.into_prepared_commit_future().await?.commit_or_bytes().clone();
-    Ok(table.log_store().write_commit_entry(head.version() + 1, entry, Uuid::new_v4()).await?)
+    table.log_store().write_commit_entry(version + 1, entry, Uuid::new_v4()).await?;
+    Ok(version + 1)
 }

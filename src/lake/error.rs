@@ -213,7 +213,7 @@ pub enum LakeError {
     /// A table could not be read or written.
     #[error("cannot {operation} the table {}: check the disk, then rerun", path.display())]
     Storage {
-        /// What was being done: `open`, `read`, `create`, `append to`, `replace rows of`, `compact`, `tidy`.
+        /// What was being done: `open`, `read`, `create`, `append to`, `replace rows of`, `compact`, `tidy`, `flush`.
         operation: &'static str,
         /// Folder of the table.
         path: PathBuf,

@@ -16,6 +16,7 @@ mod compact;
 mod compaction_cases;
 mod compaction_plan;
 mod config;
+mod data_file;
 mod direct;
 mod disk;
 mod error;
@@ -27,6 +28,8 @@ mod folder;
 mod futures;
 mod head;
 mod history;
+#[cfg(test)]
+mod power_cut;
 mod query;
 mod read;
 mod recent_prices;
@@ -45,6 +48,7 @@ mod table;
 mod table_name;
 mod table_stats;
 mod tidy;
+mod vacuum;
 mod view;
 
 use std::collections::BTreeSet;

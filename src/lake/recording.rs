@@ -83,7 +83,7 @@ impl Disk for RecordingDisk {
 
     fn flush_folder(&self, path: &std::path::Path) -> io::Result<()> {
         self.journal.note("folder", &path.display().to_string());
-        LocalDisk::default().flush_folder(path)
+        LocalDisk.flush_folder(path)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
 
 use super::commit::{self, MAX_ROUNDS};
+use super::disk::is_flush_failure;
 use super::row::{Row, encoded, sorted};
 use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
@@ -24,10 +25,11 @@ pub(super) async fn replace<R: Row>(
     kind: GatewayKind,
     rows: &[&R],
 ) -> Result<Replaced<R>, LakeError> {
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         let view = handle.newest_or_new(kind).await?;
         let old = sorted(view.present(rows).await?);
         if is_same(&old, rows)? {
+            commit::confirm(&view).await?;
             return Ok(Replaced { written: 0, old: Vec::new(), version: None });
         }
         match write(&view, rows).await? {
@@ -36,12 +38,13 @@ pub(super) async fn replace<R: Row>(
                 handle.keep_written(table);
                 return Ok(Replaced { written: rows.len(), old, version });
             }
-            Err(error) if commit::is_lost_race(&error) => commit::pause().await,
+            Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
             Err(error) => {
                 let failed = LakeError::storage("replace rows of", view.path(), error);
                 let Ok(view) = handle.newest_or_new(kind).await else { return Err(failed) };
                 let Ok(now) = view.present(rows).await else { return Err(failed) };
-                if !is_same(&sorted(now), rows)? {
+                let is_done = is_same(&sorted(now), rows)? && !is_flush_failure(&failed);
+                if !is_done || commit::confirm(&view).await.is_err() {
                     return Err(failed);
                 }
                 tracing::warn!(table = %R::TABLE, error = %failed, "the rows were replaced, but work after the commit failed");

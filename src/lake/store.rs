@@ -21,7 +21,7 @@ use deltalake::logstore::object_store::{
 use futures::stream::BoxStream;
 use uuid::Uuid;
 
-use super::disk::{Disk, LocalDisk};
+use super::disk::{Disk, FlushedDisk, LocalDisk};
 
 /// Whether what is written survives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +37,7 @@ pub enum Durability {
 pub(super) fn store(durability: Durability) -> Arc<dyn ObjectStore> {
     let local = Arc::new(LocalFileSystem::new());
     match durability {
-        Durability::Flushed => Arc::new(DurableStore::new(local, Arc::new(LocalDisk::default()))),
+        Durability::Flushed => Arc::new(DurableStore::new(local, Arc::new(LocalDisk))),
         Durability::Unflushed => local,
     }
 }
@@ -51,14 +51,11 @@ pub(super) struct DurableStore {
 
 impl DurableStore {
     pub(super) fn new(inner: Arc<dyn ObjectStore>, disk: Arc<dyn Disk>) -> Self {
-        Self { inner, flusher: Flusher { disk, paths: Arc::new(LocalFileSystem::new()) } }
+        Self { inner, flusher: Flusher::new(disk) }
     }
 
     async fn put_log_entry(&self, at: &Path, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
-        // No name that begins with a version: the library would take what a killed process left of a checkpoint for one,
-        // and delete the entries of the log before it.
-        let folder = at.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder);
-        let staged = Path::from(format!("{folder}/_staged-{}.tmp", Uuid::new_v4()));
+        let staged = staged(at);
         let placed = async {
             let done = self.inner.put(&staged, payload).await?;
             self.flusher.flush_file(&staged).await?;
@@ -74,9 +71,20 @@ impl DurableStore {
             let _ = self.inner.delete(&staged).await;
         }
         let done = placed?;
-        self.flusher.flush_folder_of(at).await?;
+        self.flusher.flush_name(at).await?;
         Ok(done)
     }
+}
+
+/// Where an entry of the log is written before it gets its name. It begins with no version: the library would take what a
+/// killed process left of a checkpoint for one, and delete the entries of the log before it.
+fn staged(at: &Path) -> Path {
+    let folder = at.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder);
+    Path::from(format!("{folder}/_staged-{}.tmp", Uuid::new_v4()))
+}
+
+fn is_of_log(at: &Path) -> bool {
+    at.parts().any(|part| part.as_ref() == "_delta_log")
 }
 
 impl fmt::Display for DurableStore {
@@ -88,7 +96,7 @@ impl fmt::Display for DurableStore {
 #[async_trait]
 impl ObjectStore for DurableStore {
     async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        if at.parts().any(|part| part.as_ref() == "_delta_log") {
+        if is_of_log(at) {
             return self.put_log_entry(at, payload, options.mode).await;
         }
         let done = self.inner.put_opts(at, payload, options).await?;
@@ -97,8 +105,10 @@ impl ObjectStore for DurableStore {
     }
 
     async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        let inner = self.inner.put_multipart_opts(at, options).await?;
-        Ok(Box::new(DurableUpload { inner, at: at.clone(), flusher: self.flusher.clone() }))
+        // A large checkpoint: seen under its name before its content is on the disk, it would be a torn one.
+        let written = if is_of_log(at) { staged(at) } else { at.clone() };
+        let upload = self.inner.put_multipart_opts(&written, options).await?;
+        Ok(Box::new(DurableUpload { upload, written, at: at.clone(), store: self.clone() }))
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
@@ -126,67 +136,79 @@ impl ObjectStore for DurableStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
+        self.inner.copy_opts(from, to, options).await?;
+        self.flusher.flush_name(to).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.inner.rename_opts(from, to, options).await
+        self.inner.rename_opts(from, to, options).await?;
+        self.flusher.flush_name(to).await
     }
 }
 
 /// A large file on its way: flushed when it is complete.
 #[derive(Debug)]
 struct DurableUpload {
-    inner: Box<dyn MultipartUpload>,
+    upload: Box<dyn MultipartUpload>,
+    /// Where it is written.
+    written: Path,
+    /// Where it is to be.
     at: Path,
-    flusher: Flusher,
+    store: DurableStore,
 }
 
 #[async_trait]
 impl MultipartUpload for DurableUpload {
     fn put_part(&mut self, part: PutPayload) -> UploadPart {
-        self.inner.put_part(part)
+        self.upload.put_part(part)
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        let done = self.inner.complete().await?;
-        self.flusher.flush(&self.at).await?;
+        let done = self.upload.complete().await?;
+        let DurableStore { inner, flusher } = &self.store;
+        if self.written == self.at {
+            flusher.flush(&self.at).await?;
+        } else {
+            flusher.flush_file(&self.written).await?;
+            inner.rename(&self.written, &self.at).await?;
+            flusher.flush_name(&self.at).await?;
+        }
         Ok(done)
     }
 
     async fn abort(&mut self) -> Result<()> {
-        self.inner.abort().await
+        self.upload.abort().await
     }
 }
 
 /// Flushes what stands at a location of the store, off the threads that must not block.
 #[derive(Debug, Clone)]
 struct Flusher {
-    disk: Arc<dyn Disk>,
+    disk: Arc<FlushedDisk>,
     paths: Arc<LocalFileSystem>,
 }
 
 impl Flusher {
+    fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk: Arc::new(FlushedDisk::new(disk)), paths: Arc::new(LocalFileSystem::new()) }
+    }
+
     async fn flush(&self, at: &Path) -> Result<()> {
-        self.run(at, |disk, path| {
-            disk.flush_file(path)?;
-            path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))
-        })
-        .await
+        self.run(at, |disk, path| disk.flush_file(path).and_then(|()| disk.flush_name(path))).await
     }
 
     async fn flush_file(&self, at: &Path) -> Result<()> {
-        self.run(at, Disk::flush_file).await
+        self.run(at, FlushedDisk::flush_file).await
     }
 
-    async fn flush_folder_of(&self, at: &Path) -> Result<()> {
-        self.run(at, |disk, path| path.parent().map_or(Ok(()), |folder| disk.flush_folder(folder))).await
+    async fn flush_name(&self, at: &Path) -> Result<()> {
+        self.run(at, FlushedDisk::flush_name).await
     }
 
     async fn run(
         &self,
         at: &Path,
-        work: impl FnOnce(&dyn Disk, &std::path::Path) -> io::Result<()> + Send + 'static,
+        work: impl FnOnce(&FlushedDisk, &std::path::Path) -> io::Result<()> + Send + 'static,
     ) -> Result<()> {
         let (disk, path) = (Arc::clone(&self.disk), self.paths.path_to_filesystem(at)?);
         let flushed = tokio::task::spawn_blocking(move || work(disk.as_ref(), &path)).await;

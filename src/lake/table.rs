@@ -10,6 +10,7 @@ use deltalake::protocol::SaveMode;
 
 use crate::market::GatewayKind;
 
+use super::disk::is_flush_failure;
 use super::folder::{self, Presence};
 use super::head::Head;
 use super::row::Row;
@@ -127,14 +128,13 @@ impl TableHandle {
         }
     }
 
-    /// Keeps the table that a compaction of a version returned. Its rows are the same, so what is known of them stays.
-    pub(super) fn keep_compacted(&mut self, table: DeltaTable, base: u64) {
-        let version = table.version();
-        self.keep_written(table);
-        self.head = self.head.take().filter(|head| head.version() == base && version == Some(base + 1));
+    /// Goes on to the version that a compaction made. The rows are the same, so what is known of them stays.
+    pub(super) async fn keep_compacted(&mut self, version: u64) {
+        self.head = self.head.take().filter(|head| head.version() + 1 == version);
         if let Some(head) = &mut self.head {
             head.pass();
         }
+        self.after_commit(version).await;
     }
 
     /// What appends have to know of the newest version; none where there is no table.
@@ -170,12 +170,17 @@ impl TableHandle {
         let Some(head) = &mut self.head else { return 0 };
         head.follow(added);
         let version = head.version();
+        self.after_commit(version).await;
+        version
+    }
+
+    /// The work that the library would do after a commit of its own.
+    async fn after_commit(&mut self, version: u64) {
         if (version + 1).is_multiple_of(CHECKPOINT_INTERVAL)
             && let Err(error) = self.checkpoint().await
         {
-            tracing::warn!(table = %self.name, error = %error, "the rows were stored, but work after the commit failed");
+            tracing::warn!(table = %self.name, %version, %error, "the commit stands, but work after it failed");
         }
-        version
     }
 
     /// Writes a checkpoint and loads the table from it.
@@ -227,7 +232,7 @@ impl TableHandle {
             .with_commit_properties(CommitProperties::default().with_max_retries(0))
             .await;
         if let Err(error) = created
-            && folder::presence(&self.path).ok() != Some(Presence::Table)
+            && (is_flush_failure(&error) || folder::presence(&self.path).ok() != Some(Presence::Table))
         {
             return Err(LakeError::storage("create", &self.path, error));
         }

@@ -4,20 +4,17 @@
 //! a killed writer, long before anyone still at work began.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deltalake::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
-use deltalake::kernel::transaction::CommitProperties;
-use deltalake::operations::vacuum::{Clock, VacuumMode};
 use deltalake::table::config::TablePropertiesExt;
 use deltalake::{DeltaTable, DeltaTableError};
 use tokio::sync::Mutex;
 
-use super::LakeError;
 use super::error::Cause;
 use super::sweep::sweep;
 use super::table::TableHandle;
+use super::{LakeError, commit, vacuum};
 
 /// A staging file this old belongs to no writer at work.
 const LEFTOVER_AGE: TimeDelta = TimeDelta::days(1);
@@ -40,22 +37,17 @@ pub(super) async fn tidy(handle: &Mutex<TableHandle>, now: DateTime<Utc>) -> Res
     let Some(view) = handle.lock().await.newest().await? else { return Ok(Tidied::default()) };
     let path = view.path().to_path_buf();
     let failed = |source: Cause| LakeError::storage("tidy", &path, source);
-    let (table, files_deleted) = vacuum(view.table().clone(), now).await.map_err(|error| failed(error.into()))?;
+    let (view, files_deleted) = vacuum::vacuum(handle, view, now).await?;
+    let table = view.table().clone();
     let checkpoint = checkpoint(&table, &path).await.map_err(|error| failed(error.into()))?;
     // Before the log: what a killed writer left of a checkpoint must not be taken for one there.
+    // And after it is known that the newest entry and with it the checkpoint's name are on the disk.
+    commit::confirm(&view).await?;
     let leftovers_deleted = sweep_apart(path.clone(), now - LEFTOVER_AGE).await.map_err(failed)?;
     let log_entries_deleted = shorten_log(&table, now).await.map_err(|error| failed(error.into()))?;
     // Loaded afresh from the checkpoint a handle is as quick as new.
     handle.lock().await.forget();
     Ok(Tidied { files_deleted, leftovers_deleted, log_entries_deleted, checkpoint })
-}
-
-/// Deletes data files that were replaced, or that no commit names, longer ago than the table's retention.
-async fn vacuum(table: DeltaTable, now: DateTime<Utc>) -> Result<(DeltaTable, usize), DeltaTableError> {
-    let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
-    let vacuum = table.vacuum().with_mode(VacuumMode::Full).with_clock(Arc::new(At(now)));
-    let (table, deleted) = vacuum.with_commit_properties(properties).await?;
-    Ok((table, deleted.files_deleted.len()))
 }
 
 /// Writes a checkpoint, if the newest version has none: after a crash the one by interval can be missing.
@@ -77,16 +69,6 @@ async fn shorten_log(table: &DeltaTable, now: DateTime<Utc>) -> Result<usize, De
 
 async fn sweep_apart(folder: PathBuf, before: DateTime<Utc>) -> Result<usize, Cause> {
     Ok(tokio::task::spawn_blocking(move || sweep(&folder, before)).await??)
-}
-
-/// The instant of a vacuum.
-#[derive(Debug)]
-struct At(DateTime<Utc>);
-
-impl Clock for At {
-    fn current_timestamp_millis(&self) -> i64 {
-        self.0.timestamp_millis()
-    }
 }
 
 #[cfg(test)]

@@ -121,6 +121,25 @@ impl PlannerCalendars {
         }
     }
 
+    /// Whether the day it counts for lies past the calendar it goes by, and no override speaks of it. A cron line that
+    /// no calendar narrows goes by none.
+    pub(super) fn is_provisional(&self, found: &Occurrence) -> Result<bool, CalendarError> {
+        let rule = found.rule;
+        let id = match (&rule.timing, &found.cause) {
+            (_, Cause::After(upstream)) => return self.is_provisional(upstream),
+            (Timing::Every { during, .. }, _) => Some(*during),
+            (Timing::At(anchored), _) => match &anchored.anchor {
+                Anchor::Session { calendar, .. } => Some(*calendar),
+                Anchor::Expiry { .. } | Anchor::Roll { .. } => Some(CalendarId::CmeEquity),
+            },
+            _ => rule.narrowing.as_ref().map(|narrowing| narrowing.calendar).or(rule.only_if_open),
+        };
+        let Some(calendar) = id.map(|id| self.of(id)).filter(|calendar| found.day > *calendar.coverage().end()) else {
+            return Ok(false);
+        };
+        Ok(calendar.session(found.day)?.is_none_or(|session| session.provisional))
+    }
+
     /// None if the rule takes the occurrence; else the instant up to which it takes none.
     fn refused_until(&self, found: &Occurrence) -> Result<Option<DateTime<Utc>>, CalendarError> {
         if let Some(narrowing) = &found.rule.narrowing

@@ -96,6 +96,16 @@ impl Planner {
         Ok(slots)
     }
 
+    /// Whether a slot lies on a day past the published calendars, which only the rules tell.
+    ///
+    /// # Errors
+    ///
+    /// As [`Planner::next`].
+    pub fn is_provisional(&self, slot: &PlannedSlot) -> Result<bool, PlanError> {
+        let found = self.occurrence(self.schedules.of(&slot.job)?, Window::only(slot.slot))?;
+        Ok(found.map(|found| self.calendars.is_provisional(&found)).transpose()?.unwrap_or(false))
+    }
+
     fn planned(&self, schedule: &JobSchedule, window: Window) -> Result<Option<PlannedSlot>, PlanError> {
         let found = self.occurrence(schedule, window)?;
         Ok(found.map(|found| PlannedSlot {

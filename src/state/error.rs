@@ -53,6 +53,21 @@ pub enum LedgerError {
         #[source]
         source: Cause,
     },
+    /// Something else stands where its folder should be.
+    #[error(
+        "cannot {operation} the ledger {}: {} is no folder: move it away, or give paths.state another value",
+        path.display(),
+        in_the_way(path).display()
+    )]
+    NoFolder {
+        /// What was to be done.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
     /// The file is damaged or no ledger.
     #[error(
         "the ledger {} is damaged ({reason}): stop jobs and move the file away, with those named like it that end in -wal and -shm; the tables in the lake are not touched, only the history of the runs is lost",
@@ -115,7 +130,9 @@ impl LedgerError {
     pub fn class(&self) -> LedgerErrorClass {
         match self {
             Self::Locked { .. } => LedgerErrorClass::Busy,
-            Self::ReadOnly { .. } | Self::Corrupt { .. } | Self::NewerSchema { .. } => LedgerErrorClass::Configuration,
+            Self::ReadOnly { .. } | Self::NoFolder { .. } | Self::Corrupt { .. } | Self::NewerSchema { .. } => {
+                LedgerErrorClass::Configuration
+            }
             Self::Full { .. } | Self::UnknownRun { .. } | Self::Io { .. } => LedgerErrorClass::Failed,
         }
     }
@@ -149,10 +166,17 @@ impl LedgerError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::ReadOnly { operation, path, source }
             }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::NoFolder { operation, path, source },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { operation, path, source },
             _ => Self::Io { operation, path, source },
         }
     }
+}
+
+/// The folder above the file that is none; the nearest one where that cannot be seen.
+fn in_the_way(path: &Path) -> &Path {
+    let above = || path.ancestors().skip(1);
+    above().find(|folder| folder.is_file()).or_else(|| above().next()).unwrap_or(path)
 }
 
 #[cfg(test)]

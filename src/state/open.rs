@@ -252,8 +252,15 @@ mod tests {
         let error = Ledger::open(&file(&folder)).expect_err("a folder");
         assert_eq!(error.class(), LedgerErrorClass::Configuration);
         fs::write(folder.path().join("taken"), "").expect("written");
-        let error = Ledger::open(&folder.path().join("taken/jobs.db")).expect_err("a file for a folder");
-        assert!(error.to_string().starts_with("cannot make the folder of the ledger"), "{error}");
+        for path in ["taken/jobs.db", "taken/state/jobs.db"].map(|path| folder.path().join(path)) {
+            let to_write = Ledger::open(&path).map(drop).expect_err("a file for a folder");
+            let to_read = Ledger::open_to_read(&path).map(drop).expect_err("a file for a folder");
+            assert!(to_write.to_string().starts_with("cannot make the folder of the ledger"), "{to_write}");
+            for error in [to_write, to_read] {
+                assert_eq!(error.class(), LedgerErrorClass::Configuration);
+                assert!(error.to_string().contains("taken is no folder: move it away"), "{error}");
+            }
+        }
     }
 
     #[test]

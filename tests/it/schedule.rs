@@ -10,10 +10,29 @@ fn next_tells_each_slot_with_its_reason_over_a_half_day() {
     let lines = desk.jobs(&["next", "-n", "400", "--from", "2026-03-01", "--format", "jsonl"]).succeeded().lines();
     assert_eq!(lines.len(), 400);
     let columns: Vec<&String> = lines[0].as_object().expect("an object").keys().collect();
-    assert_eq!(columns, ["job", "slot_utc", "slot_et", "reason"]);
+    assert_eq!(columns, ["job", "slot_utc", "slot_et", "reason", "provisional"]);
     let slots: Vec<String> = lines.iter().map(|line| text(line, "slot_utc")).collect();
     assert!(slots.is_sorted(), "in order of time");
     assert_eq!(slots[0], "2026-03-01T23:05:00Z", "Sunday 18:05 in New York");
+    let none = desk.jobs(&["next", "-n", "0"]);
+    assert_eq!((none.code, none.stdout.as_str()), (2, ""), "{none:#?}");
+}
+
+#[test]
+fn slots_past_the_published_calendars_are_marked_unless_the_operator_speaks_of_their_day() {
+    let desk = Desk::bare();
+    let ask = ["next", "backfill", "-n", "8", "--from", "2027-12-30"];
+    let told = desk.jobs(&ask).succeeded().stdout;
+    let marks = |told: &str| told.lines().skip(2).map(|line| line.contains(" ET (provisional) ")).collect::<Vec<_>>();
+    assert_eq!(marks(&told), [false, false, false, false, false, false, true, true], "{told}");
+    let slots = desk.jobs(&[&ask[..], &["--format", "jsonl"]].concat()).succeeded().lines();
+    assert_eq!(slots.iter().map(|slot| slot["provisional"] == true).collect::<Vec<_>>(), marks(&told), "{told}");
+    desk.configure("calendar: { override_file: days.yaml }\n");
+    let day =
+        "- { calendar: nyse, date: 2028-01-03, open: \"09:30\", close: \"13:00\", reason: told by the exchange }\n";
+    std::fs::write(desk.path().join("days.yaml"), day).expect("a file");
+    let told = desk.jobs(&ask).succeeded().stdout;
+    assert_eq!(marks(&told), [false; 8], "{told}");
 }
 
 #[test]

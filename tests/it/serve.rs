@@ -109,6 +109,9 @@ fn it_is_ready_runs_tells_what_comes_next_and_ends_in_good_order() {
     assert!(serving.told.iter().any(|told| told.starts_with("STATUS=next compaction at ")), "{:?}", serving.told);
     assert!(serving.told.iter().any(|told| told.contains("running backfill")), "{:?}", serving.told);
     assert_eq!(desk.jobs(&["serve"]).code, 75, "a second one is refused");
+    let environment = std::fs::read(format!("/proc/{}/environ", serving.child.id())).expect("this process's child");
+    let arenas = |entry: &[u8]| entry.starts_with(b"MALLOC_ARENA_MAX=");
+    assert!(environment.split(|byte| *byte == 0).any(arenas), "the process that was begun has bounded arenas");
     serving.signal("TERM");
     serving.wait_for("STOPPING=1");
     let (code, stderr) = serving.end();
@@ -135,6 +138,19 @@ fn a_broken_reload_is_told_and_the_daemon_goes_on() {
     desk.configure("gateway: { }\npaths: { schedules: schedules }\n");
     serving.signal("HUP");
     serving.wait_for("gateway.kind is not configured");
+    std::fs::write(desk.path().join("schedules/test.yaml"), ON_START).expect("a file");
+    desk.configure(
+        "gateway: { kind: simulated }\npaths: { schedules: schedules, state: other, logs: other }\n\
+         log: { file_filter: info, retention_days: 7 }\n",
+    );
+    serving.signal("HUP");
+    serving
+        .wait_for("paths.state, paths.logs, log.file_filter, log.retention_days cannot change while the daemon runs");
+    serving.wait_for("WATCHDOG=1");
+    assert!(!desk.path().join("other").exists(), "nothing is made");
+    desk.configure("gateway: { kind: simulated }\npaths: { schedules: schedules }\n");
+    serving.signal("HUP");
+    serving.wait_for("STATUS=nothing is planned");
     serving.signal("TERM");
     let (code, stderr) = serving.end();
     assert_eq!(code, Some(0));

@@ -3,9 +3,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::support::Desk;
+use crate::support::{Desk, ended};
 
 /// The day after Thanksgiving closes at 13:15: 231 slots of futures, 42 of ETFs.
 const HALF_DAY: [&str; 4] = ["--from", "2026-11-27", "--to", "2026-11-27"];
@@ -180,4 +181,85 @@ fn days_that_cannot_be_are_refused() {
         assert!(refused.stderr.contains(told), "{refused:#?}");
     }
     assert!(!desk.path().join("data").exists(), "nothing was made");
+}
+
+/// A tape of ES over the half day, a quarter of a point up each five minutes.
+fn tape() -> String {
+    let open: DateTime<Utc> = "2026-11-26T23:00:00Z".parse().expect("an instant");
+    let bars = (0..231).map(|number: i32| {
+        let start = open + TimeDelta::minutes(5 * i64::from(number));
+        let (first, last) = (price(number), price(number + 1));
+        let times = [start, start + TimeDelta::minutes(5)].map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        format!("ES,ESZ6,2026-12-18,{},{first},{last},{first},{last},10\n", times.join(","))
+    });
+    format!("symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume\n{}", bars.collect::<String>())
+}
+
+/// What stands after so many bars.
+fn price(num_bars: i32) -> f64 {
+    6_000.0 + 0.25 * f64::from(num_bars)
+}
+
+#[test]
+fn a_recorded_tape_is_played_and_goes_on_only_with_itself() {
+    let desk = sparse();
+    desk.configure("paths: { schedules: plan }\nmarket: { futures: [ES], spot: [] }\n");
+    std::fs::write(desk.path().join("es.csv"), tape()).expect("a tape");
+    let account = simulated(&desk, &HALF_DAY, &["--tape", "es.csv"]);
+    assert_eq!(rows(&account), [(231, 231, 231), (0, 0, 0)], "{account}");
+    let mut show = desk.command(&["show", "futures_snapshots", "--last", "1000", "--format", "jsonl"]);
+    let played = ended(show.env("JOBS__LAKE__URI", "data/simulation/lake")).succeeded().lines();
+    let mut prices: Vec<f64> = played.iter().map(|row| row["last"].as_f64().expect("a price")).collect();
+    prices.sort_by(f64::total_cmp);
+    assert_eq!(prices, (1..=231).map(price).collect::<Vec<_>>());
+    // The same bars go on, whatever their file is called; others do not.
+    std::fs::rename(desk.path().join("es.csv"), desk.path().join("again.csv")).expect("renamed");
+    assert_eq!(simulated(&desk, &HALF_DAY, &["--tape", "again.csv"])["num_runs"], 0);
+    let files = desk.lake_files();
+    for (more, told) in [
+        (&[][..], "goes by the tape synthetic with seed 20260101, without faults"),
+        (&["--tape", "again.csv", "--fault", "354"], "with the faults 354"),
+    ] {
+        let refused = desk.jobs(&arguments(&HALF_DAY, more));
+        assert_eq!(refused.code, 78, "{refused:#?}");
+        for told in ["was made by the tape recorded, 231 bars of ES (crc32 ", told, "--fresh"] {
+            assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
+        }
+    }
+    assert_eq!(desk.lake_files(), files, "nothing was written");
+}
+
+#[test]
+fn a_fault_is_shown_found_and_mended_by_what_follows() {
+    let desk = sparse();
+    let account = simulated_with_faults(&desk);
+    let snapshot = job(&account, "snapshot");
+    assert_eq!(account["findings"]["crossed"], 2, "{account}");
+    assert_eq!(snapshot["planned_slots"], 39, "{account}");
+    assert_eq!(rows(&account)[0].0, 3 * 231, "the backfill brings what was rejected: {account}");
+    assert!(account["mails"].is_null(), "none to count: {account}");
+}
+
+/// The half day, with two crossed quotes of NQ.
+fn simulated_with_faults(desk: &Desk) -> Value {
+    let ran = desk.jobs(&arguments(&HALF_DAY, &["--fault", "crossed@symbol=NQ,first=2"]));
+    println!("{ran:#?}");
+    ran.lines().remove(0)
+}
+
+#[test]
+fn the_arenas_of_its_memory_are_bounded_unless_somebody_else_did() {
+    let desk = Desk::bare();
+    for (given, found) in [(None, "MALLOC_ARENA_MAX=2"), (Some("5"), "MALLOC_ARENA_MAX=5")] {
+        let before = version(&desk);
+        let mut command = desk.command(&arguments(&HALF_DAY, &[]));
+        command.env_remove("MALLOC_ARENA_MAX").envs(given.map(|given| ("MALLOC_ARENA_MAX", given)));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        wait_for_version_after(&desk, before);
+        let environment = std::fs::read(format!("/proc/{}/environ", child.id())).expect("of the child");
+        child.kill().expect("killed");
+        child.wait().expect("its end");
+        let entries: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
+        assert!(entries.contains(&found.as_bytes()), "{found}");
+    }
 }

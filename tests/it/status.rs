@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use chrono::{DateTime, Utc};
 use frontmonth::calendar::parse_instant;
 use frontmonth::state::{End, EndState, Ledger, NotRun, RowCounts, Start, Trigger};
 use serde_json::{Value, json};
 
-use crate::support::{Desk, Ended, NOON, Simulator, text};
+use crate::support::{Desk, Ended, NOON, Simulator, ended, text};
 
 /// Two minutes after noon in New York on the day of [`NOON`].
 const AT: [&str; 2] = ["--at", "2026-11-18T12:02"];
@@ -181,4 +183,34 @@ fn a_damaged_ledger_is_a_fault_of_the_configuration_and_a_damaged_lake_is_told()
         let _ = std::fs::remove_file(desk.path().join(format!("state/jobs.db{more}")));
     }
     assert_eq!(status(&desk, &[]).code, 78);
+}
+
+#[test]
+fn a_state_folder_that_is_a_file_or_may_not_be_entered_is_told_in_the_first_line() {
+    let desk = desk("");
+    std::fs::write(desk.path().join("state"), "a file").expect("a file");
+    let told = status(&desk, &[]);
+    assert_eq!((told.code, told.stdout.as_str()), (78, ""), "{told:#?}");
+    let first = "error: cannot read the ledger state/jobs.db: state is no folder: move it away, or give paths.state another value";
+    assert!(told.stderr.starts_with(first), "{}", told.stderr);
+    std::fs::remove_file(desk.path().join("state")).expect("removed");
+    std::fs::create_dir(desk.path().join("state")).expect("a folder");
+    std::fs::set_permissions(desk.path().join("state"), std::fs::Permissions::from_mode(0o000)).expect("a mode");
+    let told = if std::fs::read_dir(desk.path().join("state")).is_err() {
+        status(&desk, &[])
+    } else {
+        // Root enters everywhere: the capability that lets it is taken away.
+        let program = env!("CARGO_BIN_EXE_jobs");
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-dac_override,-dac_read_search", program, "status"]).args(AT);
+        if !Command::new("setpriv").arg("--version").output().is_ok_and(|version| version.status.success()) {
+            println!("skipped: setpriv is not installed");
+            return;
+        }
+        ended(command.current_dir(desk.path()))
+    };
+    assert_eq!((told.code, told.stdout.as_str()), (78, ""), "{told:#?}");
+    let first =
+        "error: cannot read the ledger state/jobs.db: let the user that runs jobs read and write it and its folder";
+    assert!(told.stderr.starts_with(first), "{}", told.stderr);
 }

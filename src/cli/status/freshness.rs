@@ -8,6 +8,8 @@ use crate::config::Config;
 use crate::job::{Calendars, JobError};
 use crate::lake::{Lake, TableName};
 
+use super::super::output::eastern;
+
 /// So long after a slot its rows may be on their way: the start deadline and the timeout of a capture, and some.
 const ON_THE_WAY: TimeDelta = TimeDelta::minutes(3);
 
@@ -68,30 +70,28 @@ pub(super) async fn freshness(
     for symbol in &config.market.futures {
         let newest = lake.latest_futures(symbol).await?.map(|row| row.timestamp.instant());
         let name = (TableName::FuturesSnapshots, symbol.as_str());
-        all.push(terms.judge(name, newest, (&calendars.futures, None))?);
+        all.push(terms.judge(name, newest, &calendars.futures)?);
     }
-    let closed = (!calendars.nyse.is_open(terms.at)?).then(|| "nyse is closed".to_owned());
     for symbol in &config.market.spot {
         let newest = lake.latest_spot(symbol).await?.map(|row| row.timestamp.instant());
         let name = (TableName::SpotSnapshots, symbol.as_str());
-        all.push(terms.judge(name, newest, (&calendars.nyse, closed.clone()))?);
+        all.push(terms.judge(name, newest, &calendars.nyse)?);
     }
     Ok(all)
 }
 
 impl Terms {
+    /// While the market is closed, against the newest slot of its last session.
     fn judge(
         &self,
         (table, symbol): (TableName, &str),
         newest: Option<DateTime<Utc>>,
-        (calendar, closed): (&Calendar, Option<String>),
+        calendar: &Calendar,
     ) -> Result<Freshness, JobError> {
         let recent = calendar.slots(self.at - LONGEST_CLOSURE, self.at - ON_THE_WAY)?;
         let expected = recent.last().map(|slot| slot.instant());
         let behind = newest.map(|newest| recent.iter().filter(|slot| slot.instant() > newest).count());
-        let is_new = self.since.is_none_or(|since| expected.is_none_or(|expected| expected < since));
-        let began = is_new.then(|| "the schedule has not been taken up yet".to_owned());
-        let reason = closed.or_else(|| self.paused.clone()).or(began);
+        let reason = self.paused.clone().or_else(|| self.too_new(expected));
         let state = match (&reason, behind) {
             (_, Some(0)) => FreshnessState::Fresh,
             (Some(_), _) => FreshnessState::NotJudged,
@@ -107,6 +107,15 @@ impl Terms {
             reason: reason.filter(|_| state == FreshnessState::NotJudged),
         })
     }
+
+    /// Why the slot that should be there is nobody's fault, where it lies before the schedule's beginning.
+    fn too_new(&self, expected: Option<DateTime<Utc>>) -> Option<String> {
+        match (self.since, expected) {
+            (None, _) => Some("the schedule has not been taken up yet".to_owned()),
+            (Some(since), Some(expected)) if since <= expected => None,
+            (Some(since), _) => Some(format!("the schedule was first taken up after that slot, {}", eastern(since))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -119,11 +128,14 @@ mod tests {
         parse_instant(text).expect("New York time")
     }
 
-    fn judged(now: &str, newest: Option<&str>) -> (FreshnessState, Option<usize>) {
-        let calendar = Calendar::embedded(CalendarId::CmeEquity);
+    fn found(id: CalendarId, now: &str, newest: Option<&str>) -> Freshness {
         let terms = Terms { at: at(now), since: Some(at("2026-11-16T09:00")), paused: None };
         let name = (TableName::FuturesSnapshots, "ES");
-        let found = terms.judge(name, newest.map(at), (&calendar, None)).expect("covered");
+        terms.judge(name, newest.map(at), &Calendar::embedded(id)).expect("covered")
+    }
+
+    fn judged(now: &str, newest: Option<&str>) -> (FreshnessState, Option<usize>) {
+        let found = found(CalendarId::CmeEquity, now, newest);
         (found.state, found.behind_slots)
     }
 
@@ -140,6 +152,25 @@ mod tests {
 
     #[test]
     fn what_was_never_scheduled_is_not_stale() {
-        assert_eq!(judged("2026-11-16T09:02", Some("2026-11-13T17:00")).0, FreshnessState::NotJudged);
+        let before = found(CalendarId::CmeEquity, "2026-11-16T09:02", Some("2026-11-13T17:00"));
+        assert_eq!(before.state, FreshnessState::NotJudged);
+        let told = "the schedule was first taken up after that slot, Mon 2026-11-16 09:00 ET";
+        assert_eq!(before.reason.as_deref(), Some(told));
+        let terms = Terms { at: at("2026-11-16T09:02"), since: None, paused: None };
+        assert_eq!(terms.too_new(None).as_deref(), Some("the schedule has not been taken up yet"));
+    }
+
+    #[test]
+    fn a_closed_market_is_judged_by_the_last_slot_of_its_last_session() {
+        let overnight = |newest| {
+            let found = found(CalendarId::Nyse, "2026-11-18T23:00", Some(newest));
+            (found.state, found.behind_slots)
+        };
+        assert_eq!(overnight("2026-11-18T16:00"), (FreshnessState::Fresh, Some(0)));
+        assert_eq!(overnight("2026-11-18T15:50"), (FreshnessState::Stale, Some(2)));
+        let since_the_close = Terms { at: at("2026-11-18T23:00"), since: Some(at("2026-11-18T18:00")), paused: None };
+        let name = (TableName::SpotSnapshots, "SPY");
+        let found = since_the_close.judge(name, None, &Calendar::embedded(CalendarId::Nyse)).expect("covered");
+        assert_eq!(found.state, FreshnessState::NotJudged, "nobody was there to capture it");
     }
 }

@@ -92,10 +92,11 @@ impl Evidence<'_> {
         let counts: Vec<String> =
             counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         let planned = sum(|job| job.planned - job.not_counted);
+        let slots = if planned == 1 { "1 slot".to_owned() } else { format!("{planned} slots") };
         let sessions =
             if self.sessions.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", self.sessions.len()) };
         let of_them = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
-        format!("all is well: {planned} slots planned in {sessions}{of_them}")
+        format!("all is well: {slots} planned in {sessions}{of_them}")
     }
 
     fn faults(&self) -> Vec<String> {
@@ -176,6 +177,11 @@ mod tests {
         let told = judged(&daemon(true, true), &[session(job)]);
         assert_eq!(told.exit_code, 0);
         assert_eq!(told.text, "all is well: 5 slots planned in 1 session: 2 done, 3 recovered");
+        let one = JobAccount { job: "snapshot".into(), planned: 1, done: 1, ..JobAccount::default() };
+        assert_eq!(
+            judged(&daemon(true, true), &[session(one)]).text,
+            "all is well: 1 slot planned in 1 session: 1 done"
+        );
     }
 
     #[test]

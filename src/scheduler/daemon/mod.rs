@@ -9,6 +9,7 @@ mod crew;
 mod heartbeat;
 mod notifier;
 mod serve;
+mod settled;
 mod status;
 
 use std::sync::Arc;
@@ -263,12 +264,12 @@ impl Daemon {
 
     /// Goes on by a new configuration, or by the old one where that is broken.
     fn take_up(&mut self, reloaded: Result<Service, JobError>) {
-        let state = |environment: &Environment| environment.config().paths.state.clone();
         let checked = reloaded.and_then(|service| {
-            if state(&service.environment) == state(&self.environment) {
+            let changed = settled::changed(self.environment.config(), service.environment.config());
+            if changed.is_empty() {
                 return Ok(service);
             }
-            let told = "paths.state cannot change while the daemon runs: restart it";
+            let told = format!("{} cannot change while the daemon runs: restart it", changed.join(", "));
             Err(JobError::fail(Failure::Misconfigured, told))
         });
         match checked {

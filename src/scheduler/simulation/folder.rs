@@ -1,4 +1,5 @@
-//! The folder of a simulation, beside the lake: `simulation/` with tables, ledger and logs of its own.
+//! The folder of a simulation, beside the lake: `simulation/` with tables, ledger and logs of its own, and a note of what
+//! it was made by.
 
 use std::fs;
 use std::io;
@@ -8,6 +9,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::job::{Failure, JobError, Lock, LockHolder, Locked};
 use crate::lake::Lake;
+
+use super::Staging;
+use super::made_by::MadeBy;
 
 /// The folders in it, which `--fresh` deletes.
 const FOLDERS: [&str; 3] = ["lake", "state", "logs"];
@@ -29,12 +33,17 @@ pub struct SimulationFolder {
 }
 
 impl SimulationFolder {
-    /// Takes the folder `simulation` beside the configured lake; its lock file marks it as one.
+    /// Takes the folder `simulation` beside the configured lake; its lock file marks it as one. It is gone on with only
+    /// by the staging that it was made with: rows of two never stand in one table.
     ///
     /// # Errors
-    /// [`Failure::Locked`] where another simulation runs in it, [`Failure::Misconfigured`] where it holds other files or
-    /// cannot be written.
-    pub fn take(config: &Config, clock: &dyn Clock, beginning: Beginning) -> Result<Self, JobError> {
+    /// [`Failure::Locked`] where another simulation runs in it, [`Failure::Misconfigured`] where it holds other files,
+    /// was made with another staging, or cannot be written.
+    pub fn take(
+        config: &Config,
+        clock: &dyn Clock,
+        (beginning, staging): (Beginning, &Staging),
+    ) -> Result<Self, JobError> {
         let lake = Lake::reader(&config.lake)?;
         let root = lake.root().parent().unwrap_or(lake.root()).join("simulation");
         let unusable = |error: io::Error| unusable(&root, &error);
@@ -49,6 +58,13 @@ impl SimulationFolder {
         let held = Lock::take(&root, Locked::Simulation, &holder)?;
         if beginning == Beginning::Fresh {
             FOLDERS.iter().try_for_each(|folder| delete(&root.join(folder))).map_err(unusable)?;
+        }
+        let now = MadeBy::of(staging);
+        let is_empty = !FOLDERS.iter().any(|folder| root.join(folder).exists());
+        match MadeBy::read(&root).map_err(unusable)? {
+            _ if is_empty => now.write(&root).map_err(unusable)?,
+            Some(then) if then == now => {}
+            then => return Err(JobError::fail(Failure::Misconfigured, now.differs(then.as_ref(), &root))),
         }
         Ok(Self { root, _held: held })
     }
@@ -101,6 +117,7 @@ fn unusable(root: &Path, error: &io::Error) -> JobError {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::gateway::simulated::{SyntheticTape, Tape};
 
     fn config(folder: &Path) -> Config {
         let mut config = Config::default();
@@ -108,8 +125,57 @@ mod tests {
         config
     }
 
+    fn staging(seed: u64, faults: &[&str]) -> Staging {
+        let faults = faults.iter().map(|fault| fault.parse().expect("a fault")).collect();
+        Staging { tape: Tape::Synthetic(SyntheticTape::new(seed)), faults }
+    }
+
     fn take(folder: &Path, beginning: Beginning) -> Result<SimulationFolder, JobError> {
-        SimulationFolder::take(&config(folder), &SystemClock, beginning)
+        take_with(folder, beginning, &staging(1, &[]))
+    }
+
+    fn take_with(folder: &Path, beginning: Beginning, staging: &Staging) -> Result<SimulationFolder, JobError> {
+        SimulationFolder::take(&config(folder), &SystemClock, (beginning, staging))
+    }
+
+    #[test]
+    fn another_seed_or_fault_than_it_was_made_with_is_refused_with_both_and_the_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = take(folder.path(), Beginning::Continued).expect("free").root().to_owned();
+        take_with(folder.path(), Beginning::Continued, &staging(2, &[])).expect("nothing was made in it yet");
+        fs::create_dir(root.join("lake")).expect("made");
+        let refused = |seed, faults: &[&str]| {
+            let error = take_with(folder.path(), Beginning::Continued, &staging(seed, faults)).expect_err("another");
+            assert_eq!(error.failure(), Failure::Misconfigured);
+            error.to_string()
+        };
+        for (told, words) in [
+            (refused(3, &[]), ["synthetic with seed 2, without faults", "synthetic with seed 3, without faults"]),
+            (refused(2, &["354", "crossed@symbol=NQ"]), ["seed 2, without", "with the faults 354 crossed@symbol=NQ"]),
+        ] {
+            assert!(words.iter().chain(&["--fresh", "lake.uri"]).all(|word| told.contains(word)), "{told}");
+        }
+        take_with(folder.path(), Beginning::Continued, &staging(2, &[])).expect("the same");
+        take_with(folder.path(), Beginning::Fresh, &staging(3, &["354"])).expect("begun anew");
+        fs::create_dir(root.join("lake")).expect("made");
+        assert!(refused(3, &[]).contains("354"));
+    }
+
+    #[test]
+    fn a_folder_that_does_not_tell_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = take(folder.path(), Beginning::Continued).expect("free").root().to_owned();
+        fs::create_dir(root.join("state")).expect("made");
+        for note in [None, Some("{ cut off"), Some("[]")] {
+            match note {
+                None => fs::remove_file(root.join("made_by.json")).expect("removed"),
+                Some(note) => fs::write(root.join("made_by.json"), note).expect("written"),
+            }
+            let error = take(folder.path(), Beginning::Continued).expect_err("nobody knows");
+            assert_eq!(error.failure(), Failure::Misconfigured);
+            assert!(error.to_string().contains("does not tell"), "{error}");
+        }
+        take(folder.path(), Beginning::Fresh).expect("begun anew");
     }
 
     #[test]

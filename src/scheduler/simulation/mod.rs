@@ -6,6 +6,7 @@
 
 mod account;
 mod folder;
+mod made_by;
 mod range;
 mod tally_rows;
 
@@ -171,7 +172,17 @@ impl Simulation {
         let jobs = self.job_accounts()?;
         let tables = tally_rows::count(&self.environment, &self.range).await?;
         let Tally { findings, num_runs, .. } = self.tally;
-        Ok(Account { jobs, tables, findings, num_runs, num_slots, took_seconds: took.as_secs_f64(), is_complete })
+        let mails = None;
+        Ok(Account {
+            jobs,
+            tables,
+            findings,
+            mails,
+            num_runs,
+            num_slots,
+            took_seconds: took.as_secs_f64(),
+            is_complete,
+        })
     }
 }
 

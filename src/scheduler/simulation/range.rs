@@ -55,6 +55,12 @@ impl SimulatedRange {
         self.until
     }
 
+    /// The first day that lies past the published calendar, where there is one.
+    #[must_use]
+    pub fn provisional_from(&self) -> Option<NaiveDate> {
+        self.sessions.iter().find(|session| session.provisional).map(|session| session.day.date())
+    }
+
     /// Its sessions.
     #[must_use]
     pub fn sessions(&self) -> &[Session] {
@@ -78,6 +84,13 @@ mod tests {
         let week = range("2026-03-07", "2026-03-13").expect("a week");
         assert_eq!((week.open(), week.close()), (at("2026-03-08 18:00"), at("2026-03-13 17:00")));
         assert_eq!((week.until(), week.sessions().len()), (at("2026-03-15 18:00"), 5));
+        assert_eq!(week.provisional_from(), None);
+    }
+
+    #[test]
+    fn days_past_the_published_calendar_are_known_as_such() {
+        let turn = range("2027-12-30", "2028-01-05").expect("a week");
+        assert_eq!(turn.provisional_from().map(|day| day.to_string()).as_deref(), Some("2028-01-03"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub use synthetic::SyntheticTape;
 
 pub(super) use aggregate::{intraday, whole};
 
+use std::fmt;
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 
 use crate::calendar::{ContractMonth, Session};
@@ -67,6 +69,16 @@ pub(super) struct TapeQuote {
     pub(super) prior_close: Option<f64>,
     /// Time of the last trade.
     pub(super) last_trade_at: Option<DateTime<Utc>>,
+}
+
+/// What makes up the prices: of two tapes that are told alike, the prices are the same.
+impl fmt::Display for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Synthetic(tape) => tape.fmt(f),
+            Self::Recorded(tape) => tape.fmt(f),
+        }
+    }
 }
 
 impl Tape {

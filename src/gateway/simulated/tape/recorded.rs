@@ -1,12 +1,14 @@
 //! The recorded tape: bars from CSV files, played as they are. Holes stay holes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use flate2::Crc;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use thiserror::Error;
@@ -94,6 +96,15 @@ pub enum TapeError {
     TooLong,
 }
 
+/// Its bars by number, symbols and checksum, whatever the names of its files and however they are packed.
+impl fmt::Display for RecordedTape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let num_bars: usize = self.series.values().map(|series| series.bars.len()).sum();
+        let symbols: Vec<String> = self.symbols().iter().map(ToString::to_string).collect();
+        write!(f, "recorded, {num_bars} bars of {} (crc32 {:08x})", symbols.join(", "), self.checksum())
+    }
+}
+
 impl RecordedTape {
     /// Reads CSV files, `.gz` ones too; a bar that is in two files is taken from the first.
     ///
@@ -127,6 +138,20 @@ impl RecordedTape {
         let mut symbols: Vec<Symbol> = self.series.keys().map(|(symbol, ..)| symbol.clone()).collect();
         symbols.dedup();
         symbols
+    }
+
+    fn checksum(&self) -> u32 {
+        let mut sum = Crc::new();
+        for ((symbol, contract, expiry), series) in self.series.iter() {
+            sum.update(format!("{symbol} {contract} {expiry:?}").as_bytes());
+            for Bar { start, end, open, high, low, close, volume } in &series.bars {
+                let times = [start, end].map(|at| at.timestamp_micros().to_le_bytes());
+                let prices = [open, high, low, close].map(|price| price.to_le_bytes());
+                times.iter().chain(&prices).for_each(|bytes| sum.update(bytes));
+                sum.update(&volume.unwrap_or(-1).to_le_bytes());
+            }
+        }
+        sum.sum()
     }
 
     /// First start and last end of its bars.
@@ -279,6 +304,19 @@ mod tests {
 
     fn error(lines: &str) -> String {
         load("tape.csv", format!("{HEADER}{lines}").as_bytes()).expect_err("no tape").to_string()
+    }
+
+    #[test]
+    fn it_is_told_by_its_bars_and_not_by_its_files() {
+        let told = |tape: RecordedTape| tape.to_string();
+        let first = told(tape(TWO_BARS));
+        assert!(first.starts_with("recorded, 2 bars of ES (crc32 "), "{first}");
+        let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+        let (one, other) = TWO_BARS.split_once('\n').expect("two lines");
+        zipped.write_all(format!("{HEADER}{other}{one}\n").as_bytes()).expect("zipped");
+        let again = load("other.csv.gz", &zipped.finish().expect("zipped")).expect("a tape");
+        assert_eq!(told(again), first, "the same bars in another order and file");
+        assert_ne!(told(tape(&TWO_BARS.replace("6002.25", "6002.50"))), first);
     }
 
     fn es(tape: &RecordedTape) -> Instrument {

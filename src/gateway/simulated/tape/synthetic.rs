@@ -4,6 +4,7 @@
 //! that follow. Everything told, at whatever bar size, is read from that one session.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
@@ -38,15 +39,23 @@ type Kept = HashMap<(i32, NaiveDate), Arc<TradedSession>>;
 /// Made-up prices; clones share what they keep.
 #[derive(Debug, Clone)]
 pub struct SyntheticTape {
+    /// As it was given.
+    number: u64,
     seed: Key,
     kept: Arc<Mutex<Kept>>,
+}
+
+impl fmt::Display for SyntheticTape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "synthetic with seed {}", self.number)
+    }
 }
 
 impl SyntheticTape {
     /// A tape; another seed gives other prices.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed: Key::new(seed), kept: Arc::default() }
+        Self { number: seed, seed: Key::new(seed), kept: Arc::default() }
     }
 
     /// The bars of a session that had begun at `now`, the last as far as it was traded.

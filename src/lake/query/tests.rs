@@ -73,7 +73,7 @@ async fn whatever_does_not_only_read_is_refused_and_changes_nothing() {
         (format!("COPY (SELECT 1) TO '{target}.parquet' STORED AS PARQUET"), "COPY"),
         ("SET datafusion.execution.batch_size = 1".to_owned(), "SET VARIABLE"),
         ("RESET datafusion.execution.batch_size".to_owned(), "RESET VARIABLE"),
-        ("BEGIN".to_owned(), "TRANSACTION START"),
+        ("START TRANSACTION".to_owned(), "TRANSACTION START"),
         ("COMMIT".to_owned(), "TRANSACTION END"),
         ("PREPARE p AS SELECT 1".to_owned(), "PREPARE"),
         ("EXECUTE p".to_owned(), "EXECUTE"),
@@ -89,7 +89,9 @@ async fn whatever_does_not_only_read_is_refused_and_changes_nothing() {
             other => panic!("{sql}: {other:?}"),
         }
     }
-    for sql in ["SELECT 1; DROP TABLE spot_snapshots", "ALTER TABLE spot_snapshots ADD COLUMN x INT", "VACUUM", ""] {
+    for sql in
+        ["SELECT 1; DROP TABLE spot_snapshots", "ALTER TABLE spot_snapshots ADD COLUMN x INT", "BEGIN", "VACUUM", ""]
+    {
         let error = rows(&lake, sql).await.expect_err(sql);
         assert!(matches!(error, QueryError::Statement { .. } | QueryError::Refused { .. }), "{sql}: {error:?}");
     }

@@ -113,7 +113,7 @@ fn cell(column: &str, value: &Value) -> Cell {
         Value::Float(number) if column.starts_with(SIGNED) => format!("{number:+.2}"),
         Value::Float(number) if column == "implied_vol" => format!("{:.1}%", number * 100.0),
         Value::Float(number) => format!("{number:.2}"),
-        Value::Integer(number) => grouped(*number),
+        Value::Integer(number) => grouped(number),
         Value::Timestamp(at) => return Cell::new(eastern(*at)),
         Value::Date(date) => return Cell::new(date),
     };
@@ -126,7 +126,7 @@ pub(super) fn right(text: impl ToString) -> Cell {
 }
 
 /// A whole number with commas between the thousands.
-pub(super) fn grouped(number: impl ToString) -> String {
+pub(super) fn grouped(number: &impl ToString) -> String {
     let number = number.to_string();
     let (sign, digits) = number.strip_prefix('-').map_or(("", number.as_str()), |digits| ("-", digits));
     let mut text = String::new();
@@ -145,6 +145,6 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!([0_i64, 999, 1_000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!([0_i64, 999, 1_000, -1_234_567].map(|number| grouped(&number)), ["0", "999", "1,000", "-1,234,567"]);
     }
 }

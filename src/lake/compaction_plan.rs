@@ -151,8 +151,7 @@ fn num_chosen(files: &[Weight]) -> usize {
     if chosen < FEWEST_FILES { 0 } else { chosen }
 }
 
-/// Bytes of a file, as the log says.
-pub(super) fn bytes_of(file: &LogicalFileView) -> u64 {
+fn bytes_of(file: &LogicalFileView) -> u64 {
     u64::try_from(file.size()).unwrap_or(0)
 }
 

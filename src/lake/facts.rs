@@ -5,8 +5,8 @@ use deltalake::DeltaTable;
 
 use crate::market::GatewayKind;
 
-use super::compaction_plan::bytes_of;
 use super::error::Cause;
+use super::files::Files;
 use super::folder;
 use super::{Lake, LakeError, TableName};
 
@@ -48,9 +48,10 @@ impl Lake {
 
 /// Files, their bytes, and rows by their statistics.
 fn counts(table: &DeltaTable) -> Result<(usize, u64, Option<u64>), Cause> {
-    let files = table.snapshot()?.log_data();
-    let num_rows = files.iter().map(|file| file.num_records().map(|rows| rows as u64)).sum();
-    Ok((files.num_files(), files.iter().map(|file| bytes_of(&file)).sum(), num_rows))
+    let files = Files::of(table)?;
+    let (num_bytes, num_rows) =
+        (files.iter().map(|file| file.num_bytes).sum(), files.iter().map(|file| file.num_rows).sum());
+    Ok((files.len(), num_bytes, num_rows))
 }
 
 #[cfg(test)]

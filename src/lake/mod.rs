@@ -23,12 +23,14 @@ mod direct;
 mod disk;
 mod error;
 mod facts;
+mod files;
 #[cfg(test)]
 mod fixtures;
 mod folder;
 mod futures;
 mod grow;
 mod head;
+mod history;
 #[cfg(test)]
 mod power_cut;
 mod protocol;
@@ -49,6 +51,7 @@ mod store;
 mod sweep;
 mod table;
 mod table_name;
+mod table_stats;
 mod tidy;
 mod vacuum;
 mod verify;
@@ -72,12 +75,14 @@ pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
+pub use history::CommitEntry;
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
+pub use table_stats::{PartitionStats, PropertyStats, TableStats};
 pub use tidy::Tidied;
 pub use verify::{Fault, FaultKind, Hole, Stray, StrayKind, Verified};
 

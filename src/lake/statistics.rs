@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
 
 use crate::market::Symbol;
 
 use super::error::Cause;
-use super::schema::arrow_type;
-use super::show::ColumnKind;
+use super::files::Files;
 
 /// The newest instant of each symbol.
 #[derive(Debug, Default)]
@@ -30,30 +26,15 @@ pub(super) enum NewestRow {
 }
 
 impl Newest {
-    /// Reads the statistics of a snapshot. They are kept in milliseconds, exact for slots.
+    /// Reads the statistics of a snapshot. They are exact for slots.
     pub(super) fn of(table: &DeltaTable) -> Result<Self, Cause> {
-        let files = table.snapshot()?.add_actions_table(true)?;
-        let column = |name: &str, kind: &DataType| match files.column_by_name(name) {
-            Some(array) => cast(array, kind).map(Some),
-            None => Ok(None),
-        };
-        let (symbols, newest) = (
-            column("partition.symbol", &DataType::Utf8)?,
-            column("max.timestamp", &arrow_type(ColumnKind::Timestamp))?,
-        );
-        let Some(symbols) = &symbols else {
-            return Ok(Self::default());
-        };
-        let newest = newest.map(|array| cast(&array, &DataType::Int64)).transpose()?;
-        let newest: Vec<Option<i64>> = match &newest {
-            Some(array) => array.as_primitive::<Int64Type>().iter().collect(),
-            None => vec![None; symbols.len()],
-        };
-        let mut by_symbol = BTreeMap::new();
-        for (symbol, micros) in symbols.as_string::<i32>().iter().zip(newest) {
-            let at = micros.and_then(DateTime::from_timestamp_micros);
-            let entry = by_symbol.entry(symbol.unwrap_or_default().to_owned()).or_insert(at);
-            *entry = (*entry).zip(at).map(|(one, other)| one.max(other));
+        let files = Files::of(table)?;
+        let mut by_symbol: BTreeMap<String, Option<DateTime<Utc>>> = BTreeMap::new();
+        for file in files.iter() {
+            match by_symbol.get_mut(file.symbol) {
+                Some(newest) => *newest = (*newest).zip(file.newest).map(|(one, other)| one.max(other)),
+                None => drop(by_symbol.insert(file.symbol.to_owned(), file.newest)),
+            }
         }
         Ok(Self(by_symbol))
     }

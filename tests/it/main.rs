@@ -15,6 +15,7 @@ mod ledger;
 mod logs;
 mod manual;
 mod pause;
+mod query;
 mod recorded;
 mod schedule;
 mod serve;

@@ -109,9 +109,9 @@ mod tests {
         writer.finish(&mut printed).expect("written");
         let printed = String::from_utf8(printed).expect("text");
         let lines: Vec<&str> = printed.lines().collect();
-        assert_eq!((lines.len(), lines[0].trim_end()), (2_503, " symbol  rows"));
-        assert_eq!((lines[2], lines[2_501]), (" ES         0 ", " ES      2499 "));
-        assert_eq!(lines[2_502], " ES      12345678 ");
+        assert_eq!((lines.len(), lines[0].trim_end()), (2_503, " symbol   rows"));
+        assert_eq!((lines[2], lines[2_501]), (" ES          0 ", " ES       2499 "), "all of one width");
+        assert_eq!(lines[2_502], " ES       12345678 ", "and wider where it must be");
         let mut printed = Vec::new();
         TextWriter::new(Vec::new()).finish(&mut printed).expect("written");
         assert_eq!(printed, b"no rows\n");

@@ -54,13 +54,13 @@ fn text(tables: &[(TableName, Option<TableFacts>)]) -> comfy_table::Table {
             table.add_row([name.as_str(), "-", "-", "-", "-", "-", "not made yet", "-"]);
             continue;
         };
-        let known = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), grouped);
+        let known = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| grouped(&count));
         table.add_row([
             name.to_string().into(),
             right(known(facts.num_rows)),
-            right(grouped(facts.num_files)),
-            right(grouped(facts.num_bytes)),
-            right(grouped(facts.num_partitions)),
+            right(grouped(&facts.num_files)),
+            right(grouped(&facts.num_bytes)),
+            right(grouped(&facts.num_partitions)),
             right(facts.version),
             facts.newest.map_or_else(|| "-".to_owned(), eastern).into(),
             facts.kind.as_str().into(),

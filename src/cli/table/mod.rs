@@ -1,8 +1,10 @@
 //! `jobs table`: the tables of the lake as files, versions and commits, not as rows.
 
 mod backup;
+mod history;
 mod list;
 mod restore;
+mod stats;
 mod verify;
 
 use clap::Subcommand;
@@ -23,6 +25,10 @@ pub(super) enum TableCommand {
     Restore(restore::RestoreArgs),
     /// Copy tables to another folder while captures go on.
     Backup(backup::BackupArgs),
+    /// Tell what was committed to a table.
+    History(history::HistoryArgs),
+    /// Tell how a table lies on the disk.
+    Stats(stats::StatsArgs),
 }
 
 /// Does it.
@@ -32,5 +38,7 @@ pub(super) fn table(globals: &Globals, command: &TableCommand) -> Result<u8, Job
         TableCommand::Verify(args) => verify::verify(globals, args),
         TableCommand::Restore(args) => restore::restore(globals, args),
         TableCommand::Backup(args) => backup::backup(globals, args),
+        TableCommand::History(args) => history::history(globals, args),
+        TableCommand::Stats(args) => stats::stats(globals, args),
     }
 }

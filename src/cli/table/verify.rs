@@ -82,7 +82,7 @@ fn lines(found: &Verified) -> Vec<String> {
     let verdict = if found.is_whole() { "whole" } else { "DAMAGED" };
     let mut lines = vec![format!(
         "{name}: {verdict}: {} rows in {} files, version {version}",
-        grouped(found.num_rows),
+        grouped(&found.num_rows),
         found.num_files
     )];
     if let (Some(first), Some(last)) = (found.first, found.last) {
@@ -112,7 +112,7 @@ fn of_holes(holes: &[Hole]) -> Vec<String> {
     let missing: usize = holes.iter().map(|hole| hole.missing).sum();
     let mut lines = vec![format!(
         "  note: {} slots are missing between the first row and the last, in {} sessions; jobs run backfill fills those it can",
-        grouped(missing),
+        grouped(&missing),
         holes.len()
     )];
     for hole in holes.iter().take(NUM_NAMED) {
@@ -152,7 +152,7 @@ fn of_strays(kind: StrayKind, strays: &[Stray]) -> Vec<String> {
         lines.push(format!(
             "        {}, {} bytes, {} h old",
             stray.path.display(),
-            grouped(stray.bytes),
+            grouped(&stray.bytes),
             stray.age_hours
         ));
     }

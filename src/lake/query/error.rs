@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::lake::error::{Cause, io_kind};
 use crate::lake::{LakeError, TableName};
 
-use super::{Query, QueryAsOf};
+use super::{CATALOG, Query, QueryAsOf, SCHEMA};
 
 /// How alike a misspelt name must be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.75;
@@ -116,6 +116,7 @@ impl QueryError {
                 SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
                 _ => Self::Statement { reason: words(&error) },
             },
+            DataFusionError::Plan(told) if let Some(unknown) = unknown_table(told) => Self::Lake(unknown),
             DataFusionError::SQL(..)
             | DataFusionError::Plan(_)
             | DataFusionError::NotImplemented(_)
@@ -127,6 +128,14 @@ impl QueryError {
             _ => Self::Failed { reason: words(&error) },
         }
     }
+}
+
+/// The engine tells a missing table in words only.
+fn unknown_table(told: &str) -> Option<LakeError> {
+    let (_, name) = told.split_once("table '")?;
+    let (name, _) = name.split_once("' not found")?;
+    let own = name.strip_prefix(&format!("{CATALOG}.{SCHEMA}.")).unwrap_or(name);
+    own.parse::<TableName>().err()
 }
 
 fn unknown_column(field: &Column, valid: &[Column]) -> QueryError {
@@ -144,7 +153,10 @@ fn unknown_column(field: &Column, valid: &[Column]) -> QueryError {
 
 /// The engine's own words in one line, without the kind of error it puts in front.
 pub(super) fn words(error: &DataFusionError) -> String {
-    let text = error.find_root().message().into_owned();
+    let text = match error.find_root() {
+        DataFusionError::SQL(fault, _) => fault.to_string(),
+        root => root.message().into_owned(),
+    };
     let text = text.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or_default();
     let text = text.trim_start_matches("sql parser error: ").trim();
     text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()

@@ -92,11 +92,9 @@ impl SchemaProvider for LakeTables {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let opened = match name.parse::<TableName>() {
-            Ok(name) => self.open(name).await,
-            Err(unknown) => Err(unknown),
-        };
-        opened.map(Some).map_err(|error| {
+        // It may be the name of a table function: what is unknown in the end the planner tells.
+        let Ok(name) = name.parse::<TableName>() else { return Ok(None) };
+        self.open(name).await.map(Some).map_err(|error| {
             let told = DataFusionError::Plan(error.to_string());
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.into());
             told

@@ -1,0 +1,126 @@
+//! `jobs query` and `jobs table`: what the tables answer, and that asking writes nothing.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use crate::support::{Desk, NOON, NOON_SLOT, Simulator, ended, text};
+
+const COUNT: &str = "select symbol, count(*) as n from futures_snapshots group by symbol order by symbol";
+
+/// Rows enough for a while, of no table.
+const MANY: &str = "select a.value, b.value from generate_series(1, 100000) a, generate_series(1, 100000) b";
+
+/// A desk with one slot captured.
+fn filled() -> Desk {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "snapshot"]).succeeded();
+    desk
+}
+
+#[test]
+fn a_statement_is_answered_in_every_form_and_writes_nothing() {
+    let desk = filled();
+    let before = desk.lake_files();
+    let csv = desk.jobs(&["query", COUNT, "--format", "csv"]).succeeded().stdout;
+    assert_eq!(csv, "symbol,n\nES,1\nNQ,1\nRTY,1\n");
+    let json = desk.jobs(&["query", COUNT, "--format", "json"]).succeeded().stdout;
+    assert_eq!(json, "[{\"symbol\":\"ES\",\"n\":1},{\"symbol\":\"NQ\",\"n\":1},{\"symbol\":\"RTY\",\"n\":1}]\n");
+    let sql = "select symbol, timestamp from futures_snapshots where symbol = 'ES'";
+    let line = desk.jobs(&["query", sql, "--format", "jsonl"]).succeeded().lines();
+    assert_eq!(text(&line[0], "timestamp"), NOON_SLOT);
+    let table = desk.jobs(&["query", sql]).succeeded().stdout;
+    assert!(table.contains("Wed 2026-11-18 12:00 ET"), "{table}");
+    for command in [&["list"][..], &["history", "futures_snapshots"], &["stats", "futures_snapshots"]] {
+        for format in ["text", "json", "jsonl"] {
+            let told = desk.jobs(&[&["table"], command, &["--format", format]].concat()).succeeded().stdout;
+            assert!(!told.trim().is_empty(), "{command:?} {format}");
+        }
+    }
+    assert_eq!(desk.lake_files(), before);
+    let facts = desk.jobs(&["table", "list", "--format", "jsonl"]).succeeded().lines();
+    assert_eq!((facts[0]["rows"].as_u64(), text(&facts[0], "newest")), (Some(3), NOON_SLOT.to_owned()));
+    let commits = desk.jobs(&["table", "history", "futures_snapshots", "--format", "jsonl"]).succeeded().lines();
+    assert_eq!((commits[0]["rows_added"].as_u64(), text(&commits[0], "operation")), (Some(3), "WRITE".to_owned()));
+}
+
+#[test]
+fn a_wrong_or_refused_statement_is_a_usage_error_in_one_line() {
+    let desk = filled();
+    let before = desk.lake_files();
+    for (arguments, told) in [
+        (&["drop table futures_snapshots"][..], "DROP TABLE is refused: jobs query only reads"),
+        (&["select lst from futures_snapshots"], "did you mean last?"),
+        (&["select * from spot"], "did you mean spot_snapshots?"),
+        (&["selec 1"], "cannot read the statement"),
+        (&["select 1", "--format", "parquet"], "give --out FILE as well"),
+        (&["select 1", "--out", "data/lake/futures_snapshots/x.csv"], "lies in the lake"),
+        (&["select 1", "--out", "nowhere/x.csv"], "there is no folder nowhere"),
+        (&["select count(*) from spot_snapshots, futures_snapshots", "--as-of", "1"], "futures_snapshots=1"),
+        (&["select count(*) from spot_snapshots", "--as-of", "99"], "has no version 99"),
+    ] {
+        let ended = desk.jobs(&[&["query"], arguments].concat());
+        assert!(ended.code == 2 && ended.stderr.contains(told), "{arguments:?}: {ended:#?}");
+        assert_eq!((ended.stdout.as_str(), ended.stderr.lines().count()), ("", 1), "{arguments:?}");
+    }
+    let elsewhere = desk.jobs(&["show", "futures_snapshots", "--format", "csv"]);
+    assert!(elsewhere.code == 2 && elsewhere.stderr.contains("is for jobs query"), "{elsewhere:#?}");
+    assert_eq!(desk.lake_files(), before);
+}
+
+#[test]
+fn a_file_appears_when_it_is_complete_and_not_otherwise() {
+    let desk = filled();
+    let names = || {
+        let entries = std::fs::read_dir(desk.path()).expect("a folder").map(|entry| entry.expect("an entry"));
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name.contains("out"))
+            .collect::<Vec<_>>()
+    };
+    desk.jobs(&["query", "select * from futures_snapshots", "--format", "parquet", "--out", "out.parquet"]).succeeded();
+    assert!(std::fs::read(desk.path().join("out.parquet")).expect("a file").starts_with(b"PAR1"));
+    std::fs::write(desk.path().join("out.csv"), "before").expect("written");
+    let late = desk.jobs(&["query", MANY, "--format", "csv", "--out", "out.csv", "--timeout", "1s"]);
+    assert!(late.code == 124 && late.stderr.contains("not answered within 1 s"), "{late:#?}");
+    let failed = "select 1 / (value - 50000) from generate_series(1, 100000)";
+    assert_eq!(desk.jobs(&["query", failed, "--format", "csv", "--out", "out.csv"]).code, 1);
+    let mut found = names();
+    found.sort();
+    assert_eq!(found, ["out.csv", "out.parquet"]);
+    assert_eq!(std::fs::read_to_string(desk.path().join("out.csv")).expect("a file"), "before");
+}
+
+#[test]
+fn a_long_answer_comes_at_once_and_a_reader_may_go_away() {
+    let desk = Desk::bare();
+    for format in ["text", "csv", "jsonl", "json"] {
+        let mut command = desk.command(&["query", MANY, "--format", format]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let mut reader = BufReader::new(child.stdout.take().expect("piped"));
+        let mut begin = vec![0; 100];
+        std::io::Read::read_exact(&mut reader, &mut begin).expect("the first rows");
+        drop(reader);
+        let ended = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && told.is_empty(), "{format}: {told}");
+    }
+}
+
+#[test]
+fn a_statement_may_come_from_standard_input_and_a_fresh_lake_answers() {
+    let desk = Desk::bare();
+    for arguments in [&["query", "--format", "csv"][..], &["query", "-", "--format", "csv"]] {
+        let mut command = desk.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
+        child.stdin.take().expect("piped").write_all(b"select count(*) as n\nfrom spot_snapshots").expect("written");
+        let lines: Vec<String> =
+            BufReader::new(child.stdout.take().expect("piped")).lines().map(|line| line.expect("text")).collect();
+        assert!(child.wait().expect("it ends").success());
+        assert_eq!(lines, ["n", "0"]);
+    }
+    assert_eq!(ended(&mut desk.command(&["query"])).code, 2, "nothing on standard input");
+    let table = desk.jobs(&["table", "list"]).succeeded().stdout;
+    assert!(table.contains("not made yet"), "{table}");
+    assert!(desk.lake_files().is_empty());
+}

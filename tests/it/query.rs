@@ -8,7 +8,8 @@ use crate::support::{Desk, NOON, NOON_SLOT, Simulator, ended, text};
 const COUNT: &str = "select symbol, count(*) as n from futures_snapshots group by symbol order by symbol";
 
 /// Rows enough for a while, of no table.
-const MANY: &str = "select a.value, b.value from generate_series(1, 100000) a, generate_series(1, 100000) b";
+const MANY: &str =
+    "select a.value as one, b.value as other from generate_series(1, 100000) a, generate_series(1, 100000) b";
 
 /// A desk with one slot captured.
 fn filled() -> Desk {

@@ -44,7 +44,7 @@ pub(super) struct QueryArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Memory for sorting, grouping and joining; beyond it the query spills to the temporary folder or ends
-    /// [default: lake.query_memory_mb].
+    /// [default: `lake.query_memory_mb`].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     max_memory_mb: Option<u32>,
     /// Give up after this time, such as 30s or 5m.
@@ -109,7 +109,7 @@ async fn write(lake: &Lake, query: &Query, format: Format, out: &mut Out) -> Res
 async fn write_text(mut answer: Answer, out: &mut Out) -> Result<(), JobError> {
     let mut writer = TextWriter::new(answer.columns());
     while let Some(chunk) = answer.next().await? {
-        writer.write(chunk.rows()?, out)?;
+        writer.write(&chunk.rows()?, out)?;
     }
     writer.finish(out)
 }

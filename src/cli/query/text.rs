@@ -25,7 +25,7 @@ impl TextWriter {
     }
 
     /// Prints some rows.
-    pub(super) fn write(&mut self, rows: Vec<Vec<Value>>, out: &mut impl Write) -> Result<(), JobError> {
+    pub(super) fn write(&mut self, rows: &[Vec<Value>], out: &mut impl Write) -> Result<(), JobError> {
         for page in rows.chunks(PAGE_ROWS) {
             self.write_page(page, out)?;
         }
@@ -104,8 +104,8 @@ mod tests {
         let mut writer = TextWriter::new(vec![column("symbol", ColumnKind::Text), column("rows", ColumnKind::Integer)]);
         let row = |number: i64| vec![Value::Text("ES".to_owned()), Value::Integer(number)];
         let mut printed = Vec::new();
-        writer.write((0..2_500).map(row).collect(), &mut printed).expect("written");
-        writer.write(vec![row(12_345_678)], &mut printed).expect("written");
+        writer.write(&(0..2_500).map(row).collect::<Vec<_>>(), &mut printed).expect("written");
+        writer.write(&[row(12_345_678)], &mut printed).expect("written");
         writer.finish(&mut printed).expect("written");
         let printed = String::from_utf8(printed).expect("text");
         let lines: Vec<&str> = printed.lines().collect();

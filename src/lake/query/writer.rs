@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use arrow::compute::cast;
-use arrow::csv;
+use arrow::csv::{Writer as CsvWriter, WriterBuilder as CsvWriterBuilder};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json;
@@ -39,7 +39,7 @@ pub struct AnswerWriter<W: Write + Send> {
 }
 
 enum Sink<W: Write + Send> {
-    Csv(csv::Writer<W>),
+    Csv(Box<CsvWriter<W>>),
     Json(json::Writer<W, JsonArray>),
     Jsonl(json::Writer<W, LineDelimited>),
     Parquet(Box<ArrowWriter<W>>),
@@ -57,7 +57,7 @@ impl<W: Write + Send> AnswerWriter<W> {
         }
         let nulls = || json::WriterBuilder::new().with_explicit_nulls(true);
         let mut writer = match format {
-            AnswerFormat::Csv => Sink::Csv(csv::WriterBuilder::new().with_header(true).build(out)),
+            AnswerFormat::Csv => Sink::Csv(Box::new(CsvWriterBuilder::new().with_header(true).build(out))),
             AnswerFormat::Json => Sink::Json(nulls().build(out)),
             AnswerFormat::Jsonl => Sink::Jsonl(nulls().build(out)),
             AnswerFormat::Parquet => {

@@ -58,16 +58,18 @@ pub(super) fn lines(folder: &Path) -> Vec<Line> {
 }
 
 fn parsed(line: &str) -> Line {
-    let mut words = line.splitn(4, ' ');
+    if let Some((name, text)) = line.strip_prefix("event ").and_then(|event| event.split_once(' ')) {
+        return Line::Event { name: name.to_owned(), text: text.to_owned() };
+    }
+    let mut words = line.split(' ');
     let mut word = || words.next().unwrap_or_default();
     match word() {
         "try" => Line::Try { slot: word().parse().expect("a slot"), price: word().parse().expect("a price") },
-        "done" => Line::Done {
+        _ => Line::Done {
             slot: word().parse().expect("a slot"),
             price: word().parse().ok(),
             version: word().parse().ok(),
         },
-        _ => Line::Event { name: word().to_owned(), text: word().to_owned() },
     }
 }
 

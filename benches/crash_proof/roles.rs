@@ -81,7 +81,7 @@ impl Keeping {
 
 /// Where the lake of a round is.
 pub(super) fn config(folder: &Path) -> LakeConfig {
-    LakeConfig { uri: folder.join("lake").display().to_string() }
+    LakeConfig { uri: folder.join("lake").display().to_string(), ..LakeConfig::default() }
 }
 
 /// Where the books of a round are.

@@ -15,10 +15,14 @@ use frontmonth::calendar::{Calendar, CalendarId, RollRule, parse_instant};
 use frontmonth::clock::ManualClock;
 use frontmonth::config::Config;
 use frontmonth::job::{Context, Counts, Environment, Failure, Job, JobError, Lock, LockHolder, Locked, Outcome, Run};
+use frontmonth::jobs::catalogue;
 use frontmonth::scheduler::{Command, Daemon, Notifier, Planner, PlannerCalendars, Schedules, Service};
 use frontmonth::state::{HistoryQuery, Ledger, RunRow, RunState};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, mpsc};
+
+#[path = "daemon/disk.rs"]
+mod disk;
 
 /// How long anything may take: far more than it does.
 const BOUND: Duration = Duration::from_secs(30);
@@ -34,6 +38,8 @@ enum Act {
     Gate(Arc<Semaphore>),
     /// Waits for ever.
     Endless,
+    /// Captures, as the program does.
+    Capture,
 }
 
 #[derive(Clone)]
@@ -57,7 +63,7 @@ impl Job for Acting {
         Duration::from_mins(1)
     }
 
-    async fn run(&self, _: &Context, _: &Run) -> Result<Outcome, JobError> {
+    async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         match &self.act {
             Act::Done => {}
@@ -65,6 +71,10 @@ impl Job for Acting {
             Act::Block => std::thread::sleep(BOUND * 10),
             Act::Gate(gate) => gate.acquire().await.expect("open").forget(),
             Act::Endless => std::future::pending().await,
+            Act::Capture => {
+                let snapshot = catalogue().into_iter().find(|job| job.name() == "snapshot").expect("there is one");
+                return snapshot.run(context, run).await;
+            }
         }
         Ok(Outcome::done(Counts::default()))
     }

@@ -9,7 +9,7 @@ use crate::calendar::{Calendar, Slot};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::gateway::{ClockSource, Endpoint, Gateway, IbGateway};
-use crate::lake::Lake;
+use crate::lake::{Lake, TableName};
 use crate::state::Ledger;
 
 use super::{Failure, JobError, Progress};
@@ -24,6 +24,17 @@ pub struct Calendars {
     pub futures: Calendar,
     /// The New York Stock Exchange.
     pub nyse: Calendar,
+}
+
+impl Calendars {
+    /// The calendar whose sessions a table's rows belong to.
+    #[must_use]
+    pub fn of(&self, table: TableName) -> &Calendar {
+        match table {
+            TableName::FuturesSnapshots => &self.futures,
+            TableName::SpotSnapshots => &self.nyse,
+        }
+    }
 }
 
 /// What a job works with. One connection to the gateway serves the whole attempt.

@@ -16,7 +16,7 @@ pub enum Failure {
     Failed,
     /// It was asked wrongly.
     Usage,
-    /// Every row was bad.
+    /// Every row was bad, or a table is damaged.
     BadData,
     /// The gateway is down or gives no data.
     Unavailable,
@@ -131,6 +131,7 @@ impl From<LakeError> for JobError {
             LakeErrorClass::Conflict => Self::retry(Failure::Failed, error),
             LakeErrorClass::Missing => Self::fail(Failure::Usage, error),
             LakeErrorClass::Storage => Self::fail(Failure::Failed, error),
+            LakeErrorClass::Damaged => Self::fail(Failure::BadData, error),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::market::GatewayKind;
 use super::commit::{self, MAX_ROUNDS};
 use super::direct;
 use super::disk::is_flush_failure;
+use super::grow;
 use super::row::{Key, Row, encoded};
 use super::session::Reach;
 use super::table::TableHandle;
@@ -88,7 +89,7 @@ async fn append_newest<R: Row>(
 
 /// One append to the snapshot; the inner error is the commit's.
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
-    let batch = encoded(rows)?;
+    let batch = grow::fitted(view, &encoded(rows)?)?;
     let properties = commit::properties(view).await?;
     let session = Arc::new(view.sessions().of(Reach::Tight).state());
     let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Append).with_session_state(session);

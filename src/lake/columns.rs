@@ -5,7 +5,7 @@ use std::str::FromStr;
 use arrow::array::{
     Array, AsArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::calendar::Slot;
@@ -163,10 +163,19 @@ pub(super) fn plain(table: TableName, batch: &RecordBatch) -> Result<RecordBatch
     let named = schema.fields().iter().zip(batch.columns());
     let cast = named.map(|(field, array)| {
         let spec = columns(table).iter().find(|spec| spec.name == field.name());
-        let wanted = spec.map_or_else(|| field.data_type().clone(), |spec| super::schema::arrow_type(spec.kind));
+        let wanted = spec.map_or_else(|| unviewed(field.data_type()), |spec| super::schema::arrow_type(spec.kind));
         Ok((field.name().clone(), arrow::compute::cast(array, &wanted)?))
     });
     RecordBatch::try_from_iter(cast.collect::<Result<Vec<_>, arrow::error::ArrowError>>()?)
+}
+
+/// The type of a column of another program, as its table declares it.
+fn unviewed(scanned: &DataType) -> DataType {
+    match scanned {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]

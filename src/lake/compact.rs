@@ -115,7 +115,9 @@ pub(super) async fn rewrite(view: &TableView) -> Result<Option<Rewritten>, LakeE
         check_rows(view, group, &batches)?;
         let written = if is_plain { write_plain(view, &batches).await } else { write(view, batches).await };
         let mut written = written.map_err(|error| failed(error.into()))?;
-        written.iter_mut().for_each(|add| add.data_change = false);
+        for add in &mut written {
+            add.data_change = false;
+        }
         check_written(view, group, &written)?;
         new.extend(written);
     }

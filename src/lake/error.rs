@@ -23,6 +23,8 @@ pub enum LakeErrorClass {
     Configuration,
     /// The disk or a table failed.
     Storage,
+    /// A table is damaged, and stays so until a person acts.
+    Damaged,
     /// Other writers won every round; the same call may succeed at once.
     Conflict,
     /// What was asked for is not there, or no longer.
@@ -86,7 +88,7 @@ pub enum LakeError {
         opened: GatewayKind,
     },
     /// A table carries no mark of the gateway it is bound to.
-    #[error("the table {} was not made by this program (no property {property}): give lake.uri another folder", path.display())]
+    #[error("the table {} was not made by this program (no property {property}): move it out of the lake, or give lake.uri another folder", path.display())]
     Unbound {
         /// Folder of the table.
         path: PathBuf,
@@ -112,12 +114,30 @@ pub enum LakeError {
         path: PathBuf,
     },
     /// The table has other columns than this program writes.
-    #[error("the table {} has other columns: {difference}; give lake.uri another folder", path.display())]
+    #[error("the table {} has other columns: {difference}; move it out of the lake, or give lake.uri another folder", path.display())]
     OtherColumns {
         /// Folder of the table.
         path: PathBuf,
         /// The first column that differs.
         difference: String,
+    },
+    /// The table demands a newer program.
+    #[error("the table {} needs a newer program: {reason}; use the one that wrote it, or give lake.uri another folder", path.display())]
+    NewerProtocol {
+        /// Folder of the table.
+        path: PathBuf,
+        /// What it demands.
+        reason: String,
+    },
+    /// The table is damaged.
+    #[error("the table {} is damaged, nothing was changed: {what}; {remedy}; jobs table verify tells all", path.display())]
+    Damaged {
+        /// Folder of the table.
+        path: PathBuf,
+        /// What is wrong, and where.
+        what: String,
+        /// What to do.
+        remedy: String,
     },
     /// The folder cannot be written.
     #[error("cannot write to {}: check its owner and permissions, or give lake.uri another folder", path.display())]
@@ -175,6 +195,20 @@ pub enum LakeError {
         /// What was missing.
         #[source]
         source: Cause,
+    },
+    /// Files of the version are gone.
+    #[error(
+        "version {version} of {table} cannot be brought back: {count} of its files are gone, the first {first}; replaced files are kept for 1 day, so ask for a newer version, or take a backup by --from"
+    )]
+    FilesGone {
+        /// The table.
+        table: TableName,
+        /// The version asked for.
+        version: u64,
+        /// Files that are gone.
+        count: usize,
+        /// The first of them.
+        first: String,
     },
     /// A stored value is none that this program writes.
     #[error(
@@ -236,6 +270,7 @@ impl LakeError {
             | Self::NotATable { .. }
             | Self::NotAFolder { .. }
             | Self::OtherColumns { .. }
+            | Self::NewerProtocol { .. }
             | Self::Unwritable { .. }
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
             Self::Vanished { .. }
@@ -244,10 +279,12 @@ impl LakeError {
             | Self::Miscounted { .. }
             | Self::Unfit { .. }
             | Self::Storage { .. } => LakeErrorClass::Storage,
+            Self::Damaged { .. } => LakeErrorClass::Damaged,
             Self::Conflict { .. } => LakeErrorClass::Conflict,
-            Self::UnknownTable { .. } | Self::NoSuchVersion { .. } | Self::VersionGone { .. } => {
-                LakeErrorClass::Missing
-            }
+            Self::UnknownTable { .. }
+            | Self::NoSuchVersion { .. }
+            | Self::VersionGone { .. }
+            | Self::FilesGone { .. } => LakeErrorClass::Missing,
         }
     }
 

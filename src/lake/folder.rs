@@ -11,6 +11,7 @@ use url::Url;
 use crate::market::GatewayKind;
 
 use super::LakeError;
+use super::damage;
 use super::schema::GATEWAY_PROPERTY;
 
 /// What a folder holds.
@@ -56,7 +57,11 @@ pub(super) async fn load(path: &Path, store: ObjectStoreRef, version: Option<u64
         Some(version) => builder.with_version(version),
         None => builder,
     };
-    builder.load().await.map_err(|error| failed(error.into()))
+    match (builder.load().await, version) {
+        (Ok(table), None) => damage::check_opened(path, &table).map(|()| table),
+        (Err(error), None) => Err(damage::explained(path, failed(error.into()))),
+        (loaded, Some(_)) => loaded.map_err(|error| failed(error.into())),
+    }
 }
 
 /// A table in a folder, not loaded yet.

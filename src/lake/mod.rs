@@ -9,6 +9,7 @@
 //! The library blocks its thread while it writes a checkpoint, so a lake needs a runtime of several threads.
 
 mod append;
+mod backup;
 mod columns;
 mod commit;
 mod compact;
@@ -16,6 +17,7 @@ mod compact;
 mod compaction_cases;
 mod compaction_plan;
 mod config;
+mod damage;
 mod data_file;
 mod direct;
 mod disk;
@@ -26,16 +28,19 @@ mod files;
 mod fixtures;
 mod folder;
 mod futures;
+mod grow;
 mod head;
 mod history;
 #[cfg(test)]
 mod power_cut;
+mod protocol;
 mod query;
 mod read;
 mod recent_prices;
 #[cfg(test)]
 mod recording;
 mod replace;
+mod restore;
 mod row;
 mod schema;
 mod session;
@@ -49,6 +54,7 @@ mod table_name;
 mod table_stats;
 mod tidy;
 mod vacuum;
+mod verify;
 mod view;
 
 use std::collections::BTreeSet;
@@ -63,6 +69,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::calendar::Slot;
 use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
 
+pub use backup::{BackedUp, BackupFault};
 pub use compact::Compacted;
 pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
@@ -71,11 +78,13 @@ pub use facts::TableFacts;
 pub use history::CommitEntry;
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
+pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use store::Durability;
 pub use table_name::TableName;
 pub use table_stats::{PartitionStats, PropertyStats, TableStats};
 pub use tidy::Tidied;
+pub use verify::{Fault, FaultKind, Hole, Stray, StrayKind, Verified};
 
 use row::{Row, first_of_each_key};
 use schema::Retention;
@@ -281,7 +290,8 @@ impl Lake {
     /// As [`Lake::append_futures`]; [`LakeError::Miscounted`] where rows are doubled or missing. Nothing changed then.
     pub async fn compact(&self, table: TableName) -> Result<Compacted, LakeError> {
         self.bound(table).await?;
-        compact::compact(self.handle(table)).await
+        let compacted = compact::compact(self.handle(table)).await;
+        compacted.map_err(|error| damage::explained_read((&self.root().join(table.as_str()), None), error))
     }
 
     /// Deletes what the table's retention no longer keeps and staging files of killed writers, and sees to a checkpoint.

@@ -13,6 +13,7 @@ use crate::market::{GatewayKind, Symbol};
 
 use super::commit::{self, MAX_ROUNDS};
 use super::disk::is_flush_failure;
+use super::grow;
 use super::row::{Row, encoded, sorted};
 use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
@@ -64,7 +65,7 @@ fn is_same<R: Row>(stored: &[R], rows: &[&R]) -> Result<bool, LakeError> {
 async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
     // Without a key to replace the library would replace the whole table.
     let no_rows = || LakeError::Unfit { table: R::TABLE, source: "there are none".into() };
-    let (keys, batch) = (exact_keys(rows).ok_or_else(no_rows)?, encoded(rows)?);
+    let (keys, batch) = (exact_keys(rows).ok_or_else(no_rows)?, grow::fitted(view, &encoded(rows)?)?);
     let properties = commit::properties(view).await?;
     let session = Arc::new(view.sessions().of(Reach::Wide).state());
     let write = view.table().clone().write([batch]).with_save_mode(SaveMode::Overwrite).with_replace_where(keys);

@@ -125,25 +125,41 @@ fn delta_type(kind: ColumnKind) -> DeltaType {
 
 /// The Delta columns of a new table.
 pub(super) fn delta_columns(table: TableName) -> impl Iterator<Item = StructField> {
-    columns(table).iter().map(|spec| StructField::new(spec.name, delta_type(spec.kind), spec.nullable))
+    columns(table).iter().map(delta_column)
 }
 
-/// The first column in which a table is not what this program writes. Further columns at the end are left alone.
-pub(super) fn difference(table: TableName, found: &StructType) -> Option<String> {
-    let mut fields = found.fields();
-    columns(table).iter().enumerate().find_map(|(index, spec)| {
+/// How the columns of a table compare with those this program writes.
+#[derive(Debug)]
+pub(super) enum Growth {
+    /// All are there; there may be others.
+    None,
+    /// These, which may be null, came with a later program than the one that made the table.
+    Lacks(Vec<&'static ColumnSpec>),
+    /// The table is another program's; the first column in which it differs.
+    Foreign(String),
+}
+
+/// Compares the columns of a table, by name, with those this program writes. Further ones are left alone.
+pub(super) fn growth(table: TableName, found: &StructType) -> Growth {
+    let mut lacking = Vec::new();
+    for (index, spec) in columns(table).iter().enumerate() {
         let (number, wanted) = (index + 1, delta_type(spec.kind));
-        match fields.next() {
-            None => Some(format!("column {number}, {}, is missing", spec.name)),
-            Some(field) if field.name() != spec.name => {
-                Some(format!("column {number} is {}, not {}", field.name(), spec.name))
-            }
+        match found.field(spec.name) {
+            None if spec.nullable => lacking.push(spec),
+            None => return Growth::Foreign(format!("column {number}, {}, is missing", spec.name)),
             Some(field) if *field.data_type() != wanted => {
-                Some(format!("column {number}, {}, is of type {}, not {wanted}", spec.name, field.data_type()))
+                let found = field.data_type();
+                return Growth::Foreign(format!("column {number}, {}, is of type {found}, not {wanted}", spec.name));
             }
-            Some(_) => None,
+            Some(_) => {}
         }
-    })
+    }
+    if lacking.is_empty() { Growth::None } else { Growth::Lacks(lacking) }
+}
+
+/// A column as a table that lacks it gets it.
+pub(super) fn delta_column(spec: &ColumnSpec) -> StructField {
+    StructField::new(spec.name, delta_type(spec.kind), spec.nullable)
 }
 
 /// How long a table keeps what it no longer shows.

@@ -10,11 +10,13 @@ use deltalake::protocol::SaveMode;
 
 use crate::market::GatewayKind;
 
+use super::commit::{self, MAX_ROUNDS};
 use super::disk::is_flush_failure;
 use super::folder::{self, Presence};
+use super::grow;
 use super::head::Head;
 use super::row::Row;
-use super::schema::{CHECKPOINT_INTERVAL, PARTITION, Retention, delta_columns, difference, properties};
+use super::schema::{CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, properties};
 use super::session::Sessions;
 use super::view::TableView;
 use super::{LakeError, TableName};
@@ -92,7 +94,25 @@ impl TableHandle {
             None => self.create(kind).await?,
         };
         folder::check_kind(&self.path, view.table(), kind)?;
-        Ok(view)
+        self.grown(view).await
+    }
+
+    /// The newest snapshot with every column that this program writes.
+    async fn grown(&mut self, mut view: TableView) -> Result<TableView, LakeError> {
+        for round in 0..MAX_ROUNDS {
+            let lacking = grow::lacking(&view)?;
+            if lacking.is_empty() {
+                return Ok(view);
+            }
+            match grow::add(&view, &lacking).await? {
+                Ok(_) => tracing::info!(table = %self.name, "the table got the columns that are new to it"),
+                Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
+                Err(error) => return Err(LakeError::storage("add columns to", &self.path, error)),
+            }
+            self.forget();
+            view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+        }
+        Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
     }
 
     /// An older version.
@@ -244,9 +264,9 @@ impl TableHandle {
 
     fn check_columns(&self, table: &DeltaTable) -> Result<(), LakeError> {
         let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", &self.path, error))?;
-        match difference(self.name, &snapshot.schema()) {
-            Some(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
-            None => Ok(()),
+        match growth(self.name, &snapshot.schema()) {
+            Growth::Foreign(difference) => Err(LakeError::OtherColumns { path: self.path.clone(), difference }),
+            Growth::None | Growth::Lacks(_) => Ok(()),
         }
     }
 }

@@ -11,6 +11,7 @@ use deltalake::table::config::TablePropertiesExt;
 use deltalake::{DeltaTable, DeltaTableError};
 use tokio::sync::Mutex;
 
+use super::damage;
 use super::error::Cause;
 use super::sweep::sweep;
 use super::table::TableHandle;
@@ -37,6 +38,7 @@ pub(super) async fn tidy(handle: &Mutex<TableHandle>, now: DateTime<Utc>) -> Res
     let Some(view) = handle.lock().await.newest().await? else { return Ok(Tidied::default()) };
     let path = view.path().to_path_buf();
     let failed = |source: Cause| LakeError::storage("tidy", &path, source);
+    check_apart(path.clone()).await?;
     let (view, files_deleted) = vacuum::vacuum(handle, view, now).await?;
     let table = view.table().clone();
     let checkpoint = checkpoint(&table, &path).await.map_err(|error| failed(error.into()))?;
@@ -65,6 +67,13 @@ async fn shorten_log(table: &DeltaTable, now: DateTime<Utc>) -> Result<usize, De
     let kept = table.snapshot()?.table_config().log_retention_duration();
     let cutoff = now.timestamp_millis() - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX / 2);
     cleanup_expired_logs_for(table.version().unwrap_or(0), table.log_store().as_ref(), cutoff, None).await
+}
+
+/// Nothing is deleted of a table that is not whole.
+async fn check_apart(path: PathBuf) -> Result<(), LakeError> {
+    let folder = path.clone();
+    let checked = tokio::task::spawn_blocking(move || damage::check_whole(&folder)).await;
+    checked.map_err(|error| LakeError::storage("read", &path, error))?
 }
 
 async fn sweep_apart(folder: PathBuf, before: DateTime<Utc>) -> Result<usize, Cause> {

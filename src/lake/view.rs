@@ -11,7 +11,9 @@ use deltalake::DeltaTable;
 use crate::market::Symbol;
 
 use super::columns::{Columns, plain};
+use super::damage;
 use super::error::Cause;
+use super::grow;
 use super::row::{Key, Row};
 use super::schema::PARTITION;
 use super::session::{Reach, Sessions, between, of_symbols};
@@ -78,7 +80,8 @@ impl TableView {
     /// The batches of a scan, in the types the table declares.
     pub(super) async fn scan(&self, scan: Scan) -> Result<Vec<RecordBatch>, LakeError> {
         let found = self.collect(scan).await;
-        found.map_err(|source| LakeError::storage("read", &self.path, source))
+        let failed = |source| LakeError::storage("read", &self.path, source);
+        found.map_err(|source| damage::explained_read((&self.path, self.table.version()), failed(source)))
     }
 
     async fn collect(&self, scan: Scan) -> Result<Vec<RecordBatch>, Cause> {
@@ -95,7 +98,11 @@ impl TableView {
             frame = frame.sort(newest_first)?.limit(0, Some(newest))?;
         }
         let batches = frame.collect().await?;
-        Ok(batches.iter().map(|batch| plain(self.name, batch)).collect::<Result<_, _>>()?)
+        let plain = batches.iter().map(|batch| plain(self.name, batch));
+        if scan.columns.is_some() {
+            return Ok(plain.collect::<Result<_, _>>()?);
+        }
+        Ok(plain.map(|batch| grow::completed(self.name, batch?)).collect::<Result<_, _>>()?)
     }
 
     /// The rows that pass a filter, in no order.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::process::Stdio;
 
-use crate::support::{Desk, Simulator};
+use crate::support::{Desk, Simulator, copy_of};
 
 /// Kills, spread over the length of a compaction.
 const KILLS: u32 = 12;
@@ -67,15 +67,4 @@ fn a_killed_compaction_loses_nothing_and_doubles_nothing() {
         "{killed} of {KILLS} compactions were killed before their end, {abandoned} of them in the midst of writing"
     );
     assert!(killed > 0, "no compaction was killed in time");
-}
-
-/// Another desk with the same tables.
-fn copy_of(desk: &Desk) -> Desk {
-    let copy = Desk::bare();
-    for (path, _) in desk.lake_files() {
-        let target = copy.path().join(path.strip_prefix(desk.path()).expect("below the desk"));
-        std::fs::create_dir_all(target.parent().expect("a folder")).expect("made");
-        std::fs::copy(path, target).expect("copied");
-    }
-    copy
 }

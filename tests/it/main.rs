@@ -23,3 +23,5 @@ mod shell;
 mod simulate;
 mod status;
 mod support;
+mod table_restore;
+mod table_verify;

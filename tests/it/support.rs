@@ -96,6 +96,17 @@ impl Desk {
     }
 }
 
+/// Another desk with the same tables.
+pub(crate) fn copy_of(desk: &Desk) -> Desk {
+    let copy = Desk::bare();
+    for (path, _) in desk.lake_files() {
+        let target = copy.path().join(path.strip_prefix(desk.path()).expect("below the desk"));
+        std::fs::create_dir_all(target.parent().expect("a folder")).expect("made");
+        std::fs::copy(path, target).expect("copied");
+    }
+    copy
+}
+
 fn collect(folder: &Path, files: &mut BTreeSet<(PathBuf, u64)>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.expect("an entry");

@@ -1,8 +1,11 @@
 //! `jobs table`: the tables of the lake as files, versions and commits, not as rows.
 
+mod backup;
 mod history;
 mod list;
+mod restore;
 mod stats;
+mod verify;
 
 use clap::Subcommand;
 
@@ -20,6 +23,12 @@ pub(super) enum TableCommand {
     History(history::HistoryArgs),
     /// Tell how a table lies on the disk.
     Stats(stats::StatsArgs),
+    /// Prove that a table is whole, or tell what is damaged and what to do.
+    Verify(verify::VerifyArgs),
+    /// Bring an older version back as a new one, or tables from a backup.
+    Restore(restore::RestoreArgs),
+    /// Copy tables to another folder while captures go on.
+    Backup(backup::BackupArgs),
 }
 
 /// Does it.
@@ -28,5 +37,8 @@ pub(super) fn table(globals: &Globals, command: &TableCommand) -> Result<u8, Job
         TableCommand::List => list::list(globals),
         TableCommand::History(args) => history::history(globals, args),
         TableCommand::Stats(args) => stats::stats(globals, args),
+        TableCommand::Verify(args) => verify::verify(globals, args),
+        TableCommand::Restore(args) => restore::restore(globals, args),
+        TableCommand::Backup(args) => backup::backup(globals, args),
     }
 }

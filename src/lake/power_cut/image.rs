@@ -84,7 +84,7 @@ impl System {
                 folder.flushed = folder.now.clone();
                 folder.pending.clear();
             }
-            Op::Begin(_) | Op::Done(_) => {}
+            Op::Begin(_) | Op::Done => {}
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) enum Op {
     /// A run of this number begins.
     Begin(usize),
     /// It said done.
-    Done(usize),
+    Done,
 }
 
 /// The order of what was done below a folder.
@@ -145,7 +145,9 @@ impl ObjectStore for TracedStore {
         let missing = self.trace.missing(&to);
         let content = payload.iter().flat_map(|part| part.to_vec()).collect::<Vec<u8>>();
         let done = self.inner.put_opts(at, payload, options).await?;
-        missing.into_iter().for_each(|folder| self.trace.note(Op::MakeFolder(folder)));
+        for folder in missing {
+            self.trace.note(Op::MakeFolder(folder));
+        }
         self.trace.note(Op::Write(staged.clone(), content.into()));
         self.trace.note(Op::Rename(staged, to));
         Ok(done)

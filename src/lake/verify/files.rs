@@ -1,0 +1,113 @@
+//! The data files of a version: each is there, is whole, and holds what the log says.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
+use deltalake::Path as StorePath;
+use deltalake::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::lake::error::Cause;
+
+use super::fault::{FROM_BACKUP, Fault, FaultKind};
+use super::log::ActiveFile;
+use super::rows::{RowCheck, Span};
+
+/// Where a file that the log names is. The log writes names as they stand in addresses.
+pub(in crate::lake) fn path_of(table: &Path, file: &ActiveFile) -> PathBuf {
+    let decoded = StorePath::from_url_path(&file.file.path).map(|path| path.to_string());
+    table.join(decoded.unwrap_or_else(|_| file.file.path.clone()))
+}
+
+/// What is wrong with a file as far as its name and its size tell.
+pub(in crate::lake) fn outer_fault(table: &Path, file: &ActiveFile) -> Option<Fault> {
+    let path = path_of(table, file);
+    match fs::metadata(&path) {
+        Ok(found) if found.len() == file.file.size => None,
+        Ok(found) => {
+            let what = format!("the file is {} bytes long where the log says {}", found.len(), file.file.size);
+            Some(of_file(FaultKind::FileSize, path, (file, what)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Some(of_file(FaultKind::MissingFile, path, (file, "the file is missing".to_owned())))
+        }
+        Err(error) => {
+            Some(of_file(FaultKind::UnreadableFile, path, (file, format!("the file cannot be read: {error}"))))
+        }
+    }
+}
+
+/// Reads a file whole, and gives its rows to the check of the rows.
+pub(super) fn check(table: &Path, file: &ActiveFile, rows: &mut RowCheck<'_>) -> Option<Fault> {
+    if let Some(fault) = outer_fault(table, file) {
+        return Some(fault);
+    }
+    let path = path_of(table, file);
+    let told = file.file.statistics();
+    let unreadable = |error: Cause| format!("the file cannot be read: {error}");
+    let (span, in_footer) = match read(&path, file, rows) {
+        Ok(read) => read,
+        Err(error) => return Some(of_file(FaultKind::UnreadableFile, path, (file, unreadable(error)))),
+    };
+    if told.num_rows.is_some_and(|rows| rows != span.num_rows) || in_footer != span.num_rows {
+        let told = told.num_rows.map_or_else(|| "nothing".to_owned(), |rows| rows.to_string());
+        let what = format!("the file holds {} rows, its footer says {in_footer} and the log {told}", span.num_rows);
+        return Some(of_file(FaultKind::RowCount, path, (file, what)));
+    }
+    // Statistics are kept in milliseconds, exact for slots.
+    let is_within = told.first.is_none_or(|first| span.first.is_none_or(|found| first <= found))
+        && told.last.is_none_or(|last| span.last.is_none_or(|found| found <= last));
+    if is_within {
+        return None;
+    }
+    let what = "the file holds instants outside of those the log says, so reads pass its rows by".to_owned();
+    Some(of_file(FaultKind::Statistics, path, (file, what)))
+}
+
+/// The rows of a file as they were found, and how many its footer tells.
+fn read(path: &Path, file: &ActiveFile, rows: &mut RowCheck<'_>) -> Result<(Span, u64), Cause> {
+    let (reader, in_footer) = open(path)?;
+    let mut span = Span::default();
+    for batch in reader {
+        let batch: RecordBatch = batch?;
+        rows.take((path, file.file.symbol()), &batch, &mut span)?;
+    }
+    Ok((span, in_footer))
+}
+
+fn open(path: &Path) -> Result<(ParquetRecordBatchReader, u64), Cause> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let in_footer = u64::try_from(builder.metadata().file_metadata().num_rows())?;
+    Ok((builder.build()?, in_footer))
+}
+
+fn of_file(kind: FaultKind, path: PathBuf, (file, what): (&ActiveFile, String)) -> Fault {
+    let fault = Fault::new(kind, path, what);
+    match file.version {
+        Some(version @ 1..) => fault.at(version).remedy(format!(
+            "{FROM_BACKUP}; or go back to before the file was added, by jobs table restore --version {}, and then jobs run \
+             backfill",
+            version - 1
+        )),
+        _ => fault.remedy(format!(
+            "{FROM_BACKUP}; or go back to a version without it, by jobs table restore --version, and then jobs run backfill"
+        )),
+    }
+}
+
+/// The instants in a file.
+pub(in crate::lake) fn instants(path: &Path) -> Result<Vec<DateTime<Utc>>, Cause> {
+    let mut found = Vec::new();
+    for batch in open(path)?.0 {
+        let batch = batch?;
+        let array =
+            batch.column_by_name("timestamp").and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
+        let array = array.ok_or("it has no timestamps")?;
+        found.extend(array.iter().flatten().filter_map(DateTime::from_timestamp_micros));
+    }
+    Ok(found)
+}

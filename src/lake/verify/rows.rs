@@ -1,0 +1,206 @@
+//! The rows of a table: each key once, each row on the grid, inside of a session, and as this program writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray, Date32Array, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
+
+use crate::calendar::{Calendar, Slot, TradingDay};
+use crate::lake::TableName;
+use crate::lake::columns::{date_of, plain};
+use crate::lake::error::Cause;
+use crate::lake::schema::{PARTITION, columns};
+use crate::market::{GatewayKind, Source, Symbol};
+
+use super::fault::{Fault, FaultKind};
+
+/// What rows of one file reach over.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    pub(super) num_rows: u64,
+    pub(super) first: Option<DateTime<Utc>>,
+    pub(super) last: Option<DateTime<Utc>>,
+}
+
+/// The check of all rows of a table, file after file.
+pub(super) struct RowCheck<'a> {
+    table: TableName,
+    calendar: &'a Calendar,
+    kind: Option<GatewayKind>,
+    /// The instants of each symbol, each with the file that holds it.
+    keys: BTreeMap<String, BTreeMap<DateTime<Utc>, usize>>,
+    files: Vec<PathBuf>,
+    days: BTreeMap<Slot, Option<TradingDay>>,
+    /// For each sort of wrong row how many there are, with the first.
+    wrong: BTreeMap<(FaultKind, &'static str), (u64, String, PathBuf)>,
+    num_rows: u64,
+}
+
+impl<'a> RowCheck<'a> {
+    pub(super) fn new(table: TableName, calendar: &'a Calendar, kind: Option<GatewayKind>) -> Self {
+        let (keys, files, days, wrong) = Default::default();
+        Self { table, calendar, kind, keys, files, days, wrong, num_rows: 0 }
+    }
+
+    pub(super) fn num_rows(&self) -> u64 {
+        self.num_rows
+    }
+
+    /// The slots of each symbol; those that are on the grid.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&str, BTreeSet<Slot>)> {
+        self.keys
+            .iter()
+            .map(|(symbol, instants)| (symbol.as_str(), instants.keys().filter_map(|at| Slot::at(*at).ok()).collect()))
+    }
+
+    /// Takes the rows of one batch of a file of one symbol.
+    pub(super) fn take(
+        &mut self,
+        (path, symbol): (&Path, Option<&str>),
+        batch: &RecordBatch,
+        span: &mut Span,
+    ) -> Result<(), Cause> {
+        let batch = plain(self.table, batch)?;
+        let symbol = symbol.unwrap_or_default().to_owned();
+        let instants = batch.column_by_name("timestamp").ok_or("it has no column timestamp")?;
+        let instants: &TimestampMicrosecondArray =
+            instants.as_primitive_opt::<TimestampMicrosecondType>().ok_or("its timestamps are of another type")?;
+        if self.files.last().is_none_or(|last| last != path) {
+            self.files.push(path.to_path_buf());
+        }
+        if symbol.parse::<Symbol>().is_err() {
+            self.wrong((FaultKind::MalformedRow, "without a symbol that can be"), &symbol, path);
+        }
+        for row in 0..batch.num_rows() {
+            span.num_rows += 1;
+            self.num_rows += 1;
+            let at = instants.is_valid(row).then(|| instants.value(row)).and_then(DateTime::from_timestamp_micros);
+            let Some(at) = at else {
+                self.wrong((FaultKind::MalformedRow, "without a timestamp"), &symbol, path);
+                continue;
+            };
+            span.first = Some(span.first.map_or(at, |first| first.min(at)));
+            span.last = Some(span.last.map_or(at, |last| last.max(at)));
+            self.key((&symbol, at), path);
+        }
+        self.values((path, &symbol), &batch, instants);
+        Ok(())
+    }
+
+    fn key(&mut self, (symbol, at): (&str, DateTime<Utc>), path: &Path) {
+        let number = self.files.len() - 1;
+        let other = self.keys.entry(symbol.to_owned()).or_default().insert(at, number);
+        let example = || format!("{symbol} {}", at.to_rfc3339());
+        if let Some(other) = other.and_then(|number| self.files.get(number)) {
+            let example = format!("{} is in {} too", example(), other.display());
+            self.wrong((FaultKind::DoubledKey, "whose key is there more than once"), &example, path);
+        }
+        let Ok(slot) = Slot::at(at) else {
+            return self.wrong((FaultKind::StrayRow, "off the five-minute grid"), &example(), path);
+        };
+        if self.day_of(slot).is_none() {
+            self.wrong((FaultKind::StrayRow, "outside of the sessions of the calendar"), &example(), path);
+        }
+    }
+
+    /// The trading day of a slot, looked up once.
+    fn day_of(&mut self, slot: Slot) -> Option<TradingDay> {
+        let calendar = self.calendar;
+        let of_slot = || calendar.session_of_slot(slot).ok().flatten().map(|session| session.day);
+        *self.days.entry(slot).or_insert_with(of_slot)
+    }
+
+    /// The columns besides the key.
+    fn values(&mut self, (path, symbol): (&Path, &str), batch: &RecordBatch, instants: &TimestampMicrosecondArray) {
+        for spec in columns(self.table).iter().filter(|spec| spec.name != PARTITION && spec.name != "timestamp") {
+            let Some(array) = batch.column_by_name(spec.name) else {
+                if !spec.nullable {
+                    self.wrong((FaultKind::MalformedRow, "without a column they must have"), spec.name, path);
+                }
+                continue;
+            };
+            for row in 0..batch.num_rows() {
+                let wrong = match array.is_null(row) {
+                    true if spec.nullable => None,
+                    true => Some("with a value missing that they must have"),
+                    false => self.wrong_value(spec.name, array.as_ref(), row),
+                };
+                if let Some(wrong) = wrong {
+                    let at = instants.value_as_datetime(row).map(|at| at.and_utc().to_rfc3339()).unwrap_or_default();
+                    self.wrong((FaultKind::MalformedRow, wrong), &format!("{} of {symbol} {at}", spec.name), path);
+                }
+            }
+        }
+        if let Some(dates) = batch.column_by_name("date").and_then(|array| array.as_primitive_opt::<Date32Type>()) {
+            self.dates((path, symbol), dates, instants);
+        }
+    }
+
+    fn wrong_value(&self, column: &str, array: &dyn Array, row: usize) -> Option<&'static str> {
+        match array.data_type() {
+            DataType::Float64 => {
+                (!array.as_primitive::<Float64Type>().value(row).is_finite()).then_some("with a number that is none")
+            }
+            DataType::Int64 if column == "volume" || column == "open_interest" => {
+                (array.as_primitive::<Int64Type>().value(row) < 0).then_some("with a negative count")
+            }
+            DataType::Utf8 => {
+                let text = array.as_string::<i32>().value(row);
+                match column {
+                    "source" => text.parse::<Source>().is_err().then_some("of an unknown source"),
+                    "gateway" => {
+                        let kind = text.parse::<GatewayKind>().ok();
+                        let is_wrong = kind.is_none() || self.kind.is_some_and(|bound| kind != Some(bound));
+                        is_wrong.then_some("of another gateway than the table's")
+                    }
+                    _ => text.is_empty().then_some("with an empty text"),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// A row's date is that of its slot's session.
+    fn dates(&mut self, (path, symbol): (&Path, &str), dates: &Date32Array, instants: &TimestampMicrosecondArray) {
+        for (at, date) in instants.iter().zip(dates) {
+            let slot = at.and_then(DateTime::from_timestamp_micros).and_then(|at| Slot::at(at).ok());
+            let (Some(slot), Some(date)) = (slot, date.and_then(date_of)) else { continue };
+            if self.day_of(slot).is_some_and(|day| day.date() != date) {
+                let example = format!("{symbol} {slot} says {date}");
+                self.wrong((FaultKind::MalformedRow, "with another date than their session's"), &example, path);
+            }
+        }
+    }
+
+    fn wrong(&mut self, what: (FaultKind, &'static str), example: &str, path: &Path) {
+        let found = self.wrong.entry(what).or_insert_with(|| (0, example.to_owned(), path.to_path_buf()));
+        found.0 += 1;
+    }
+
+    /// The sorts of wrong rows.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let fault = |(&(kind, what), (count, example, path)): (&(FaultKind, &str), &(u64, String, PathBuf))| {
+            let plural = if *count == 1 { "row" } else { "rows" };
+            let found = Fault::new(kind, path, format!("{count} {plural} {what}, the first: {example}"));
+            found.remedy(remedy(kind))
+        };
+        self.wrong.iter().map(fault).collect()
+    }
+}
+
+fn remedy(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::DoubledKey => {
+            "go back to a version without them, by jobs table restore --version, then jobs run backfill; if only this \
+             program wrote the table, please report it"
+        }
+        FaultKind::StrayRow => {
+            "check calendar.override_file against the day; rows that should not be there go with jobs table restore, to a \
+             version before them"
+        }
+        _ => "write them anew, by jobs run backfill --force over their slots",
+    }
+}

@@ -109,7 +109,7 @@ async fn write(lake: &Lake, query: &Query, format: Format, out: &mut Out) -> Res
 async fn write_text(mut answer: Answer, out: &mut Out) -> Result<(), JobError> {
     let mut writer = TextWriter::new(answer.columns());
     while let Some(chunk) = answer.next().await? {
-        writer.write(&chunk.rows()?, out)?;
+        writer.write(chunk.rows()?, out)?;
     }
     writer.finish(out)
 }

@@ -16,24 +16,33 @@ const PAGE_ROWS: usize = 1_000;
 pub(super) struct TextWriter {
     columns: Vec<Column>,
     widths: Vec<u16>,
+    /// Rows of a page that is not full yet: they come in pieces of any size, and a page is formed as one.
+    pending: Vec<Vec<Value>>,
     num_rows: usize,
 }
 
 impl TextWriter {
     pub(super) fn new(columns: Vec<Column>) -> Self {
-        Self { columns, widths: Vec::new(), num_rows: 0 }
+        Self { columns, widths: Vec::new(), pending: Vec::new(), num_rows: 0 }
     }
 
-    /// Prints some rows.
-    pub(super) fn write(&mut self, rows: &[Vec<Value>], out: &mut impl Write) -> Result<(), JobError> {
-        for page in rows.chunks(PAGE_ROWS) {
-            self.write_page(page, out)?;
+    /// Prints the pages that some more rows fill.
+    pub(super) fn write(&mut self, mut rows: Vec<Vec<Value>>, out: &mut impl Write) -> Result<(), JobError> {
+        self.pending.append(&mut rows);
+        while self.pending.len() >= PAGE_ROWS {
+            let rest = self.pending.split_off(PAGE_ROWS);
+            let page = std::mem::replace(&mut self.pending, rest);
+            self.write_page(&page, out)?;
         }
         Ok(())
     }
 
-    /// Says so where there were no rows.
-    pub(super) fn finish(self, out: &mut impl Write) -> Result<(), JobError> {
+    /// Prints what is left, and says so where there were no rows.
+    pub(super) fn finish(mut self, out: &mut impl Write) -> Result<(), JobError> {
+        let page = std::mem::take(&mut self.pending);
+        if !page.is_empty() {
+            self.write_page(&page, out)?;
+        }
         let told = if self.num_rows == 0 { writeln!(out, "no rows") } else { Ok(()) };
         told.and_then(|()| out.flush()).map_err(|error| JobError::fail(Failure::Failed, error))
     }
@@ -104,14 +113,16 @@ mod tests {
         let mut writer = TextWriter::new(vec![column("symbol", ColumnKind::Text), column("rows", ColumnKind::Integer)]);
         let row = |number: i64| vec![Value::Text("ES".to_owned()), Value::Integer(number)];
         let mut printed = Vec::new();
-        writer.write(&(0..2_500).map(row).collect::<Vec<_>>(), &mut printed).expect("written");
-        writer.write(&[row(12_345_678)], &mut printed).expect("written");
+        for number in 0..2_500 {
+            writer.write(vec![row(number)], &mut printed).expect("written");
+        }
+        writer.write((0..500).map(|_| row(1)).chain([row(12_345_678)]).collect(), &mut printed).expect("written");
         writer.finish(&mut printed).expect("written");
         let printed = String::from_utf8(printed).expect("text");
         let lines: Vec<&str> = printed.lines().collect();
-        assert_eq!((lines.len(), lines[0].trim_end()), (2_503, " symbol   rows"));
+        assert_eq!((lines.len(), lines[0].trim_end()), (3_003, " symbol   rows"));
         assert_eq!((lines[2], lines[2_501]), (" ES          0 ", " ES       2499 "), "all of one width");
-        assert_eq!(lines[2_502], " ES       12345678 ", "and wider where it must be");
+        assert_eq!(lines[3_002], " ES       12345678 ", "and wider where it must be");
         let mut printed = Vec::new();
         TextWriter::new(Vec::new()).finish(&mut printed).expect("written");
         assert_eq!(printed, b"no rows\n");

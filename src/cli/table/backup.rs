@@ -61,7 +61,7 @@ fn tell(globals: &Globals, copied: &[BackedUp], found: &[Verified]) -> Result<()
         return print_document(&json!({ "schema": 1, "copied": copied, "verified": found }), globals.format);
     }
     for BackedUp { table, version, files_copied, files_present, bytes_copied } in copied {
-        let bytes = grouped(bytes_copied);
+        let bytes = grouped(&bytes_copied);
         print_line(&format!(
             "{table}: version {version}: {files_copied} files copied, {bytes} bytes; {files_present} were there already"
         ))?;

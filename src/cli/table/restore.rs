@@ -117,7 +117,7 @@ fn lines(plan: &RestorePlan) -> Vec<String> {
 fn ranges(what: &str, ranges: &[RowRange]) -> Vec<String> {
     let line = |range: &RowRange| {
         let RowRange { symbol, rows, first, last } = range;
-        format!("  {what}: {} rows of {symbol} from {} to {}", grouped(rows), utc(*first), utc(*last))
+        format!("  {what}: {} rows of {symbol} from {} to {}", grouped(&rows), utc(*first), utc(*last))
     };
     if ranges.is_empty() { vec![format!("  {what}: no row")] } else { ranges.iter().map(line).collect() }
 }

@@ -37,7 +37,9 @@ pub(super) fn presence(path: &Path) -> io::Result<Presence> {
         }
         return Ok(Presence::Absent);
     }
-    let is_empty = entries(path)?.is_none_or(|mut found| found.next().is_none());
+    // Another process that makes the table may have begun its log since the look above.
+    let is_own = |entry: io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "_delta_log");
+    let is_empty = entries(path)?.is_none_or(|mut found| found.all(is_own));
     Ok(if is_empty { Presence::Absent } else { Presence::Other })
 }
 

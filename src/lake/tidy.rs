@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deltalake::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
+use deltalake::logstore::object_store::Error as ObjectStoreError;
 use deltalake::table::config::TablePropertiesExt;
 use deltalake::{DeltaTable, DeltaTableError};
 use tokio::sync::Mutex;
@@ -66,7 +67,11 @@ async fn checkpoint(table: &DeltaTable, path: &Path) -> Result<Option<u64>, Delt
 async fn shorten_log(table: &DeltaTable, now: DateTime<Utc>) -> Result<usize, DeltaTableError> {
     let kept = table.snapshot()?.table_config().log_retention_duration();
     let cutoff = now.timestamp_millis() - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX / 2);
-    cleanup_expired_logs_for(table.version().unwrap_or(0), table.log_store().as_ref(), cutoff, None).await
+    match cleanup_expired_logs_for(table.version().unwrap_or(0), table.log_store().as_ref(), cutoff, None).await {
+        // Another process is at the same work; what it leaves is seen to the next time.
+        Err(DeltaTableError::ObjectStore { source: ObjectStoreError::NotFound { .. } }) => Ok(0),
+        done => done,
+    }
 }
 
 /// Nothing is deleted of a table that is not whole.

@@ -10,6 +10,7 @@ mod compaction;
 mod doctor;
 mod faults;
 mod fill;
+mod full_disk;
 mod kill;
 mod ledger;
 mod logs;

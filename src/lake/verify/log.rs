@@ -197,6 +197,8 @@ impl LogState {
         let what = match hint {
             None => "it cannot be read".to_owned(),
             Some(hint) if folder.checkpoints.contains_key(&hint.version) => return,
+            // Written since the folder was read.
+            Some(hint) if folder.path.join(format!("{:020}.checkpoint.parquet", hint.version)).exists() => return,
             Some(hint) => format!("it points to a checkpoint of version {}, and there is none", hint.version),
         };
         let remedy = "delete it: it is a hint only, and the next checkpoint writes it anew";

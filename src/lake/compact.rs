@@ -16,6 +16,8 @@ use datafusion::prelude::col;
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add};
+use deltalake::logstore::object_store::ObjectStoreExt;
+use deltalake::logstore::object_store::path::Path;
 use deltalake::protocol::DeltaOperation;
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use tokio::sync::Mutex;
@@ -106,10 +108,29 @@ impl Compacted {
 pub(super) async fn rewrite(view: &TableView) -> Result<Option<Rewritten>, LakeError> {
     let failed = |source| LakeError::storage("compact", view.path(), source);
     let old = groups(view.table()).map_err(failed)?;
-    let is_plain = direct::is_plain(view.name(), view.table()).map_err(|error| failed(error.into()))?;
     let mut new = Vec::new();
+    if let Err(error) = write_anew(view, &old, &mut new).await {
+        abandon(view, &new).await;
+        return Err(error);
+    }
+    Ok((!old.is_empty()).then_some(Rewritten { old, new, base: view.version() }))
+}
+
+/// Deletes files that no commit will name. On a full disk they would take what room there comes to be, at each attempt.
+async fn abandon(view: &TableView, files: &[Add]) {
+    let store = view.table().object_store();
+    for path in files.iter().filter_map(|add| Path::parse(&add.path).ok()) {
+        if let Err(error) = store.delete(&path).await {
+            tracing::debug!(table = %view.name(), %path, %error, "left to the next vacuum");
+        }
+    }
+}
+
+async fn write_anew(view: &TableView, old: &[Group], new: &mut Vec<Add>) -> Result<(), LakeError> {
+    let failed = |source| LakeError::storage("compact", view.path(), source);
+    let is_plain = direct::is_plain(view.name(), view.table()).map_err(|error| failed(error.into()))?;
     // One after the other, so that one group at a time is in memory.
-    for group in &old {
+    for group in old {
         let batches = if is_plain { read_files(view, group).await } else { read(view, group).await };
         let batches = batches.map_err(failed)?;
         check_rows(view, group, &batches)?;
@@ -121,7 +142,7 @@ pub(super) async fn rewrite(view: &TableView) -> Result<Option<Rewritten>, LakeE
         check_written(view, group, &written)?;
         new.extend(written);
     }
-    Ok((!old.is_empty()).then_some(Rewritten { old, new, base: view.version() }))
+    Ok(())
 }
 
 /// The rows of exactly these files, by instant, of a table that demands nothing.

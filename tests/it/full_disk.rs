@@ -8,7 +8,7 @@ use crate::support::{Desk, Simulator};
 /// its exit code, the rows that are readable after it, and whether it said what is wrong.
 const SCRIPT: &str = r#"
 mkdir data && mount -t tmpfs -o size=1m tmpfs data || { echo "no mount"; exit 0; }
-rows() { "$JOBS" show futures_snapshots --format jsonl | wc -l; }
+rows() { "$JOBS" show futures_snapshots --last 1000 --format jsonl | wc -l; }
 told() { grep -q "no space left" err && echo told || echo silent; }
 for minute in 00 05 10 15 20 25 30; do
   "$JOBS" run snapshot --at 2026-11-18T11:$minute > /dev/null 2>&1 || echo "not captured: $minute"

@@ -117,7 +117,7 @@ impl Disk for TracedDisk {
     }
 }
 
-/// The library's store of the local file system, and the calls it makes of the system, as `strace` shows them.
+/// The library's store of the local file system, and the calls it makes of the system, as its source makes them.
 #[derive(Debug)]
 pub(super) struct TracedStore {
     inner: LocalFileSystem,

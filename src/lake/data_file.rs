@@ -1,4 +1,4 @@
-//! Data files read as they stand, without the query engine: for whole files of known names, a tenth of the time.
+//! Data files read as they stand, without the query engine: whole files of known names need no plan.
 //!
 //! Right for a table that demands nothing but its columns (`direct::is_plain`): its files hide no rows and name their
 //! columns as the table does. The partition column stands in the log, not in the file.

@@ -28,15 +28,17 @@ fn writable(folder: &Path, remedy: &str) -> Finding {
     if !there.is_dir() {
         return Finding::fail(format!("{} is a file where a folder should be", there.display()), remedy);
     }
-    match probe(&there) {
+    match probe(&there, &folder.file_name().unwrap_or_default().to_string_lossy()) {
         Ok(()) if there == folder => Finding::ok(format!("{told} is writable")),
         Ok(()) => Finding::ok(format!("{told} is not there yet, and can be made")),
         Err(error) => Finding::fail(format!("{told} cannot be written ({error})"), remedy),
     }
 }
 
-fn probe(folder: &Path) -> io::Result<()> {
-    let path = folder.join(format!(".doctor-{}", std::process::id()));
+/// The file has the name of what is asked for: checks run side by side, and two folders that are not there yet may both
+/// be probed in the one above them.
+fn probe(folder: &Path, asked: &str) -> io::Result<()> {
+    let path = folder.join(format!(".doctor-{}-{asked}", std::process::id()));
     OpenOptions::new().create_new(true).write(true).open(&path)?;
     fs::remove_file(&path)
 }
@@ -55,5 +57,18 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
         fs::write(folder.path().join("file"), "").expect("a file");
         assert_eq!(writable(&folder.path().join("file/logs"), "x").grade, Grade::Fail);
+    }
+
+    #[test]
+    fn two_folders_are_probed_in_the_one_above_them_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let probed = |name: &str| {
+            (0..500).all(|_| matches!(writable(&folder.path().join(name), "x"), Finding { grade: Grade::Ok, .. }))
+        };
+        let both = std::thread::scope(|scope| {
+            let locks = scope.spawn(|| probed("locks"));
+            (probed("logs"), locks.join().expect("no panic"))
+        });
+        assert_eq!(both, (true, true));
     }
 }

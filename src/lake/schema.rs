@@ -60,7 +60,7 @@ const FUTURES_SNAPSHOTS: [ColumnSpec; 20] = [
     optional("change_since_close", ColumnKind::Float),
     required("contract", ColumnKind::Text),
     required("expiry", ColumnKind::Date),
-    required("con_id", ColumnKind::Integer),
+    optional("con_id", ColumnKind::Integer),
     required("source", ColumnKind::Text),
     required("gateway", ColumnKind::Text),
     required("captured_at", ColumnKind::Timestamp),

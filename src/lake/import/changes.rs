@@ -63,7 +63,7 @@ fn histories<'a>(
     for price in prices.filter(|price| source.is_some_and(|source| is_delayed(source) == is_delayed(price.source))) {
         let slot = crate::calendar::Slot::at_or_before(price.point.at);
         if !is_near_roll(slot) {
-            points.entry((&price.symbol, &price.contract)).or_default().push(price.point);
+            points.entry((&price.symbol, price.contract.as_str())).or_default().push(price.point);
         }
     }
     points.into_iter().map(|(contract, points)| (contract, PriceHistory::new(points))).collect()

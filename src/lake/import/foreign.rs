@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, SchemaRef};
-use deltalake::kernel::{DataType as DeltaType, StructType};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use deltalake::kernel::{DataType as DeltaType, StructField, StructType};
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::calendar::Zone;
@@ -25,7 +25,7 @@ const NUM_COLUMNS: usize = 13;
 /// Columns without which no row can be told.
 const NEEDED: [&str; 3] = ["symbol", "timestamp", "last"];
 
-/// Whether the name of the mapping of columns means none.
+/// The property that says whether columns have other names in the files.
 const COLUMN_MAPPING: &str = "delta.columnMapping.mode";
 
 /// A table of another program.
@@ -100,7 +100,7 @@ impl Foreign {
             }
             files.push(ForeignFile { path: path_of(path, file), symbol: file.file.symbol().map(str::to_owned) });
         }
-        let stamps = match schema.field("timestamp").map(|field| field.data_type()) {
+        let stamps = match schema.field("timestamp").map(StructField::data_type) {
             Some(found) if *found == DeltaType::TIMESTAMP_NTZ => Ok(Stamps::Naive),
             Some(found) if *found == DeltaType::TIMESTAMP => Ok(Stamps::Zoned),
             found => Err(found.map(ToString::to_string)),
@@ -115,7 +115,7 @@ impl Foreign {
             schemas.push(parquet_schema(file).map_err(|error| unreadable(file, error))?);
         }
         let Some(first) = schemas.first() else { return Err(ImportError::NotATable { path: path.to_path_buf() }) };
-        let stamps_of = |schema: &SchemaRef| match schema.field_with_name("timestamp").map(|field| field.data_type()) {
+        let stamps_of = |schema: &SchemaRef| match schema.field_with_name("timestamp").map(Field::data_type) {
             Ok(DataType::Timestamp(_, None)) => Ok(Stamps::Naive),
             Ok(DataType::Timestamp(_, Some(_))) => Ok(Stamps::Zoned),
             Ok(other) => Err(Some(other.to_string())),

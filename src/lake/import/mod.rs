@@ -177,7 +177,9 @@ impl Part<'_> {
                 account.moved_to_slot += u64::from(was_moved);
                 account.nulled += num_nulled;
                 match rows.entry((row.symbol.clone(), row.timestamp)) {
-                    Entry::Vacant(place) => drop(place.insert(row)),
+                    Entry::Vacant(place) => {
+                        place.insert(row);
+                    }
                     Entry::Occupied(_) => account.doubled += 1,
                 }
             });

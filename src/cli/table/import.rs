@@ -134,14 +134,16 @@ fn lines(account: &ImportAccount) -> Vec<String> {
             if account.dry_run { "to be imported" } else { "imported" },
             grouped(&account.imported)
         ),
+    ];
+    lines.extend(ranges("import", &account.symbols).into_iter().filter(|_| account.imported > 0));
+    lines.extend([
         format!("  already there: {} rows, which stay as they are", grouped(&account.present)),
         format!("  given again: {} rows of a slot that an earlier row has", grouped(&account.doubled)),
-    ];
+    ]);
     for refused in &account.refused {
         let (rows, reason) = (grouped(&refused.rows), refused.reason.as_str());
         lines.push(format!("  refused: {rows} rows {reason}, the first: {}", refused.first));
     }
-    lines.extend(ranges("import", &account.symbols).into_iter().filter(|_| account.imported > 0));
     lines.extend(notes(account));
     lines
 }

@@ -19,7 +19,7 @@ use super::foreign::ForeignFile;
 const BATCH_ROWS: usize = 8192;
 
 /// The numbers that are taken over; changes are computed anew, and the date is the calendar's.
-const NUMBERS: [&str; 6] = ["bid", "ask", "last", "volume", "open_interest", "implied_vol"];
+pub(super) const NUMBERS: [&str; 6] = ["bid", "ask", "last", "volume", "open_interest", "implied_vol"];
 
 /// A row as another program wrote it.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -19,6 +19,8 @@ use crate::lake::schema::{GATEWAY_PROPERTY, PARTITION, columns};
 use crate::lake::verify::{ActiveFile, LogState, outer_fault, path_of};
 use crate::lake::{ImportError, TableName};
 
+use super::file::NUMBERS;
+
 /// Columns of a table of another program: those of ours that need no gateway's word.
 const NUM_COLUMNS: usize = 13;
 
@@ -36,7 +38,7 @@ pub(super) struct Foreign {
     pub(super) files: Vec<ForeignFile>,
     /// Columns that are not taken in.
     pub(super) left_out: Vec<String>,
-    /// Columns of ours it lacks.
+    /// Columns that would be taken in and that it lacks.
     pub(super) absent: Vec<&'static str>,
     stamps: Stamps,
 }
@@ -147,7 +149,7 @@ impl Foreign {
             wanted: "timestamps",
         })?;
         let ours = || columns(TableName::FuturesSnapshots).iter().take(NUM_COLUMNS).map(|spec| spec.name);
-        let absent = ours().filter(|ours| !names.iter().any(|name| name == ours)).collect();
+        let absent = NUMBERS.into_iter().filter(|ours| !names.iter().any(|name| name == ours)).collect();
         let left_out = names.into_iter().filter(|name| ours().all(|ours| ours != name)).collect();
         Ok(Self { path, files, left_out, absent, stamps })
     }

@@ -176,12 +176,12 @@ impl Retention {
     #[cfg(test)]
     pub(super) const NONE: Self = Self { files: "interval 0 seconds", log: "interval 0 seconds" };
 
-    /// The retention of tables that are kept, or of those that can be made again: a simulated year passes in minutes, and
-    /// would leave all its files and its whole log behind.
+    /// The retention of tables that are kept, or of those that can be made again: a simulated session passes in two or three
+    /// seconds, and each that is kept leaves a thousand tombstones in every checkpoint.
     pub(super) const fn of(durability: Durability) -> Self {
         match durability {
             Durability::Flushed => Self { files: "interval 1 days", log: "interval 7 days" },
-            Durability::Unflushed => Self { files: "interval 1 minutes", log: "interval 1 minutes" },
+            Durability::Unflushed => Self { files: "interval 5 seconds", log: "interval 5 seconds" },
         }
     }
 }

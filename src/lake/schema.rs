@@ -186,9 +186,15 @@ impl Retention {
     }
 }
 
-/// The properties of a new table. They cannot be changed while anyone writes, so they are given once, here.
+/// The properties of a new table.
 pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<String, Option<String>> {
-    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), Some(value.to_owned()));
+    let kept = kept_properties(retention).into_iter().map(|(key, value)| (key, Some(value)));
+    kept.chain([(GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned()))]).collect()
+}
+
+/// Those by which a table is kept; maintenance gives them to a table that an earlier program made.
+pub(super) fn kept_properties(retention: Retention) -> HashMap<String, String> {
+    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), value.to_owned());
     HashMap::from([
         own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
         own(TableProperty::LogRetentionDuration, retention.log),
@@ -199,6 +205,5 @@ pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<Str
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.
         own(TableProperty::TargetFileSize, "8388608"),
-        (GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned())),
     ])
 }

@@ -98,14 +98,16 @@ async fn two_imports_at_once_beside_a_capture_store_each_row_once() {
     let folder = folder();
     let slots: Vec<Told<'_>> = (1..80).flat_map(|slot| [("ES", 5 * slot, 1.0), ("NQ", 5 * slot, 2.0)]).collect();
     let from = parquet(folder.path(), "rows.parquet", &slots);
-    let lakes = [lake(folder.path()), lake(folder.path()), lake(folder.path())];
-    let asked = request(&from);
+    let import = |lake: Lake| {
+        let asked = request(&from);
+        tokio::spawn(async move { imported(&lake, &asked).await })
+    };
+    let (one, two, own) = (import(lake(folder.path())), import(lake(folder.path())), lake(folder.path()));
     let capture = [futures_row("ES", slot(1)), futures_row("RTY", slot(1))];
-    let (one, two, captured) =
-        tokio::join!(imported(&lakes[0], &asked), imported(&lakes[1], &asked), lakes[2].append_futures(&capture));
-    let (one, two) = (one.expect("imported"), two.expect("imported"));
-    let stored = rows(&lakes[0], AsOf::Latest).await.len();
-    let added = one.imported + two.imported + captured.expect("captured").added as u64;
+    let captured = own.append_futures(&capture).await.expect("captured").added as u64;
+    let (one, two) = (one.await.expect("no panic").expect("imported"), two.await.expect("no panic").expect("imported"));
+    let stored = rows(&own, AsOf::Latest).await.len();
+    let added = one.imported + two.imported + captured;
     assert_eq!((added, stored, sum(&one), sum(&two)), (stored as u64, slots.len() + 1, one.rows_read, two.rows_read));
 }
 

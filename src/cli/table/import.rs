@@ -35,7 +35,7 @@ pub(in crate::cli) struct ImportArgs {
     /// Table that takes the rows.
     #[arg(long, default_value = "futures_snapshots", value_name = "TABLE")]
     table: TableName,
-    /// Zone of timestamps that have none: America/New_York, UTC or another IANA name.
+    /// Zone of timestamps that have none: `America/New_York`, `UTC` or another IANA name.
     #[arg(long, value_name = "ZONE")]
     zone: Option<Zone>,
     /// What the rows are: live, delayed or backfill.

@@ -191,7 +191,7 @@ fn price(value: f64) -> Option<f64> {
 /// A whole number of contracts, 0 or more, and no placeholder.
 #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 31 bits")]
 fn count(value: f64) -> Option<i64> {
-    let is_count = value >= 0.0 && value < UNSET_COUNT && value.fract() == 0.0;
+    let is_count = (0.0..UNSET_COUNT).contains(&value) && value.fract() == 0.0;
     is_count.then_some(value as i64)
 }
 

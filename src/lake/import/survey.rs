@@ -58,12 +58,11 @@ impl Survey {
     pub(super) fn windows(&self, num_rows: u64) -> Vec<Days> {
         let (mut windows, mut rows): (Vec<Days>, u64) = (Vec::new(), 0);
         for (day, count) in &self.days {
-            match windows.last_mut().filter(|_| rows < num_rows) {
-                Some(window) => *window = *window.start()..=*day,
-                None => {
-                    windows.push(*day..=*day);
-                    rows = 0;
-                }
+            if let Some(window) = windows.last_mut().filter(|_| rows < num_rows) {
+                *window = *window.start()..=*day;
+            } else {
+                windows.push(*day..=*day);
+                rows = 0;
             }
             rows += count;
         }

@@ -68,16 +68,19 @@ def num_rows(answer):
     return answer.num_rows if hasattr(answer, "num_rows") else len(answer)
 
 
-def timed(table, engine, operation, action, expect=None, most=100, durable=""):
-    answer = action()
+def timed(table, engine, operation, action, expect=None, most=100, durable="", prepare=None):
+    """Times an action; what `prepare` makes for it is not part of the time."""
+    run = (lambda: action(prepare())) if prepare else action
+    answer = run()
     if expect is not None and num_rows(answer) != expect:
         sys.exit(f"{engine}, {operation}, {table.layout}: {num_rows(answer)} rows instead of {expect}")
     for _ in range(WARMUPS - 1):
-        action()
+        run()
     began, taken = time.perf_counter(), []
     while len(taken) < most and (len(taken) < FEWEST or time.perf_counter() - began < LONGEST_SECONDS):
+        given = [prepare()] if prepare else []
         start = time.perf_counter()
-        action()
+        action(*given)
         taken.append((time.perf_counter() - start) * 1e3)
     taken.sort()
     at = lambda percent: taken[min(len(taken) * percent // 100, len(taken) - 1)]
@@ -92,10 +95,11 @@ def whole_table(table):
     name, path, key = "polars, whole table read at each call", table.copy(), ["symbol", "timestamp"]
     schema = table.rows().slice(0, 0).schema
 
-    def write():
-        new = pl.from_arrow(table.new_rows(schema))
-        present = pl.read_delta(path)
-        absent = new.cast(dict(present.schema)).join(present, on=key, how="anti")
+    columns = dict(pl.read_delta(path).schema)
+    new_rows = lambda: pl.from_arrow(table.new_rows(schema)).cast(columns)
+
+    def write(new):
+        absent = new.join(pl.read_delta(path), on=key, how="anti")
         if len(absent):
             absent.write_delta(path, mode="append")
 
@@ -104,7 +108,7 @@ def whole_table(table):
     for operation, (first, last, rows) in table.ranges.items():
         between = pl.col("timestamp").is_between(instant(first), instant(last))
         timed(table, name, operation, lambda: es().filter(between), rows)
-    timed(table, name, "write one slot", write, most=40, durable="not flushed")
+    timed(table, name, "write one slot", write, most=40, durable="not flushed", prepare=new_rows)
 
 
 def polars_lazy(table):
@@ -157,13 +161,15 @@ def sqlite(table):
             column = column.cast(pa.int32() if pa.types.is_date(column.type) else pa.int64())
         return column.to_pylist()
 
-    def insert(rows):
-        values = list(zip(*(plain(rows[column]) for column in full.column_names)))
+    def values(rows):
+        return list(zip(*(plain(rows[column]) for column in full.column_names)))
+
+    def insert(values):
         db.execute("begin immediate")
         db.executemany(f"insert or ignore into t values ({marks})", values)
         db.execute("commit")
 
-    insert(full)
+    insert(values(full))
     fetch = lambda text, *values: db.execute(text, values).fetchall()
     es = "select * from t where symbol = 'ES'"
     timed(table, name, "latest", lambda: fetch(f'{es} order by "timestamp" desc limit 1'), 1)
@@ -171,7 +177,8 @@ def sqlite(table):
         micros = (first * 1_000_000, last * 1_000_000)
         timed(table, name, operation, lambda: fetch(f'{es} and "timestamp" between ? and ?', *micros), rows)
     schema = full.schema
-    timed(table, name, "write one slot", lambda: insert(table.new_rows(schema)), durable="synchronous=FULL")
+    new_rows = lambda: values(table.new_rows(schema))
+    timed(table, name, "write one slot", insert, durable="synchronous=FULL", prepare=new_rows)
     db.close()
 
 
@@ -197,10 +204,12 @@ def arctic(table):
     for symbol in SYMBOLS:
         library.write(symbol, item(full, symbol))
 
-    def write():
+    def new_rows():
         new = table.new_rows(full.schema)
-        for symbol in SYMBOLS:
-            frame = item(new, symbol)
+        return {symbol: item(new, symbol) for symbol in SYMBOLS}
+
+    def write(frames):
+        for symbol, frame in frames.items():
             if library.tail(symbol, 1).data.index[-1] < frame.index[0]:
                 library.append(symbol, frame)
 
@@ -208,7 +217,7 @@ def arctic(table):
     for operation, (first, last, rows) in table.ranges.items():
         bounds = (naive(first), naive(last))
         timed(table, name, operation, lambda: library.read("ES", date_range=bounds).data, rows)
-    timed(table, name, "write one slot", write, most=40, durable="LMDB's own")
+    timed(table, name, "write one slot", write, most=40, durable="LMDB's own", prepare=new_rows)
 
 
 def main():

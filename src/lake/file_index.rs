@@ -56,11 +56,6 @@ impl Span {
         Self { from, to: DateTime::<Utc>::MAX_UTC }
     }
 
-    /// All instants up to one.
-    pub(super) fn until(to: DateTime<Utc>) -> Self {
-        Self { from: DateTime::<Utc>::MIN_UTC, to }
-    }
-
     /// The bounds in microseconds, both included.
     pub(super) fn micros(self) -> (i64, i64) {
         (self.from.timestamp_micros(), self.to.timestamp_micros())
@@ -164,6 +159,6 @@ fn partition_of(file: &Add) -> String {
 /// Whether the data files of a table show exactly its rows: none of them is hidden, and no column has another name there.
 fn is_plain_to_read(table: &DeltaTable) -> Result<bool, Cause> {
     let snapshot = table.snapshot()?;
-    let is_partitioned = snapshot.metadata().partition_columns() == &[PARTITION.to_owned()];
+    let is_partitioned = snapshot.metadata().partition_columns().iter().eq([PARTITION]);
     Ok(is_partitioned && snapshot.protocol().min_reader_version() <= PLAIN_READER_VERSION)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use deltalake::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use deltalake::parquet::errors::Result;
@@ -33,7 +33,7 @@ impl Footers {
         Ok(found)
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, ArrowReaderMetadata>> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<PathBuf, ArrowReaderMetadata>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ use deltalake::kernel::Add;
 use super::LakeError;
 use super::commit;
 use super::direct;
+use super::error::Cause;
 use super::file_index::FileIndex;
 use super::files::Files;
 use super::read::ContractPrice;
@@ -32,7 +33,7 @@ pub(super) struct Head {
 impl Head {
     /// Reads it from a snapshot.
     pub(super) async fn of(view: &TableView) -> Result<Self, LakeError> {
-        let failed = |error| LakeError::storage("read", view.path(), error);
+        let failed = |error: Cause| LakeError::storage("read", view.path(), error);
         let is_plain = direct::is_plain(view.name(), view.table()).map_err(|error| failed(error.into()))?;
         let token = commit::last_token(view).await?;
         let entries = Files::of(view.table()).map_err(failed)?;

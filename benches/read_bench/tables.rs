@@ -154,7 +154,7 @@ pub(crate) fn rows(session: &Session, slot: Slot) -> Vec<FuturesSnapshot> {
             date: session.day,
             contract: format!("{name}H6"),
             expiry: NaiveDate::from_ymd_opt(2026, 3, 20).expect("a date"),
-            con_id: 495_512_563 + i32::try_from(index).expect("small"),
+            con_id: Some(495_512_563 + i32::try_from(index).expect("small")),
             source: Source::Live,
             gateway: GatewayKind::Simulated,
             captured_at: slot.instant() + TimeDelta::seconds(2),

@@ -126,8 +126,6 @@ fn fitted(batch: &RecordBatch, partition: &str, schema: &SchemaRef) -> Result<Re
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-
     use deltalake::parquet::arrow::ArrowWriter;
     use tempfile::tempdir;
 

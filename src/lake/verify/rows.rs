@@ -230,7 +230,7 @@ mod tests {
         encoded(&rows.iter().collect::<Vec<_>>()).expect("a batch")
     }
 
-    fn with_column(batch: &RecordBatch, name: &str, array: ArrayRef) -> RecordBatch {
+    fn with_column(batch: &RecordBatch, name: &str, array: &ArrayRef) -> RecordBatch {
         let schema = batch.schema();
         let named = schema.fields().iter().map(|field| field.name().clone()).zip(batch.columns().iter().cloned());
         let replaced = named.map(|(own, column)| if own == name { (own, array.clone()) } else { (own, column) });
@@ -267,7 +267,8 @@ mod tests {
         let stamped = |seconds: [i64; 2]| {
             let micros = seconds.map(|seconds| (slot(1).instant().timestamp() + seconds) * 1_000_000);
             let array = TimestampMicrosecondArray::from(micros.to_vec()).with_timezone("UTC");
-            faults(&[("ES", with_column(&rows, "timestamp", std::sync::Arc::new(array)))])
+            let array: ArrayRef = std::sync::Arc::new(array);
+            faults(&[("ES", with_column(&rows, "timestamp", &array))])
         };
         assert_one(&stamped([0, 301]), FaultKind::StrayRow, &["1 row off the five-minute grid", "T15:10:01"]);
         // Saturday noon; the date is not judged where there is no session.
@@ -297,7 +298,7 @@ mod tests {
             &["a symbol that can be, the first: es"],
         );
         let unknown: ArrayRef = std::sync::Arc::new(arrow::array::StringArray::from(vec!["rumour"]));
-        let unknown = with_column(&batch(&[row()]), "source", unknown);
+        let unknown = with_column(&batch(&[row()]), "source", &unknown);
         assert_one(&faults(&[("ES", unknown)]), FaultKind::MalformedRow, &["an unknown source"]);
     }
 
@@ -305,7 +306,7 @@ mod tests {
     fn a_value_or_a_column_that_must_be_there_is_missed() {
         let whole = batch(&[futures_row("ES", slot(1))]);
         let null: ArrayRef = std::sync::Arc::new(arrow::array::StringArray::new_null(1));
-        let found = faults(&[("ES", with_column(&whole, "contract", null))]);
+        let found = faults(&[("ES", with_column(&whole, "contract", &null))]);
         assert_one(&found, FaultKind::MalformedRow, &["a value missing", "contract of ES"]);
         let columns: Vec<usize> =
             (0..whole.num_columns()).filter(|at| whole.schema().field(*at).name() != "expiry").collect();

@@ -33,6 +33,7 @@ mod futures;
 mod grow;
 mod head;
 mod history;
+mod import;
 mod page_choice;
 #[cfg(test)]
 mod power_cut;
@@ -82,6 +83,7 @@ pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
 pub use history::CommitEntry;
+pub use import::{ImportAccount, ImportError, ImportMode, ImportRequest, ImportRules, Refusal, RefusedRows};
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use restore::{RestorePlan, RowRange};

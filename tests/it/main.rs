@@ -24,5 +24,6 @@ mod shell;
 mod simulate;
 mod status;
 mod support;
+mod table_import;
 mod table_restore;
 mod table_verify;

@@ -7,10 +7,12 @@ use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{DataType, StructField};
 use tempfile::{TempDir, tempdir};
 
+use super::file_index::Span;
 use super::fixtures::{config, futures_of, futures_row, lake, slot, spot_row, symbol};
+use super::short_read::Question;
 use super::{AsOf, Durability, KeyRange, Lake, RowQuery, TableName, folder, read, show, store};
 use crate::calendar::{Calendar, CalendarId, Session, Slot};
-use crate::market::{FuturesSnapshot, SpotSnapshot};
+use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 
 const FUTURES: TableName = TableName::FuturesSnapshots;
 const SYMBOLS: [&str; 3] = ["ES", "NQ", "RTY"];
@@ -50,17 +52,19 @@ async fn grown(folder: &Path) -> Lake {
     lake
 }
 
-/// Every read in both ways, by a handle that stayed warm and by one that opens the table.
-async fn assert_equal(warm: &Lake, folder: &Path) {
-    let fresh = Lake::reader(&config(folder)).expect("a local folder");
-    for lake in [warm, &fresh] {
+/// Every read in both ways.
+async fn assert_equal(lakes: &[&Lake]) {
+    for lake in lakes {
         let handle = &lake.shared.futures;
         for name in SYMBOLS.into_iter().chain(["YM"]) {
             let scanned = read::scan_latest::<FuturesSnapshot>(handle, &symbol(name)).await.expect("scanned");
             assert_eq!(lake.latest_futures(&symbol(name)).await.expect("read"), scanned, "{name}");
         }
+        let source = handle.lock().await.source().await.expect("read").expect("the files can be read as they stand");
         for (names, from, to) in ranges() {
-            let symbols = names.iter().map(|name| symbol(name)).collect();
+            let symbols: Vec<Symbol> = names.iter().map(|name| symbol(name)).collect();
+            let question = Question::of(&symbols, Span { from: instant(from), to: instant(to) });
+            assert!(source.batches(question).await.is_some(), "the short way is gone, not the long one");
             let range = KeyRange { symbols, from: instant(from), to: instant(to) };
             for as_of in [AsOf::Latest, AsOf::Instant(slot(END - 30).instant())] {
                 let scanned = read::scan_rows::<FuturesSnapshot>(handle, &range, &as_of).await.expect("scanned");
@@ -132,8 +136,8 @@ async fn opened(at: &Path) -> deltalake::DeltaTable {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_of_a_grown_table_are_those_of_the_engine() {
     let (folder, lake) = a_grown_table().await;
-    assert!(lake.shared.futures.lock().await.source().await.expect("read").is_some(), "the short way is open");
-    assert_equal(&lake, folder.path()).await;
+    let fresh = Lake::reader(&config(folder.path())).expect("a local folder");
+    assert_equal(&[&lake, &fresh]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +147,7 @@ async fn a_file_without_statistics_is_read() {
     let batch = super::row::encoded(&[&futures_row("ES", slot(END + 3)), &futures_row("ES", slot(97))]).expect("rows");
     table.write([batch]).with_commit_properties(CommitProperties::default()).await.expect("written");
     strip_statistics(folder.path());
-    assert_equal(&lake, folder.path()).await;
+    assert_equal(&[&lake]).await;
     let latest = lake.latest_futures(&symbol("ES")).await.expect("read").expect("a row");
     assert_eq!(latest.timestamp, slot(END + 3));
 }
@@ -171,21 +175,21 @@ async fn a_table_with_a_later_programs_column_reads_the_same() {
     let (folder, lake) = a_grown_table().await;
     let table = opened(folder.path()).await;
     table.add_columns().with_fields([StructField::new("note", DataType::STRING, true)]).await.expect("added");
-    assert_equal(&lake, folder.path()).await;
+    assert_equal(&[&lake]).await;
     lake.append_futures(&futures_of(slot(END + 1))).await.expect("written");
-    assert_equal(&lake, folder.path()).await;
+    assert_equal(&[&lake]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handle_sees_what_others_wrote_and_compacted_since() {
     let (folder, warm) = a_grown_table().await;
     let other = lake(folder.path());
-    assert_equal(&warm, folder.path()).await;
+    assert_equal(&[&warm]).await;
     other.append_futures(&futures_of(slot(END + 1))).await.expect("written");
-    assert_equal(&warm, folder.path()).await;
+    assert_equal(&[&warm]).await;
     other.compact(FUTURES).await.expect("compacted");
     other.append_futures(&futures_of(slot(END + 2))).await.expect("written");
-    assert_equal(&warm, folder.path()).await;
+    assert_equal(&[&warm]).await;
     assert_eq!(warm.latest_futures(&symbol("NQ")).await.expect("read"), Some(futures_row("NQ", slot(END + 2))));
 }
 

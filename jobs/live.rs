@@ -10,7 +10,7 @@ use crate::market::{
     ChangeReferences, EtfContract, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory, PricePoint, Quote,
     Source, SpotSnapshot, Symbol, lead_contract,
 };
-use crate::quality::{Finding, QuoteContext, Severity, check_expiry, check_quote};
+use crate::quality::{FUTURES_TABLE, Finding, QuoteContext, SPOT_TABLE, Severity, check_expiry, check_quote};
 
 use super::snapshot::{QUOTE_WINDOW, Wanted};
 use super::{bars, write::write};
@@ -79,14 +79,14 @@ impl<'a> Desk<'a> {
     fn accepts_future(&mut self, lead: &Lead, quote: &Quote) -> bool {
         let contract = &lead.contract;
         self.findings.extend(check_expiry(&contract.symbol, self.slot, contract.expiry, lead.expiry_by_rule));
-        self.accepts(&contract.symbol, contract.spec.tick, quote)
+        self.accepts((FUTURES_TABLE, &contract.symbol), contract.spec.tick, quote)
     }
 
     fn accepts_etf(&mut self, etf: &EtfContract, quote: &Quote) -> bool {
-        self.accepts(&etf.symbol, etf.spec.tick, quote)
+        self.accepts((SPOT_TABLE, &etf.symbol), etf.spec.tick, quote)
     }
 
-    fn accepts(&mut self, symbol: &Symbol, tick: f64, quote: &Quote) -> bool {
+    fn accepts(&mut self, (table, symbol): (&'static str, &Symbol), tick: f64, quote: &Quote) -> bool {
         let late = quote.quoted_at - self.slot.instant();
         if late > QUOTE_WINDOW {
             let told =
@@ -95,7 +95,7 @@ impl<'a> Desk<'a> {
             return false;
         }
         let stale_after = TimeDelta::seconds(self.context.config.gateway.stale_after_seconds);
-        let findings = check_quote(&QuoteContext { symbol, slot: self.slot, tick, stale_after }, quote);
+        let findings = check_quote(&QuoteContext { table, symbol, slot: self.slot, tick, stale_after }, quote);
         let sound = findings.iter().all(|finding| finding.severity < Severity::Error);
         self.rejected += usize::from(!sound);
         self.findings.extend(findings);
@@ -110,7 +110,7 @@ impl<'a> Desk<'a> {
             return Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(self.findings) });
         }
         let sound = wanted.len() - self.rejected - self.failures.len();
-        let bad = self.findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string);
+        let bad = self.findings.iter().filter(|f| f.severity >= Severity::Error).map(ToString::to_string);
         let mut told: Vec<String> = self.failures.iter().map(|error| chain(error)).chain(bad).collect();
         told.dedup();
         let told = format!("{sound} of {} rows captured: {}", wanted.len(), told.join("; "));

@@ -302,6 +302,31 @@ mod tests {
     }
 
     #[test]
+    fn a_check_is_set_by_its_name_and_keeps_what_is_not_given() {
+        let (_folder, layers) = with_file(
+            "quality:\n  quote.spread:\n    warn_if: 9\n    symbols: { NQ: { warn_if: 20 } }\n  fresh.slot: { enabled: false }\n",
+        );
+        let quality = load(&layers).expect("sound").config.quality;
+        let spread = quality.check("quote.spread").expect("a check");
+        assert_eq!((spread.warn_if, spread.error_if), (Some(9.0), Some(80.0)));
+        assert_eq!(spread.steps(Some(&"NQ".parse().expect("a symbol"))), (Some(20.0), Some(80.0)));
+        assert!(!quality.check("fresh.slot").expect("a check").enabled);
+        assert!(quality.check("quote.age").expect("a check").enabled);
+    }
+
+    #[test]
+    fn every_error_of_the_checks_comes_at_once_with_a_suggestion() {
+        let told =
+            faults("quality:\n  quote.spraed:\n    warn_if: 9\n  quote.age:\n    warn_iff: 3\n    error_if: soon\n");
+        assert_eq!(told.len(), 3, "{told:#?}");
+        assert_eq!(told[0], "jobs.yaml:2: unknown key quality.quote.spraed: did you mean quote.spread?");
+        assert_eq!(told[1], "jobs.yaml:5: unknown key quality.quote.age.warn_iff: did you mean warn_if?");
+        assert!(told[2].starts_with("jobs.yaml:6: quality.quote.age.error_if: "), "{}", told[2]);
+        let symbol = faults("quality:\n  quote.age:\n    symbols: { QQ: { warn_if: 3 } }\n");
+        assert_eq!(symbol, ["jobs.yaml:3: quality.quote.age.symbols.QQ is not captured: did you mean QQQ?"]);
+    }
+
+    #[test]
     fn broken_yaml_names_line_and_column() {
         let told = faults("gateway:\n  kind: [ib\n");
         assert!(told[0].contains("line ") && told[0].contains("column"), "{told:?}");

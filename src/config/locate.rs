@@ -28,7 +28,7 @@ pub(super) fn line_of(text: &str, path: &[String]) -> Option<usize> {
 fn block_key(line: &str) -> Option<(usize, &str)> {
     let trimmed = line.trim_start();
     let (key, _) = trimmed.split_once(':')?;
-    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
     is_key.then_some((line.len() - trimmed.len(), key))
 }
 

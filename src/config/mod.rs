@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::DayOverride;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
-use crate::market::MarketConfig;
+use crate::market::{MarketConfig, Symbol};
+use crate::quality::QualityConfig;
 use crate::telemetry::LogConfig;
 
 pub use layers::{ConfigError, Layers, Loaded, load};
@@ -28,6 +29,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// What is captured.
     pub market: MarketConfig,
+    /// What is checked of it.
+    pub quality: QualityConfig,
     /// Where it is kept.
     pub lake: LakeConfig,
     /// Market calendars.
@@ -44,8 +47,15 @@ impl Config {
     /// Every fault of every section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let sections =
-            [self.gateway.faults(), self.market.faults(), self.lake.faults(), self.runs.faults(), self.log.faults()];
+        let captured: Vec<&Symbol> = self.market.futures.iter().chain(&self.market.spot).collect();
+        let sections = [
+            self.gateway.faults(),
+            self.market.faults(),
+            self.quality.faults(&captured),
+            self.lake.faults(),
+            self.runs.faults(),
+            self.log.faults(),
+        ];
         sections.concat()
     }
 }

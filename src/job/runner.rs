@@ -253,7 +253,11 @@ fn log_end(report: &RunReport) {
     let took_ms = u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX);
     let slot = report.slot.map(|slot| slot.to_string());
     for finding in report.findings() {
-        tracing::warn!(check = finding.check, symbol = %finding.symbol, "{finding}");
+        tracing::warn!(
+            check = finding.check,
+            symbol = finding.symbol.as_ref().map(tracing::field::display),
+            "{finding}"
+        );
     }
     match report.result.as_ref().map(|outcome| &outcome.result) {
         Ok(RunResult::Done(counts)) => {

@@ -5,7 +5,27 @@ use chrono::{NaiveDate, TimeDelta};
 use crate::calendar::Slot;
 use crate::market::{MarketData, Quote, Symbol};
 
-use super::{Finding, Severity};
+use super::{Action, CheckSpec, FUTURES_TABLE, Finding, LooksAt, Severity};
+
+/// The checks of a quote. They are made before a row is written, with the limits of the gateway's configuration.
+pub(super) const SPECS: &[CheckSpec] = &[
+    CheckSpec::new("quote.crossed", LooksAt::Quote, "bid < ask")
+        .steps(Some(0.0), Some(0.01), "ticks of bid above ask")
+        .acts(Action::Quarantine)
+        .because("a locked quote is possible for a moment, a crossed one of one exchange is two instants in one"),
+    CheckSpec::new("quote.stale", LooksAt::Quote, "the last trade is fresh")
+        .acts(Action::Quarantine)
+        .because("gateway.stale_after_seconds is the limit, longer by 15 minutes of a delayed quote"),
+    CheckSpec::new("quote.off_tick", LooksAt::Quote, "prices are multiples of the tick")
+        .steps(Some(1.0), None, "prices off the tick")
+        .because("nothing trades off the tick: such a price is an average, and still near the market"),
+    CheckSpec::new("quote.no_last", LooksAt::Quote, "there is a last trade")
+        .steps(Some(1.0), None, "rows without a last trade")
+        .because("bid and ask are worth keeping, only the changes are unknown"),
+    CheckSpec::new("contract.expiry", LooksAt::Quote, "the gateway's expiry is the exchange's")
+        .steps(Some(1.0), None, "contracts")
+        .because("the gateway knows exceptions that a rule does not: its expiry is used, the difference told"),
+];
 
 /// By how much delayed quotes are late on purpose, in seconds: 15 minutes at CME and for US stocks.
 const DELAY_SECONDS: i64 = 15 * 60;
@@ -16,6 +36,8 @@ const TICK_TOLERANCE: f64 = 1e-6;
 /// What a quote is judged by.
 #[derive(Debug, Clone, Copy)]
 pub struct QuoteContext<'a> {
+    /// The table that its row is meant for.
+    pub table: &'static str,
     /// Whose quote it is.
     pub symbol: &'a Symbol,
     /// The slot it is meant for.
@@ -28,7 +50,18 @@ pub struct QuoteContext<'a> {
 
 impl QuoteContext<'_> {
     fn finding(&self, check: &'static str, severity: Severity, observed: String, threshold: String) -> Finding {
-        Finding { check, severity, symbol: self.symbol.clone(), timestamp: self.slot, observed, threshold }
+        Finding {
+            check,
+            table: self.table,
+            symbol: Some(self.symbol.clone()),
+            timestamp: self.slot,
+            run_slot: self.slot,
+            severity,
+            observed,
+            threshold,
+            action: if severity == Severity::Warn { Action::Log } else { Action::Quarantine },
+            detail: String::new(),
+        }
     }
 }
 
@@ -84,11 +117,15 @@ fn without_last(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
 pub fn check_expiry(symbol: &Symbol, slot: Slot, stated: NaiveDate, by_rule: Option<NaiveDate>) -> Option<Finding> {
     Some(Finding {
         check: "contract.expiry",
-        severity: Severity::Warn,
-        symbol: symbol.clone(),
+        table: FUTURES_TABLE,
+        symbol: Some(symbol.clone()),
         timestamp: slot,
+        run_slot: slot,
+        severity: Severity::Warn,
         observed: format!("the gateway says {stated}"),
         threshold: format!("{} by the third-Friday rule", by_rule?),
+        action: Action::Log,
+        detail: String::new(),
     })
 }
 
@@ -108,7 +145,7 @@ mod tests {
         change(&mut quote);
         let symbol = "ES".parse().expect("a symbol");
         let stale_after = TimeDelta::seconds(300);
-        let context = QuoteContext { symbol: &symbol, slot: slot(), tick: 0.25, stale_after };
+        let context = QuoteContext { table: FUTURES_TABLE, symbol: &symbol, slot: slot(), tick: 0.25, stale_after };
         check_quote(&context, &quote).into_iter().map(|f| (f.check, f.severity)).collect()
     }
 
@@ -145,7 +182,13 @@ mod tests {
     fn an_off_tick_price_is_told_and_a_tenth_is_on_the_grid() {
         assert_eq!(checks_of(|q| q.last = Some(6000.1)), [("quote.off_tick", Severity::Warn)]);
         let symbol = "RTY".parse().expect("a symbol");
-        let context = QuoteContext { symbol: &symbol, slot: slot(), tick: 0.1, stale_after: TimeDelta::seconds(300) };
+        let context = QuoteContext {
+            table: FUTURES_TABLE,
+            symbol: &symbol,
+            slot: slot(),
+            tick: 0.1,
+            stale_after: TimeDelta::seconds(300),
+        };
         let quote = Quote { last: Some(2_345.7), ..Quote::empty(slot().instant()) };
         assert!(check_quote(&context, &quote).is_empty());
     }

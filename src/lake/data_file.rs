@@ -3,13 +3,14 @@
 //! Right for a table that demands nothing but its columns (`direct::is_plain`): its files hide no rows and name their
 //! columns as the table does. The partition column stands in the log, not in the file.
 
-use std::fs::File;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, concat_batches, sort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::error::Cause;
@@ -26,7 +27,8 @@ pub(super) fn read_sorted(
     for path in paths {
         let path = folder.join(path);
         let told = |error: &dyn std::fmt::Display| Cause::from(format!("{}: {error}", path.display()));
-        let file = File::open(&path).map_err(|error| told(&error))?;
+        // Whole: by a file handle the reader would look for each column chunk on the disk by itself.
+        let file = Bytes::from(fs::read(&path).map_err(|error| told(&error))?);
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
         for batch in reader.map_err(|error| told(&error))? {
             batches.push(fitted(&batch.map_err(|error| told(&error))?, partition, schema)?);
@@ -51,4 +53,59 @@ fn fitted(batch: &RecordBatch, partition: &str, schema: &SchemaRef) -> Result<Re
     };
     let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use deltalake::parquet::arrow::ArrowWriter;
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::lake::TableName;
+    use crate::lake::columns::Columns;
+    use crate::lake::fixtures::{futures_row, slot};
+    use crate::lake::row::encoded;
+    use crate::lake::schema::arrow_schema;
+
+    /// A file of a partition as an older program wrote it, without a column and without the partition's.
+    fn older(folder: &Path, name: &str, numbers: &[i64]) -> String {
+        let rows: Vec<_> = numbers.iter().map(|number| futures_row("ES", slot(*number))).collect();
+        let whole = encoded(&rows.iter().collect::<Vec<_>>()).expect("a batch");
+        let lacking = [PARTITION, "implied_vol"];
+        let kept = |at: &usize| !lacking.contains(&whole.schema().field(*at).name().as_str());
+        let columns: Vec<usize> = (0..whole.num_columns()).filter(kept).collect();
+        let batch = whole.project(&columns).expect("fewer columns");
+        let file = File::create(folder.join(name)).expect("made");
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("written");
+        writer.close().expect("closed");
+        name.to_owned()
+    }
+
+    #[test]
+    fn a_column_that_a_file_lacks_is_null_and_the_partition_is_the_logs() {
+        let folder = tempdir().expect("a folder");
+        let paths = [older(folder.path(), "a.parquet", &[3, 1]), older(folder.path(), "b.parquet", &[2])];
+        let schema = arrow_schema(TableName::FuturesSnapshots);
+        let batch = read_sorted(folder.path(), (&paths, "ES"), &schema).expect("read");
+        assert_eq!(batch.schema(), schema);
+        let columns = Columns::new(TableName::FuturesSnapshots, &batch);
+        let (symbol, at) = (columns.texts("symbol").expect("there"), columns.instants("timestamp").expect("there"));
+        let volatility = columns.floats("implied_vol").expect("there");
+        for (row, number) in [1, 2, 3].into_iter().enumerate() {
+            assert_eq!(symbol.text(row).expect("a symbol"), "ES");
+            assert_eq!(at.slot(row).expect("a slot"), slot(number), "in the order of their instants");
+            assert_eq!(volatility.float(row), None);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let folder = tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.parquet"), "no rows").expect("written");
+        let schema = arrow_schema(TableName::FuturesSnapshots);
+        let error =
+            read_sorted(folder.path(), (&["a.parquet".to_owned()], "ES"), &schema).expect_err("no file of rows");
+        assert!(error.to_string().contains("a.parquet: "), "{error}");
+    }
 }

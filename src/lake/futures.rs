@@ -64,7 +64,7 @@ impl Row for FuturesSnapshot {
             floats(|row| row.changes.since_close),
             texts(|row| &row.contract),
             dates(|row| row.expiry),
-            integers(|row| Some(i64::from(row.con_id))),
+            integers(|row| row.con_id.map(i64::from)),
             texts(|row| row.source.as_str()),
             texts(|row| row.gateway.as_str()),
             Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),

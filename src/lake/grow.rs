@@ -1,8 +1,11 @@
-//! Columns that are new to a table: a later program than the one that made it adds them at its first write.
+//! Columns that are new to a table: a later program than the one that made it adds them at its first write. Properties
+//! that are new to it are set by maintenance.
 //!
 //! The commit is made on exactly the snapshot that was looked at and carries the token of all writers. So an append that
 //! was decided before it is refused and decided anew, and of two programs that add the same column the second finds it
 //! there. A program that does not know a column leaves it null in the rows it adds, and keeps it in those it rewrites.
+
+use std::collections::HashMap;
 
 use arrow::array::new_null_array;
 use arrow::datatypes::Schema;
@@ -33,6 +36,45 @@ pub(super) async fn add(
     let properties = commit::properties(view).await?.with_max_retries(0);
     let fields = lacking.iter().map(|spec| delta_column(spec));
     Ok(view.table().clone().add_columns().with_fields(fields).with_commit_properties(properties).await)
+}
+
+/// The properties that a snapshot's table has not, or with another value.
+pub(super) fn lacking_properties(
+    view: &TableView,
+    wanted: &HashMap<String, String>,
+) -> Result<HashMap<String, String>, LakeError> {
+    let snapshot = view.table().snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
+    let there = snapshot.metadata().configuration();
+    let lacking = wanted.iter().filter(|(key, value)| there.get(*key) != Some(value));
+    Ok(lacking.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+/// One commit that sets them, made as that of new columns is; the inner error is the commit's.
+pub(super) async fn set_properties(
+    view: &TableView,
+    properties: HashMap<String, String>,
+) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
+    let committing = commit::properties(view).await?.with_max_retries(0);
+    let set = view.table().clone().set_tbl_properties().with_properties(properties);
+    Ok(set.with_raise_if_not_exists(false).with_commit_properties(committing).await)
+}
+
+/// The columns of which a snapshot's table demands a value, and this program may have none.
+pub(super) fn demanded(view: &TableView) -> Result<Vec<&'static str>, LakeError> {
+    let snapshot = view.table().snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
+    let schema = snapshot.schema();
+    let is_demanded = |spec: &&ColumnSpec| spec.nullable && schema.field(spec.name).is_some_and(|f| !f.is_nullable());
+    Ok(columns(view.name()).iter().filter(is_demanded).map(|spec| spec.name).collect())
+}
+
+/// One commit after which a column may be without a value; the inner error is the commit's.
+pub(super) async fn relax(
+    view: &TableView,
+    column: &'static str,
+) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
+    let properties = commit::properties(view).await?.with_max_retries(0);
+    let relax = view.table().clone().drop_column_not_null().with_column(column);
+    Ok(relax.with_commit_properties(properties).await)
 }
 
 /// A batch of ours with null in the columns of the table that this program does not know.
@@ -81,10 +123,13 @@ mod tests {
 
     /// A table of a program that knows no such column.
     async fn older(folder: &Path, without: &str) {
+        made_of(folder, delta_columns(FUTURES).filter(|field| field.name() != without)).await;
+    }
+
+    async fn made_of(folder: &Path, fields: impl Iterator<Item = StructField>) {
         let root = config(folder).root().expect("a path");
         let path = root.join(FUTURES.as_str());
         let table = folder::unloaded(&path, store::store(Durability::Unflushed)).expect("a path");
-        let fields = delta_columns(FUTURES).filter(|field| field.name() != without);
         let create = table.create().with_columns(fields).with_partition_columns([PARTITION]);
         let create = create.with_configuration(properties(GatewayKind::Simulated, Retention::of(Durability::Flushed)));
         create.with_raise_if_key_not_exists(false).await.expect("made");
@@ -120,6 +165,45 @@ mod tests {
         assert_eq!(again.version, Some(3), "the column is added once");
         lake.append_futures(&[futures_row("ES", slot(0))]).await.expect("backfilled");
         assert_eq!(reader.futures(&everything(), &AsOf::Latest).await.expect("readable").len(), 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn maintenance_gives_a_table_the_properties_of_this_program_once_and_a_warm_writer_goes_on() {
+        let folder = tempdir().expect("a folder");
+        made_of(folder.path(), delta_columns(FUTURES)).await;
+        let (warm, lake) = (lake(folder.path()), lake(folder.path()));
+        warm.append_futures(&futures_of(slot(0))).await.expect("written");
+        let path = config(folder.path()).root().expect("a path").join(FUTURES.as_str());
+        let retention = || async {
+            let table = folder::load(&path, store::store(Durability::Unflushed), None).await.expect("opens");
+            let state = table.snapshot().expect("loaded");
+            assert_eq!((state.protocol().min_reader_version(), state.protocol().min_writer_version()), (1, 2));
+            let all = state.metadata().configuration().clone();
+            (all.len(), all.get("delta.logRetentionDuration").cloned())
+        };
+        assert_eq!(retention().await, (8, Some("interval 7 days".to_owned())));
+        let now = crate::clock::Clock::now(&crate::clock::SystemClock);
+        assert_eq!(lake.tidy(FUTURES, now).await.expect("tidied").properties_set, 2);
+        assert_eq!(retention().await, (8, Some("interval 5 seconds".to_owned())), "the gateway's stays too");
+        assert_eq!(lake.tidy(FUTURES, now).await.expect("tidied").properties_set, 0);
+        assert_eq!(warm.append_futures(&futures_of(slot(1))).await.expect("written").added, 3);
+        assert_eq!(lake.count(FUTURES, &everything()).await.expect("counted").keys, 6);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_column_that_was_demanded_of_every_row_may_be_without_a_value_from_the_first_write_on() {
+        let folder = tempdir().expect("a folder");
+        let demanded = |field: StructField| match field.name().as_str() {
+            "con_id" => StructField::new("con_id", DataType::LONG, false),
+            _ => field,
+        };
+        made_of(folder.path(), delta_columns(FUTURES).map(demanded)).await;
+        let lake = lake(folder.path());
+        let without = FuturesSnapshot { con_id: None, ..futures_row("ES", slot(1)) };
+        assert_eq!(lake.append_futures(std::slice::from_ref(&without)).await.expect("written").version, Some(2));
+        assert_eq!(lake.append_futures(&futures_of(slot(2))).await.expect("written").version, Some(3), "once");
+        let rows = lake.futures(&everything(), &AsOf::Latest).await.expect("readable");
+        assert_eq!((rows.len(), rows.first()), (4, Some(&without)));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

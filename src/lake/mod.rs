@@ -31,6 +31,7 @@ mod futures;
 mod grow;
 mod head;
 mod history;
+mod import;
 #[cfg(test)]
 mod power_cut;
 mod protocol;
@@ -76,6 +77,7 @@ pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
 pub use history::CommitEntry;
+pub use import::{ImportAccount, ImportError, ImportMode, ImportRequest, ImportRules, Refusal, RefusedRows};
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use restore::{RestorePlan, RowRange};

@@ -60,7 +60,7 @@ const FUTURES_SNAPSHOTS: [ColumnSpec; 20] = [
     optional("change_since_close", ColumnKind::Float),
     required("contract", ColumnKind::Text),
     required("expiry", ColumnKind::Date),
-    required("con_id", ColumnKind::Integer),
+    optional("con_id", ColumnKind::Integer),
     required("source", ColumnKind::Text),
     required("gateway", ColumnKind::Text),
     required("captured_at", ColumnKind::Timestamp),
@@ -135,26 +135,34 @@ pub(super) enum Growth {
     None,
     /// These, which may be null, came with a later program than the one that made the table.
     Lacks(Vec<&'static ColumnSpec>),
-    /// The table is another program's; the first column in which it differs.
+    /// The table is another program's; the columns in which it differs.
     Foreign(String),
 }
 
 /// Compares the columns of a table, by name, with those this program writes. Further ones are left alone.
 pub(super) fn growth(table: TableName, found: &StructType) -> Growth {
-    let mut lacking = Vec::new();
-    for (index, spec) in columns(table).iter().enumerate() {
-        let (number, wanted) = (index + 1, delta_type(spec.kind));
-        match found.field(spec.name) {
+    let (mut lacking, mut missing, mut differing) = (Vec::new(), Vec::new(), Vec::new());
+    for spec in columns(table) {
+        match found.field(spec.name).map(StructField::data_type) {
             None if spec.nullable => lacking.push(spec),
-            None => return Growth::Foreign(format!("column {number}, {}, is missing", spec.name)),
-            Some(field) if *field.data_type() != wanted => {
-                let found = field.data_type();
-                return Growth::Foreign(format!("column {number}, {}, is of type {found}, not {wanted}", spec.name));
+            None => missing.push(spec.name),
+            Some(found) if *found == DeltaType::TIMESTAMP_NTZ && spec.kind == ColumnKind::Timestamp => {
+                differing.push(format!("{} has no time zone", spec.name));
+            }
+            Some(found) if *found != delta_type(spec.kind) => {
+                differing.push(format!("{} is of type {found}, not {}", spec.name, delta_type(spec.kind)));
             }
             Some(_) => {}
         }
     }
-    if lacking.is_empty() { Growth::None } else { Growth::Lacks(lacking) }
+    if !missing.is_empty() {
+        differing.push(format!("it lacks {}", missing.join(", ")));
+    }
+    match (differing.is_empty(), lacking.is_empty()) {
+        (false, _) => Growth::Foreign(differing.join("; ")),
+        (true, true) => Growth::None,
+        (true, false) => Growth::Lacks(lacking),
+    }
 }
 
 /// A column as a table that lacks it gets it.
@@ -176,19 +184,25 @@ impl Retention {
     #[cfg(test)]
     pub(super) const NONE: Self = Self { files: "interval 0 seconds", log: "interval 0 seconds" };
 
-    /// The retention of tables that are kept, or of those that can be made again: a simulated year passes in minutes, and
-    /// would leave all its files and its whole log behind.
+    /// The retention of tables that are kept, or of those that can be made again: a simulated session passes in two or three
+    /// seconds, and each that is kept leaves a thousand tombstones in every checkpoint.
     pub(super) const fn of(durability: Durability) -> Self {
         match durability {
             Durability::Flushed => Self { files: "interval 1 days", log: "interval 7 days" },
-            Durability::Unflushed => Self { files: "interval 1 minutes", log: "interval 1 minutes" },
+            Durability::Unflushed => Self { files: "interval 5 seconds", log: "interval 5 seconds" },
         }
     }
 }
 
-/// The properties of a new table. They cannot be changed while anyone writes, so they are given once, here.
+/// The properties of a new table.
 pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<String, Option<String>> {
-    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), Some(value.to_owned()));
+    let kept = kept_properties(retention).into_iter().map(|(key, value)| (key, Some(value)));
+    kept.chain([(GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned()))]).collect()
+}
+
+/// Those by which a table is kept; maintenance gives them to a table that an earlier program made.
+pub(super) fn kept_properties(retention: Retention) -> HashMap<String, String> {
+    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), value.to_owned());
     HashMap::from([
         own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
         own(TableProperty::LogRetentionDuration, retention.log),
@@ -199,6 +213,5 @@ pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<Str
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.
         own(TableProperty::TargetFileSize, "8388608"),
-        (GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned())),
     ])
 }

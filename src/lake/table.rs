@@ -16,7 +16,9 @@ use super::folder::{self, Presence};
 use super::grow;
 use super::head::Head;
 use super::row::Row;
-use super::schema::{CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, properties};
+use super::schema::{
+    CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, kept_properties, properties,
+};
 use super::session::Sessions;
 use super::view::TableView;
 use super::{LakeError, TableName};
@@ -100,17 +102,39 @@ impl TableHandle {
     /// The newest snapshot with every column that this program writes.
     async fn grown(&mut self, mut view: TableView) -> Result<TableView, LakeError> {
         for round in 0..MAX_ROUNDS {
-            let lacking = grow::lacking(&view)?;
-            if lacking.is_empty() {
-                return Ok(view);
-            }
-            match grow::add(&view, &lacking).await? {
-                Ok(_) => tracing::info!(table = %self.name, "the table got the columns that are new to it"),
+            let (lacking, demanded) = (grow::lacking(&view)?, grow::demanded(&view)?);
+            let grown = match demanded.first() {
+                _ if !lacking.is_empty() => grow::add(&view, &lacking).await?,
+                Some(column) => grow::relax(&view, column).await?,
+                None => return Ok(view),
+            };
+            match grown {
+                Ok(_) => tracing::info!(table = %self.name, "the table got what is new to its columns"),
                 Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
                 Err(error) => return Err(LakeError::storage("add columns to", &self.path, error)),
             }
             self.forget();
             view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+        }
+        Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
+    }
+
+    /// The newest snapshot with the properties by which this program keeps a table, and how many had to be set.
+    pub(super) async fn kept(&mut self, mut view: TableView) -> Result<(TableView, usize), LakeError> {
+        for round in 0..MAX_ROUNDS {
+            let lacking = grow::lacking_properties(&view, &kept_properties(self.retention))?;
+            if lacking.is_empty() {
+                return Ok((view, 0));
+            }
+            let number = lacking.len();
+            let set = grow::set_properties(&view, lacking).await?;
+            self.forget();
+            view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+            match set {
+                Ok(_) => return Ok((view, number)),
+                Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
+                Err(error) => return Err(LakeError::storage("set properties of", &self.path, error)),
+            }
         }
         Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
     }
@@ -326,7 +350,11 @@ mod tests {
         assert!(matches!(error, LakeError::Unbound { .. }), "{error:?}");
         let reader = Lake::reader(&config(folder.path())).expect("a local folder");
         let error = reader.prices(slot(0).instant(), slot(1).instant()).await.expect_err("not ours").to_string();
-        assert!(error.contains("has other columns: column 2, timestamp, is of type"), "{error}");
+        assert!(
+            error.contains("has other columns, nothing was changed: timestamp has no time zone; it lacks date"),
+            "{error}"
+        );
+        assert!(error.contains("jobs table import"), "{error}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -25,5 +25,6 @@ mod shell;
 mod simulate;
 mod status;
 mod support;
+mod table_import;
 mod table_restore;
 mod table_verify;

@@ -30,7 +30,7 @@ pub use strays::{Stray, StrayKind};
 
 pub(super) use entry::Protocol;
 pub(super) use files::{instants, outer_fault, path_of};
-pub(super) use log::{HINT, LogFolder, LogState, remedy_of_torn, version_at};
+pub(super) use log::{ActiveFile, HINT, LogFolder, LogState, remedy_of_torn, version_at};
 
 use fault::FROM_BACKUP;
 use rows::RowCheck;

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{AlertConfig, MailConfig};
 use crate::calendar::DayOverride;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
 use crate::market::MarketConfig;
 use crate::telemetry::LogConfig;
 
-pub use layers::{ConfigError, Layers, Loaded, load};
+pub use layers::{ConfigError, Layers, Loaded, load, salvage};
 
 /// A commented configuration file with every key at its default, for `jobs config generate`.
 pub const SAMPLE: &str = include_str!("sample.yaml");
@@ -38,14 +39,25 @@ pub struct Config {
     pub runs: RunsConfig,
     /// Log files.
     pub log: LogConfig,
+    /// How mails leave.
+    pub mail: MailConfig,
+    /// When a person is told.
+    pub alert: AlertConfig,
 }
 
 impl Config {
     /// Every fault of every section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let sections =
-            [self.gateway.faults(), self.market.faults(), self.lake.faults(), self.runs.faults(), self.log.faults()];
+        let sections = [
+            self.gateway.faults(),
+            self.market.faults(),
+            self.lake.faults(),
+            self.runs.faults(),
+            self.log.faults(),
+            self.mail.faults(),
+            self.alert.faults(),
+        ];
         sections.concat()
     }
 }

@@ -145,19 +145,16 @@ impl Scale {
         let (.., bottom) = PLOT;
         for (at, value) in points {
             let x = self.x(*at);
-            match value.filter(|value| value.is_finite()) {
-                Some(value) => {
-                    let command = if is_drawing { 'L' } else { 'M' };
-                    let _ = write!(path, "{command}{x:.1} {:.1}", self.y(value));
-                    // A value alone between two holes is a dot: a line of no length with round ends.
-                    let _ = write!(path, "{}", if is_drawing { "" } else { "h0" });
-                    is_drawing = true;
-                }
-                None => {
-                    is_drawing = false;
-                    let y = bottom - 5.0;
-                    let _ = write!(out, r##"<rect x="{:.1}" y="{y}" width="2" height="5" fill="#b3261e"/>"##, x - 1.0);
-                }
+            if let Some(value) = value.filter(|value| value.is_finite()) {
+                let command = if is_drawing { 'L' } else { 'M' };
+                let _ = write!(path, "{command}{x:.1} {:.1}", self.y(value));
+                // A value alone between two holes is a dot: a line of no length with round ends.
+                let _ = write!(path, "{}", if is_drawing { "" } else { "h0" });
+                is_drawing = true;
+            } else {
+                is_drawing = false;
+                let y = bottom - 5.0;
+                let _ = write!(out, r##"<rect x="{:.1}" y="{y}" width="2" height="5" fill="#b3261e"/>"##, x - 1.0);
             }
         }
         let _ = write!(

@@ -50,7 +50,7 @@ pub(super) fn message(letter: &Letter, addresses: &Addresses) -> Result<Message,
 
 /// A Message-ID without anything that could end its header.
 fn identifier(id: &str) -> String {
-    id.chars().filter(|c| c.is_ascii_graphic()).take(MAX_HEADER_CHARS).collect()
+    id.chars().filter(char::is_ascii_graphic).take(MAX_HEADER_CHARS).collect()
 }
 
 fn headers(letter: &Letter) -> Vec<(String, String)> {

@@ -171,14 +171,16 @@ impl<'a> Book<'a> {
         let room = self.setting.policy.hourly_cap.saturating_sub(self.queued_at.len());
         if due.len() > self.setting.policy.digest_above {
             if room > 0 {
-                self.mail_together(&due)
+                self.mail_together(&due);
             } else {
-                self.hold_for_the_hour(&due)
+                self.hold_for_the_hour(&due);
             }
             return;
         }
         let (now_due, later) = due.split_at(room.min(due.len()));
-        now_due.iter().for_each(|(id, note)| self.mail_one(*id, *note));
+        for (id, note) in now_due {
+            self.mail_one(*id, *note);
+        }
         if !later.is_empty() {
             self.hold_for_the_hour(later);
         }

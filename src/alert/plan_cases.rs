@@ -62,7 +62,7 @@ impl World {
         let setting = Setting { policy: &self.policy, origin: &origin, looker: &looker, now: self.now };
         let changes = plan(setting, seen, self.before(seen));
         self.incidents.extend(changes.incidents.into_iter().map(|one| (one.id, one)));
-        let heads = changes.mails.iter().map(|mail| head(mail)).collect();
+        let heads = changes.mails.iter().map(head).collect();
         for mail in changes.mails {
             match self.mails.iter_mut().find(|(_, known)| known.message_id == mail.message_id) {
                 Some((_, known)) => {

@@ -92,7 +92,7 @@ impl Lakes {
         let config = LakeConfig { uri: folder.join("lake").display().to_string(), ..LakeConfig::default() };
         let lake = |durability| Lake::with_durability(&config, GatewayKind::Simulated, durability).expect("a lake");
         let (plain, flushed) = (lake(Durability::Unflushed), lake(Durability::Flushed));
-        Self { plain, flushed, config }
+        Self { config, plain, flushed }
     }
 
     async fn write_month(&self, sessions: &[Session], num_flushed: usize) -> Took {

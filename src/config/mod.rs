@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{AlertConfig, MailConfig};
 use crate::calendar::DayOverride;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
@@ -16,7 +17,7 @@ use crate::market::{MarketConfig, Symbol};
 use crate::quality::QualityConfig;
 use crate::telemetry::LogConfig;
 
-pub use layers::{ConfigError, Layers, Loaded, load};
+pub use layers::{ConfigError, Layers, Loaded, load, salvage};
 
 /// A commented configuration file with every key at its default, for `jobs config generate`.
 pub const SAMPLE: &str = include_str!("sample.yaml");
@@ -41,6 +42,10 @@ pub struct Config {
     pub runs: RunsConfig,
     /// Log files.
     pub log: LogConfig,
+    /// How mails leave.
+    pub mail: MailConfig,
+    /// When a person is told.
+    pub alert: AlertConfig,
 }
 
 impl Config {
@@ -55,6 +60,8 @@ impl Config {
             self.lake.faults(),
             self.runs.faults(),
             self.log.faults(),
+            self.mail.faults(),
+            self.alert.faults(),
         ];
         sections.concat()
     }

@@ -1,5 +1,6 @@
 //! Jobs: what a job is, what a run is, and the one place that runs them.
 
+mod alerting;
 mod context;
 mod environment;
 mod error;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use crate::state::Trigger;
+pub use alerting::{alerts, mailer, origin, outbox, policy};
 pub use context::{Calendars, Context};
 pub use environment::{Environment, calendars, start_embedded};
 pub use error::{Disposition, Failure, JobError, chain};

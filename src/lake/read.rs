@@ -279,12 +279,11 @@ pub(super) async fn prices(
         Some(source) => source.decoded(question, |batches| prices_of(source.name, &batches)).await,
         None => None,
     };
-    let (version, prices) = match (source, short) {
-        (Some(source), Some(prices)) => (source.version, prices),
-        _ => {
-            let Some(view) = handle.lock().await.newest().await? else { return Ok(Vec::new()) };
-            (view.version(), scan_prices(&view, (from, to)).await?)
-        }
+    let (version, prices) = if let (Some(source), Some(prices)) = (source, short) {
+        (source.version, prices)
+    } else {
+        let Some(view) = handle.lock().await.newest().await? else { return Ok(Vec::new()) };
+        (view.version(), scan_prices(&view, (from, to)).await?)
     };
     if let Some(head) = handle.lock().await.head().await?
         && head.newest().is_none_after(to)

@@ -14,6 +14,7 @@ mod full_disk;
 mod kill;
 mod ledger;
 mod logs;
+mod mail;
 mod manual;
 mod pause;
 mod query;

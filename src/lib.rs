@@ -1,7 +1,7 @@
 //! frontmonth: scheduled batch jobs that capture, keep and judge CME index futures quotes.
 //!
 //! Data goes one way, from the gateway to the tables. Modules import only from those named before them:
-//! `calendar < market < clock < telemetry < gateway < quality < lake < state < config < job < jobs < scheduler < cli`. The
+//! `calendar < market < clock < telemetry < gateway < quality < lake < signals < rules < state < config < job < jobs < scheduler < cli`. The
 //! reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
 
 pub mod calendar;
@@ -15,6 +15,8 @@ pub mod jobs;
 pub mod lake;
 pub mod market;
 pub mod quality;
+pub mod rules;
 pub mod scheduler;
+pub mod signals;
 pub mod state;
 pub mod telemetry;

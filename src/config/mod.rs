@@ -13,6 +13,8 @@ use crate::calendar::DayOverride;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
 use crate::market::MarketConfig;
+use crate::rules::RulesConfig;
+use crate::signals::SignalsConfig;
 use crate::telemetry::LogConfig;
 
 pub use layers::{ConfigError, Layers, Loaded, load};
@@ -30,6 +32,10 @@ pub struct Config {
     pub market: MarketConfig,
     /// Where it is kept.
     pub lake: LakeConfig,
+    /// What is derived from it.
+    pub signals: SignalsConfig,
+    /// By which thresholds it is decided.
+    pub rules: RulesConfig,
     /// Market calendars.
     pub calendar: CalendarConfig,
     /// Folders.
@@ -44,8 +50,15 @@ impl Config {
     /// Every fault of every section.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let sections =
-            [self.gateway.faults(), self.market.faults(), self.lake.faults(), self.runs.faults(), self.log.faults()];
+        let sections = [
+            self.gateway.faults(),
+            self.market.faults(),
+            self.lake.faults(),
+            self.signals.faults(&self.market),
+            self.rules.faults(),
+            self.runs.faults(),
+            self.log.faults(),
+        ];
         sections.concat()
     }
 }

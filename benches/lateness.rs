@@ -118,7 +118,7 @@ async fn by_the_daemon() -> Starts {
         tokio::time::sleep(lasting).await;
         sender.send(Command::Drain).await.expect("it serves");
     });
-    let never = async || std::future::pending().await;
+    let never = async |_: &Config| std::future::pending().await;
     daemon.run(commands, never).await;
     starts
 }

@@ -120,13 +120,14 @@ fn compacted(table: TableName, done: &Compacted) -> Option<String> {
 }
 
 fn tidied(table: TableName, done: &Tidied) -> Option<String> {
-    let deleted = [
-        (done.files_deleted, "replaced or abandoned files"),
-        (done.log_entries_deleted, "entries of the log"),
-        (done.leftovers_deleted, "leftovers of killed writers"),
+    let done_to_it = [
+        (done.properties_set, "properties of the table set"),
+        (done.files_deleted, "replaced or abandoned files deleted"),
+        (done.log_entries_deleted, "entries of the log deleted"),
+        (done.leftovers_deleted, "leftovers of killed writers deleted"),
     ];
-    let deleted = deleted.into_iter().filter(|(count, _)| *count > 0);
-    let mut parts: Vec<String> = deleted.map(|(count, what)| format!("{count} {what} deleted")).collect();
+    let done_to_it = done_to_it.into_iter().filter(|(count, _)| *count > 0);
+    let mut parts: Vec<String> = done_to_it.map(|(count, what)| format!("{count} {what}")).collect();
     parts.extend(done.checkpoint.map(|version| format!("checkpoint at version {version}")));
     (!parts.is_empty()).then(|| format!("{table}: {}", parts.join(", ")))
 }

@@ -114,13 +114,14 @@ impl<'a> Desk<'a> {
         let mut told: Vec<String> = self.failures.iter().map(|error| chain(error)).chain(bad).collect();
         told.dedup();
         let told = format!("{sound} of {} rows captured: {}", wanted.len(), told.join("; "));
-        match self.failures.into_iter().next() {
-            Some(first) => Err(first.with_message(told)),
+        let error = match self.failures.into_iter().next() {
+            Some(first) => first.with_message(told),
             None if sound == 0 => {
-                Err(JobError::fail(Failure::BadData, format!("all rows are bad data, nothing was written: {told}")))
+                JobError::fail(Failure::BadData, format!("all rows are bad data, nothing was written: {told}"))
             }
-            None => Err(JobError::retry(Failure::Failed, told)),
-        }
+            None => JobError::retry(Failure::Failed, told),
+        };
+        Err(error.with_findings(self.findings))
     }
 }
 

@@ -161,7 +161,7 @@ impl Scene {
         let (path, its_clock, its_yaml) = (folder.path().to_owned(), clock.clone(), found.clone());
         let jobs = jobs.to_vec();
         let serving = std::thread::spawn(move || {
-            let reload = async || {
+            let reload = async |_: &Config| {
                 let yaml = its_yaml.lock().expect("sound").clone();
                 service(&path, its_clock.clone(), (&yaml, &jobs)).await
             };

@@ -70,11 +70,11 @@ impl Keeping {
         Lake::with_durability(&config(folder), GatewayKind::Simulated, durability).expect("a local folder")
     }
 
-    /// The instant by which to tidy up: unflushed lakes keep a minute, of which this leaves four seconds.
+    /// The instant by which to tidy up: unflushed lakes keep five seconds, of which this leaves four.
     fn tidied_at(self) -> DateTime<Utc> {
         match self {
             Self::Usual => SystemClock.now(),
-            Self::Seconds => SystemClock.now() + TimeDelta::seconds(56),
+            Self::Seconds => SystemClock.now() + TimeDelta::seconds(1),
         }
     }
 }

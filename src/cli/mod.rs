@@ -32,6 +32,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use crate::job::{Failure, JobError, chain};
 
@@ -191,7 +192,11 @@ fn report(error: &JobError) -> u8 {
 
 /// A runtime for the commands that wait for something.
 fn block_on<T>(work: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    block_on_runtime(&mut Builder::new_multi_thread(), work)
+}
+
+fn block_on_runtime<T>(builder: &mut Builder, work: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError> {
+    let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| JobError::fail(Failure::Failed, error))?;
     let result = runtime.block_on(work);
     // A job that blocks its thread must not keep the process from ending.

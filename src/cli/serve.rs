@@ -5,10 +5,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::clock::SystemClock;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::job::{Environment, Failure, JobError};
 use crate::jobs::catalogue;
-use crate::scheduler::{Service, serve};
+use crate::scheduler::{Service, check_settled, serve};
 use crate::telemetry::{self, LogTarget};
 
 use super::schedule::planner;
@@ -43,7 +43,7 @@ pub(super) fn serve_jobs(globals: &Globals, args: &ServeArgs) -> Result<u8, JobE
     };
     let _guard = telemetry::start(&target).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
     block_on(async {
-        serve(async || service(&load(globals, args)?).await).await?;
+        serve(async |in_force: Option<&Config>| service(&load(globals, args)?, in_force).await).await?;
         Ok(0)
     })
 }
@@ -59,7 +59,9 @@ fn load(globals: &Globals, args: &ServeArgs) -> Result<Loaded, JobError> {
     Err(JobError::fail(Failure::Misconfigured, told))
 }
 
-async fn service(loaded: &Loaded) -> Result<Service, JobError> {
+async fn service(loaded: &Loaded, in_force: Option<&Config>) -> Result<Service, JobError> {
+    // Before anything is made: a reload that is refused leaves no folder behind.
+    in_force.map_or(Ok(()), |in_force| check_settled(in_force, &loaded.config))?;
     let planner = planner(&loaded.config)?;
     let environment = Environment::prepare_service(loaded.config.clone(), Arc::new(SystemClock)).await?;
     Ok(Service { environment, jobs: catalogue(), planner })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::Args;
+use tokio::runtime::Builder;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -20,7 +21,7 @@ use super::output::print_document;
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, Globals};
-use super::{arenas, block_on};
+use super::{arenas, block_on_runtime};
 
 /// What to simulate.
 #[derive(Debug, Args)]
@@ -65,7 +66,8 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     let folder = SimulationFolder::take(&config, &SystemClock, (beginning, &staging))?;
     let config = folder.configured(config);
     let _guard = start_log(&config, globals)?;
-    let (account, stopped) = block_on(async {
+    // One run after the other: a second worker would only be woken for what the first could have gone on with.
+    let (account, stopped) = block_on_runtime(Builder::new_multi_thread().worker_threads(1), async {
         let stop = Stop::on_signals()?;
         let simulation = Simulation::prepare(config, (planner, catalogue()), (range, staging)).await?;
         simulation.run(stop, &Bar::default()).await

@@ -7,6 +7,7 @@ use crate::calendar::CalendarError;
 use crate::gateway::{ErrorClass, GatewayError};
 use crate::lake::{LakeError, LakeErrorClass, QueryError};
 use crate::market::{LeadError, SymbolError};
+use crate::quality::Finding;
 use crate::state::{LedgerError, LedgerErrorClass};
 
 /// The kinds of failure, each with its exit code.
@@ -68,23 +69,36 @@ pub struct JobError {
     failure: Failure,
     disposition: Disposition,
     cause: Box<dyn Error + Send + Sync>,
+    findings: Vec<Finding>,
 }
 
 impl JobError {
     /// A failure after which a new attempt may work.
     pub fn retry(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { failure, disposition: Disposition::Retry, cause: cause.into() }
+        Self { failure, disposition: Disposition::Retry, cause: cause.into(), findings: Vec::new() }
     }
 
     /// A failure that a new attempt would only repeat.
     pub fn fail(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { failure, disposition: Disposition::Fail, cause: cause.into() }
+        Self { failure, disposition: Disposition::Fail, cause: cause.into(), findings: Vec::new() }
     }
 
     /// The same failure in other words.
     #[must_use]
     pub fn with_message(self, message: String) -> Self {
         Self { cause: message.into(), ..self }
+    }
+
+    /// The same failure with the facts about bad data that the run met.
+    #[must_use]
+    pub fn with_findings(self, findings: Vec<Finding>) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// Facts about bad data that the run met before it failed.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     /// What kind of failure.

@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 use crate::calendar::Slot;
 use crate::market::GatewayKind;
+use crate::quality::Finding;
 
 use super::recorder::{Beginning, Recorder};
 use super::{
@@ -39,6 +40,14 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Facts about bad data met on the way, whether the run came to a good end or not.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        match &self.result {
+            Ok(outcome) => outcome.findings.iter(),
+            Err(error) => error.findings().iter(),
+        }
+    }
+
     /// The exit code of a process that did this one run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -243,18 +252,14 @@ fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
 fn log_end(report: &RunReport) {
     let took_ms = u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX);
     let slot = report.slot.map(|slot| slot.to_string());
-    match &report.result {
-        Ok(outcome) => {
-            for finding in &outcome.findings {
-                tracing::warn!(check = finding.check, symbol = %finding.symbol, "{finding}");
-            }
-            match &outcome.result {
-                RunResult::Done(counts) => {
-                    tracing::info!(slot, took_ms, added = counts.added, present = counts.present, "run done");
-                }
-                RunResult::Skipped(reason) => tracing::info!(slot, took_ms, %reason, "run skipped"),
-            }
+    for finding in report.findings() {
+        tracing::warn!(check = finding.check, symbol = %finding.symbol, "{finding}");
+    }
+    match report.result.as_ref().map(|outcome| &outcome.result) {
+        Ok(RunResult::Done(counts)) => {
+            tracing::info!(slot, took_ms, added = counts.added, present = counts.present, "run done");
         }
+        Ok(RunResult::Skipped(reason)) => tracing::info!(slot, took_ms, %reason, "run skipped"),
         // The command line tells the error on stderr itself; here it goes to the log file.
         Err(error) => tracing::info!(slot, took_ms, attempts = report.attempts, error = %chain(error), "run failed"),
     }

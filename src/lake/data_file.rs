@@ -3,13 +3,14 @@
 //! Right for a table that demands nothing but its columns (`direct::is_plain`): its files hide no rows and name their
 //! columns as the table does. The partition column stands in the log, not in the file.
 
-use std::fs::File;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow::compute::{cast, concat_batches, sort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::error::Cause;
@@ -26,7 +27,8 @@ pub(super) fn read_sorted(
     for path in paths {
         let path = folder.join(path);
         let told = |error: &dyn std::fmt::Display| Cause::from(format!("{}: {error}", path.display()));
-        let file = File::open(&path).map_err(|error| told(&error))?;
+        // Whole: by a file handle the reader would look for each column chunk on the disk by itself.
+        let file = Bytes::from(fs::read(&path).map_err(|error| told(&error))?);
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
         for batch in reader.map_err(|error| told(&error))? {
             batches.push(fitted(&batch.map_err(|error| told(&error))?, partition, schema)?);

@@ -1,8 +1,11 @@
-//! Columns that are new to a table: a later program than the one that made it adds them at its first write.
+//! Columns that are new to a table: a later program than the one that made it adds them at its first write. Properties
+//! that are new to it are set by maintenance.
 //!
 //! The commit is made on exactly the snapshot that was looked at and carries the token of all writers. So an append that
 //! was decided before it is refused and decided anew, and of two programs that add the same column the second finds it
 //! there. A program that does not know a column leaves it null in the rows it adds, and keeps it in those it rewrites.
+
+use std::collections::HashMap;
 
 use arrow::array::new_null_array;
 use arrow::datatypes::Schema;
@@ -33,6 +36,27 @@ pub(super) async fn add(
     let properties = commit::properties(view).await?.with_max_retries(0);
     let fields = lacking.iter().map(|spec| delta_column(spec));
     Ok(view.table().clone().add_columns().with_fields(fields).with_commit_properties(properties).await)
+}
+
+/// The properties that a snapshot's table has not, or with another value.
+pub(super) fn lacking_properties(
+    view: &TableView,
+    wanted: &HashMap<String, String>,
+) -> Result<HashMap<String, String>, LakeError> {
+    let snapshot = view.table().snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
+    let there = snapshot.metadata().configuration();
+    let lacking = wanted.iter().filter(|(key, value)| there.get(*key) != Some(value));
+    Ok(lacking.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+/// One commit that sets them, made as that of new columns is; the inner error is the commit's.
+pub(super) async fn set_properties(
+    view: &TableView,
+    properties: HashMap<String, String>,
+) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
+    let committing = commit::properties(view).await?.with_max_retries(0);
+    let set = view.table().clone().set_tbl_properties().with_properties(properties);
+    Ok(set.with_raise_if_not_exists(false).with_commit_properties(committing).await)
 }
 
 /// A batch of ours with null in the columns of the table that this program does not know.
@@ -120,6 +144,29 @@ mod tests {
         assert_eq!(again.version, Some(3), "the column is added once");
         lake.append_futures(&[futures_row("ES", slot(0))]).await.expect("backfilled");
         assert_eq!(reader.futures(&everything(), &AsOf::Latest).await.expect("readable").len(), 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn maintenance_gives_a_table_the_properties_of_this_program_once_and_a_warm_writer_goes_on() {
+        let folder = tempdir().expect("a folder");
+        older(folder.path(), "no column at all").await;
+        let (warm, lake) = (lake(folder.path()), lake(folder.path()));
+        warm.append_futures(&futures_of(slot(0))).await.expect("written");
+        let path = config(folder.path()).root().expect("a path").join(FUTURES.as_str());
+        let retention = || async {
+            let table = folder::load(&path, store::store(Durability::Unflushed), None).await.expect("opens");
+            let state = table.snapshot().expect("loaded");
+            assert_eq!((state.protocol().min_reader_version(), state.protocol().min_writer_version()), (1, 2));
+            let all = state.metadata().configuration().clone();
+            (all.len(), all.get("delta.logRetentionDuration").cloned())
+        };
+        assert_eq!(retention().await, (8, Some("interval 7 days".to_owned())));
+        let now = crate::clock::Clock::now(&crate::clock::SystemClock);
+        assert_eq!(lake.tidy(FUTURES, now).await.expect("tidied").properties_set, 2);
+        assert_eq!(retention().await, (8, Some("interval 5 seconds".to_owned())), "the gateway's stays too");
+        assert_eq!(lake.tidy(FUTURES, now).await.expect("tidied").properties_set, 0);
+        assert_eq!(warm.append_futures(&futures_of(slot(1))).await.expect("written").added, 3);
+        assert_eq!(lake.count(FUTURES, &everything()).await.expect("counted").keys, 6);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

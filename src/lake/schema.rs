@@ -176,19 +176,25 @@ impl Retention {
     #[cfg(test)]
     pub(super) const NONE: Self = Self { files: "interval 0 seconds", log: "interval 0 seconds" };
 
-    /// The retention of tables that are kept, or of those that can be made again: a simulated year passes in minutes, and
-    /// would leave all its files and its whole log behind.
+    /// The retention of tables that are kept, or of those that can be made again: a simulated session passes in two or three
+    /// seconds, and each that is kept leaves a thousand tombstones in every checkpoint.
     pub(super) const fn of(durability: Durability) -> Self {
         match durability {
             Durability::Flushed => Self { files: "interval 1 days", log: "interval 7 days" },
-            Durability::Unflushed => Self { files: "interval 1 minutes", log: "interval 1 minutes" },
+            Durability::Unflushed => Self { files: "interval 5 seconds", log: "interval 5 seconds" },
         }
     }
 }
 
-/// The properties of a new table. They cannot be changed while anyone writes, so they are given once, here.
+/// The properties of a new table.
 pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<String, Option<String>> {
-    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), Some(value.to_owned()));
+    let kept = kept_properties(retention).into_iter().map(|(key, value)| (key, Some(value)));
+    kept.chain([(GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned()))]).collect()
+}
+
+/// Those by which a table is kept; maintenance gives them to a table that an earlier program made.
+pub(super) fn kept_properties(retention: Retention) -> HashMap<String, String> {
+    let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), value.to_owned());
     HashMap::from([
         own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
         own(TableProperty::LogRetentionDuration, retention.log),
@@ -199,6 +205,5 @@ pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<Str
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.
         own(TableProperty::TargetFileSize, "8388608"),
-        (GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned())),
     ])
 }

@@ -16,7 +16,9 @@ use super::folder::{self, Presence};
 use super::grow;
 use super::head::Head;
 use super::row::Row;
-use super::schema::{CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, properties};
+use super::schema::{
+    CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, kept_properties, properties,
+};
 use super::session::Sessions;
 use super::view::TableView;
 use super::{LakeError, TableName};
@@ -111,6 +113,26 @@ impl TableHandle {
             }
             self.forget();
             view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+        }
+        Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
+    }
+
+    /// The newest snapshot with the properties by which this program keeps a table, and how many had to be set.
+    pub(super) async fn kept(&mut self, mut view: TableView) -> Result<(TableView, usize), LakeError> {
+        for round in 0..MAX_ROUNDS {
+            let lacking = grow::lacking_properties(&view, &kept_properties(self.retention))?;
+            if lacking.is_empty() {
+                return Ok((view, 0));
+            }
+            let number = lacking.len();
+            let set = grow::set_properties(&view, lacking).await?;
+            self.forget();
+            view = self.newest().await?.ok_or_else(|| LakeError::Vanished { path: self.path.clone() })?;
+            match set {
+                Ok(_) => return Ok((view, number)),
+                Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
+                Err(error) => return Err(LakeError::storage("set properties of", &self.path, error)),
+            }
         }
         Err(LakeError::Conflict { table: self.name, rounds: MAX_ROUNDS })
     }

@@ -24,6 +24,8 @@ const LEFTOVER_AGE: TimeDelta = TimeDelta::days(1);
 /// What was tidied up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tidied {
+    /// Properties that an earlier program gave no value or another.
+    pub properties_set: usize,
     /// Data files deleted: replaced ones, and those that no commit ever named.
     pub files_deleted: usize,
     /// Staging files of killed writers deleted.
@@ -40,6 +42,7 @@ pub(super) async fn tidy(handle: &Mutex<TableHandle>, now: DateTime<Utc>) -> Res
     let path = view.path().to_path_buf();
     let failed = |source: Cause| LakeError::storage("tidy", &path, source);
     check_apart(path.clone()).await?;
+    let (view, properties_set) = handle.lock().await.kept(view).await?;
     let (view, files_deleted) = vacuum::vacuum(handle, view, now).await?;
     let table = view.table().clone();
     let checkpoint = checkpoint(&table, &path).await.map_err(|error| failed(error.into()))?;
@@ -50,7 +53,7 @@ pub(super) async fn tidy(handle: &Mutex<TableHandle>, now: DateTime<Utc>) -> Res
     let log_entries_deleted = shorten_log(&table, now).await.map_err(|error| failed(error.into()))?;
     // Loaded afresh from the checkpoint a handle is as quick as new.
     handle.lock().await.forget();
-    Ok(Tidied { files_deleted, leftovers_deleted, log_entries_deleted, checkpoint })
+    Ok(Tidied { properties_set, files_deleted, leftovers_deleted, log_entries_deleted, checkpoint })
 }
 
 /// Writes a checkpoint, if the newest version has none: after a crash the one by interval can be missing.

@@ -56,7 +56,7 @@ mod upheavals;
 pub use anchor::{Anchor, Anchored, Point};
 pub use book::{Begin, Book};
 pub use cron::CronLine;
-pub use daemon::{Command, Daemon, Notifier, Service, beat, serve};
+pub use daemon::{Command, Daemon, Notifier, Service, beat, check_settled, serve};
 pub use decide::Decision;
 pub use duration::{parse_duration, short};
 pub use error::{PlanError, ScheduleErrors};

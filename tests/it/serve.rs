@@ -147,6 +147,7 @@ fn a_broken_reload_is_told_and_the_daemon_goes_on() {
     serving
         .wait_for("paths.state, paths.logs, log.file_filter, log.retention_days cannot change while the daemon runs");
     serving.wait_for("WATCHDOG=1");
+    assert!(!desk.path().join("other").exists(), "what is refused leaves nothing behind");
     desk.configure("gateway: { kind: simulated }\npaths: { schedules: schedules }\n");
     serving.signal("HUP");
     serving.wait_for("STATUS=nothing is planned");

@@ -25,6 +25,7 @@ use super::planner::{PlannedSlot, Planner};
 use super::reason::eastern;
 use super::schedule::Misfire;
 use crate::calendar::to_new_york;
+use crate::config::Config;
 use crate::job::{
     self, Environment, Failure, Job, JobError, Limits, Lock, LockHolder, Locked, RunReport, RunRequest, chain,
 };
@@ -36,6 +37,7 @@ use crew::{Crew, RunKey};
 pub use heartbeat::beat;
 pub use notifier::Notifier;
 pub use serve::serve;
+pub use settled::check_settled;
 
 /// What the daemon is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +127,11 @@ impl Daemon {
         })
     }
 
-    /// Serves until it is told to drain; `reload` makes a new service.
+    /// Serves until it is told to drain; `reload` makes a new service in the place of one by the configuration in force.
     pub async fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
-        mut reload: impl AsyncFnMut() -> Result<Service, JobError>,
+        mut reload: impl AsyncFnMut(&Config) -> Result<Service, JobError>,
     ) {
         self.tick();
         self.notifier.ready();
@@ -140,7 +142,8 @@ impl Daemon {
                     Some(Command::Tick) => self.beat(),
                     Some(Command::Reload) => {
                         self.notifier.reloading();
-                        self.take_up(reload().await);
+                        let in_force = Arc::clone(&self.environment);
+                        self.take_up(reload(in_force.config()).await);
                         self.notifier.ready();
                     }
                     Some(Command::Drain) | None => break,
@@ -265,12 +268,8 @@ impl Daemon {
     /// Goes on by a new configuration, or by the old one where that is broken.
     fn take_up(&mut self, reloaded: Result<Service, JobError>) {
         let checked = reloaded.and_then(|service| {
-            let changed = settled::changed(self.environment.config(), service.environment.config());
-            if changed.is_empty() {
-                return Ok(service);
-            }
-            let told = format!("{} cannot change while the daemon runs: restart it", changed.join(", "));
-            Err(JobError::fail(Failure::Misconfigured, told))
+            check_settled(self.environment.config(), service.environment.config())?;
+            Ok(service)
         });
         match checked {
             Ok(service) => {

@@ -1,10 +1,24 @@
 //! What a daemon goes by from its start to its end, so that a reload cannot take it up.
 
 use crate::config::Config;
+use crate::job::{Failure, JobError};
+
+/// Whether a daemon that goes by one configuration can take up another.
+///
+/// # Errors
+/// [`Failure::Misconfigured`] with the keys that differ and cannot.
+pub fn check_settled(in_force: &Config, new: &Config) -> Result<(), JobError> {
+    let changed = changed(in_force, new);
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let told = format!("{} cannot change while the daemon runs: restart it", changed.join(", "));
+    Err(JobError::fail(Failure::Misconfigured, told))
+}
 
 /// The keys of that kind that differ. The daemon holds the locks of its state folder and has its log files open; were the
 /// rest of such a configuration taken up, its file would no longer tell what is in force.
-pub(super) fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
+fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
     let keys = [
         ("paths.state", old.paths.state != new.paths.state),
         ("paths.logs", old.paths.logs != new.paths.logs),

@@ -130,7 +130,7 @@ impl Tally {
     pub(super) fn note(&mut self, job: &str, report: &RunReport) {
         self.num_runs += 1;
         self.timings.entry(job.to_owned()).or_default().note(report.took);
-        for finding in report.result.iter().flat_map(|outcome| &outcome.findings) {
+        for finding in report.findings() {
             *self.findings.entry(finding.check).or_default() += 1;
         }
     }

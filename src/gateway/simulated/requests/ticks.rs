@@ -148,10 +148,13 @@ fn honest(quote: &TapeQuote, view: View) -> Vec<Tick> {
     ticks.extend(bare(OPEN, quote.open));
     ticks.push(sized(BID, standing(quote.bid)));
     ticks.push(sized(ASK, standing(quote.ask)));
-    let open_interest = quote.open_interest.filter(|_| view.open_interest);
-    ticks.extend(open_interest.map(|contracts| tick(OPEN_INTEREST, Value::Size(contracts.to_string()))));
-    let implied_vol = quote.implied_vol.filter(|_| view.implied_vol);
-    ticks.extend(implied_vol.map(|fraction| tick(IMPLIED_VOL, Value::Number(fraction))));
+    // What the tape does not know is told to be absent, so that nobody waits for it.
+    if view.open_interest {
+        ticks.push(tick(OPEN_INTEREST, Value::Size(quote.open_interest.unwrap_or(0).to_string())));
+    }
+    if view.implied_vol {
+        ticks.push(tick(IMPLIED_VOL, Value::Number(quote.implied_vol.unwrap_or(-1.0))));
+    }
     ticks
 }
 
@@ -264,6 +267,14 @@ mod tests {
     fn ticks_come_in_the_order_of_a_live_gateway() {
         let ids: Vec<i32> = ticks(&quote(), View::default(), &Struck::default()).iter().map(|t| t.id).collect();
         assert_eq!(ids, [LAST_TIMESTAMP, LAST, HALTED, VOLUME, BID, ASK]);
+    }
+
+    #[test]
+    fn what_was_asked_for_and_is_unknown_is_told_to_be_absent() {
+        let view = View { open_interest: true, implied_vol: true, ..View::default() };
+        let told = ticks(&TapeQuote { open_interest: None, ..quote() }, view, &Struck::default());
+        assert_eq!(of(&told, OPEN_INTEREST), Some(Value::Size("0".to_owned())));
+        assert_eq!(of(&told, IMPLIED_VOL), Some(Value::Number(-1.0)));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Parts {
 fn deviations(inputs: &SignalInputs<'_>, newest: &FuturesSnapshot) -> Result<Option<f64>, SignalError> {
     let Some(daily) = newest.changes.daily else { return Ok(None) };
     let wanted = usize::try_from(inputs.config.deviation_sessions).unwrap_or(usize::MAX);
-    let Some((sessions, elapsed)) = sessions_before(newest.timestamp, wanted, inputs.calendar)? else {
+    let Some((sessions, elapsed)) = sessions_before(newest.timestamp.instant(), wanted, inputs.calendar)? else {
         return Ok(None);
     };
     Ok(deviation(inputs.rows, &sessions, elapsed).map(|deviation| daily / deviation))

@@ -92,7 +92,7 @@ impl Lakes {
         let config = LakeConfig { uri: folder.join("lake").display().to_string(), ..LakeConfig::default() };
         let lake = |durability| Lake::with_durability(&config, GatewayKind::Simulated, durability).expect("a lake");
         let (plain, flushed) = (lake(Durability::Unflushed), lake(Durability::Flushed));
-        Self { plain, flushed, config }
+        Self { config, plain, flushed }
     }
 
     async fn write_month(&self, sessions: &[Session], num_flushed: usize) -> Took {
@@ -181,7 +181,7 @@ fn rows(session: &Session, slot: Slot) -> Vec<FuturesSnapshot> {
             date: session.day,
             contract: format!("{name}Z6"),
             expiry: NaiveDate::from_ymd_opt(2026, 12, 18).expect("a date"),
-            con_id: 495_512_563 + i32::try_from(index).expect("small"),
+            con_id: Some(495_512_563 + i32::try_from(index).expect("small")),
             source: Source::Live,
             gateway: GatewayKind::Simulated,
             captured_at: slot.instant() + chrono::TimeDelta::seconds(2),

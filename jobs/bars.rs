@@ -141,7 +141,7 @@ async fn contract_rows(
             date: session.day,
             contract: contract.local_symbol.clone(),
             expiry: contract.expiry,
-            con_id: contract.con_id,
+            con_id: Some(contract.con_id),
             source: Source::Backfill,
             gateway: gateway.kind(),
             captured_at,

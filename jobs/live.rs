@@ -161,7 +161,7 @@ async fn futures_rows(
         date: session.day,
         contract: lead.contract.local_symbol,
         expiry: lead.contract.expiry,
-        con_id: lead.contract.con_id,
+        con_id: Some(lead.contract.con_id),
         source: source(quote.market_data),
         gateway: gateway.kind(),
         captured_at: quote.quoted_at,

@@ -134,7 +134,7 @@ fn row(name: &str, slot: Slot, price: i64) -> FuturesSnapshot {
         date: TradingDay::new(slot.instant().date_naive()),
         contract: format!("{name}Z6"),
         expiry: NaiveDate::from_ymd_opt(2026, 12, 18).expect("a date"),
-        con_id: 495_512_563,
+        con_id: Some(495_512_563),
         source: Source::Live,
         gateway: GatewayKind::Simulated,
         captured_at: slot.instant() + TimeDelta::seconds(30),

@@ -63,12 +63,19 @@ fn show(globals: &Globals) -> Result<(), JobError> {
 /// Dotted key, value and origin of every key.
 fn keys<'a>(config: &'a Json, loaded: &Loaded) -> Vec<(String, &'a Json, String)> {
     let sections = config.as_object().into_iter().flatten();
-    let keys = sections.flat_map(|(section, keys)| {
-        keys.as_object().into_iter().flatten().map(move |(key, value)| (format!("{section}.{key}"), value))
-    });
-    keys.map(|(key, value)| {
-        let origin = loaded.origins.get(&key).cloned().unwrap_or_else(|| "default".to_owned());
-        (key, value, origin)
-    })
-    .collect()
+    sections.flat_map(|(section, keys)| below(section, keys, loaded)).collect()
+}
+
+/// The keys below one. What was set as a whole stays whole.
+fn below<'a>(parent: &str, keys: &'a Json, loaded: &Loaded) -> Vec<(String, &'a Json, String)> {
+    let mut all = Vec::new();
+    for (key, value) in keys.as_object().into_iter().flatten() {
+        let key = format!("{parent}.{key}");
+        match loaded.origins.get(&key) {
+            Some(origin) => all.push((key, value, origin.clone())),
+            None if value.as_object().is_some_and(|keys| !keys.is_empty()) => all.extend(below(&key, value, loaded)),
+            None => all.push((key, value, "default".to_owned())),
+        }
+    }
+    all
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::config::{Layers, Loaded, load};
+use crate::config::{Layers, Loaded, load, salvage};
 use crate::job::{Failure, JobError};
 use crate::telemetry::Verbosity;
 
@@ -74,15 +74,23 @@ impl Globals {
 
     /// Loads the configuration, with what flags set on top.
     pub(super) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, JobError> {
-        let layers = Layers {
+        load(&self.layers(flags)).map_err(|error| JobError::fail(Failure::Misconfigured, error))
+    }
+
+    /// What can still be used of a configuration with faults, to tell of them.
+    pub(super) fn salvage(&self) -> Option<Loaded> {
+        salvage(&self.layers(Vec::new()))
+    }
+
+    fn layers(&self, flags: Vec<Flag>) -> Layers {
+        Layers {
             explicit_file: self.config.clone(),
             usual_files: vec![PathBuf::from("jobs.yaml"), PathBuf::from("/etc/jobs/jobs.yaml")],
             environment: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
             flags,
-        };
-        load(&layers).map_err(|error| JobError::fail(Failure::Misconfigured, error))
+        }
     }
 }
 

@@ -101,6 +101,28 @@ pub fn load(layers: &Layers) -> Result<Loaded, ConfigError> {
     Ok(Loaded { config, file, origins })
 }
 
+/// What can still be used of a configuration that has faults: the sections `mail`, `alert` and `paths` where they have
+/// none, all else at its default. Only what tells of the faults may work with it; none where the mail is not configured.
+#[must_use]
+pub fn salvage(layers: &Layers) -> Option<Loaded> {
+    let defaults = serde_yaml::to_value(Config::default()).ok()?;
+    let file = layers.explicit_file.iter().chain(&layers.usual_files).find(|path| path.exists()).cloned();
+    let mut collector = Collector { defaults: &defaults, entries: Vec::new(), faults: Vec::new() };
+    if let Some(path) = &file {
+        collector.file(path).ok()?;
+    }
+    collector.environment(&layers.environment);
+    let is_usable = |key: &str| ["mail.", "alert.", "paths."].iter().any(|section| key.starts_with(section));
+    let is_unsound = |fault: &String| fault.contains("unknown key mail.") || fault.contains("unknown key alert.");
+    if collector.faults.iter().any(is_unsound) || !collector.entries.iter().any(|e| e.key().starts_with("mail.")) {
+        return None;
+    }
+    collector.entries.retain(|entry| is_usable(&entry.key()));
+    collector.faults.clear();
+    let (config, origins) = collector.finish().ok()?;
+    Some(Loaded { config, file, origins })
+}
+
 /// Reads a configuration file of at most 1 MiB that others cannot write.
 pub(super) fn read_file(path: &Path) -> Result<String, ConfigError> {
     let fault = |what: String| ConfigError::new(vec![format!("{}: {what}", path.display())]);
@@ -313,6 +335,31 @@ mod tests {
         let path = &layers.usual_files[0];
         fs::set_permissions(path, fs::Permissions::from_mode(0o646)).expect("a mode");
         assert!(load(&layers).expect_err("refused").to_string().contains("chmod o-w"));
+    }
+
+    #[test]
+    fn of_a_faulty_file_the_mail_is_saved_where_it_is_sound() {
+        let saved = |text: &str| {
+            let (_folder, layers) = with_file(text);
+            load(&layers).expect_err("it is faulty");
+            salvage(&layers)
+        };
+        let mail = "mail: { kind: file, folder: /var/mail/jobs }\n";
+        let loaded = saved(&format!("gatewy: {{}}\nlake: {{ uri: 's3://x' }}\npaths: {{ state: here }}\n{mail}"));
+        let config = loaded.expect("the mail is sound").config;
+        assert_eq!(config.mail.folder, PathBuf::from("/var/mail/jobs"));
+        assert_eq!(config.paths.state, PathBuf::from("here"));
+        assert_eq!(config.lake, Config::default().lake);
+        for unsound in ["gatewy: {}\n", "gatewy: {}\nmail: { kind: smtp }\n", "mail: { kind: fax }\n", "mail: [\n"] {
+            assert!(saved(unsound).is_none(), "{unsound}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_mail_server_has_its_line_and_a_suggestion() {
+        let told = faults("mail:\n  kind: smtp\n  smtp:\n    hots: x\n    port: 99999\n");
+        assert_eq!(told[0], "jobs.yaml:4: unknown key mail.smtp.hots: did you mean host?");
+        assert!(told[1].starts_with("jobs.yaml:5: mail.smtp.port: "), "{told:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{AlertConfig, MailConfig};
 use crate::calendar::DayOverride;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
@@ -17,7 +18,7 @@ use crate::rules::RulesConfig;
 use crate::signals::SignalsConfig;
 use crate::telemetry::LogConfig;
 
-pub use layers::{ConfigError, Layers, Loaded, load};
+pub use layers::{ConfigError, Layers, Loaded, load, salvage};
 
 /// A commented configuration file with every key at its default, for `jobs config generate`.
 pub const SAMPLE: &str = include_str!("sample.yaml");
@@ -44,6 +45,10 @@ pub struct Config {
     pub runs: RunsConfig,
     /// Log files.
     pub log: LogConfig,
+    /// How mails leave.
+    pub mail: MailConfig,
+    /// When a person is told.
+    pub alert: AlertConfig,
 }
 
 impl Config {
@@ -58,6 +63,8 @@ impl Config {
             self.rules.faults(),
             self.runs.faults(),
             self.log.faults(),
+            self.mail.faults(),
+            self.alert.faults(),
         ];
         sections.concat()
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::calendar::CalendarError;
 use crate::gateway::{ErrorClass, GatewayError};
-use crate::lake::{LakeError, LakeErrorClass, QueryError};
+use crate::lake::{ImportError, LakeError, LakeErrorClass, QueryError};
 use crate::market::{LeadError, SymbolError};
 use crate::quality::Finding;
 use crate::state::{LedgerError, LedgerErrorClass};
@@ -161,6 +161,23 @@ impl From<QueryError> for JobError {
             QueryError::Memory { .. } | QueryError::Failed { .. } | QueryError::Output { .. } => {
                 Self::fail(Failure::Failed, error)
             }
+        }
+    }
+}
+
+impl From<ImportError> for JobError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Lake(error) => error.into(),
+            ImportError::Damaged { .. } | ImportError::Unreadable { .. } => Self::fail(Failure::BadData, error),
+            ImportError::NotATable { .. }
+            | ImportError::WithinLake { .. }
+            | ImportError::Own { .. }
+            | ImportError::MissingColumn { .. }
+            | ImportError::ColumnType { .. }
+            | ImportError::NoZone { .. }
+            | ImportError::ZoneGiven { .. }
+            | ImportError::Unsupported { .. } => Self::fail(Failure::Usage, error),
         }
     }
 }

@@ -69,6 +69,9 @@ impl Locked<'_> {
     }
 }
 
+/// A note of a holder is far shorter.
+const MAX_NOTE_BYTES: u64 = 4_096;
+
 /// A held lock; dropped, it is free.
 #[derive(Debug)]
 pub struct Lock {
@@ -87,7 +90,10 @@ impl Lock {
         let mut file = open(locks, &path).map_err(|error| unusable(&error))?;
         match try_for_a_moment(&file) {
             Ok(()) => {
-                write_holder(&mut file, holder).map_err(|error| unusable(&error))?;
+                // It is held without the note too: a full disk must not keep a slot from being captured.
+                if let Err(error) = write_holder(&mut file, holder) {
+                    tracing::warn!(lock = %path.display(), %error, "the lock is held, but not noted by whom");
+                }
                 Ok(Self { _held: file })
             }
             Err(TryLockError::WouldBlock) => Err(held(&mut file, what)),
@@ -112,15 +118,19 @@ fn open(locks: &Path, path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
+/// Notes who holds a lock. The file is cut to its length afterwards: cut before, it would give its place on a full disk
+/// to others. What cannot be written whole leaves no holder of old behind.
 fn write_holder(file: &mut File, holder: &LockHolder) -> std::io::Result<()> {
-    file.set_len(0)?;
+    let note = serde_json::to_vec(holder)?;
     file.rewind()?;
-    file.write_all(&serde_json::to_vec(holder)?)
+    let written = file.write_all(&note);
+    let kept = if written.is_ok() { u64::try_from(note.len()).unwrap_or_default() } else { 0 };
+    written.and(file.set_len(kept))
 }
 
 fn held(file: &mut File, what: Locked<'_>) -> JobError {
     let mut text = String::new();
-    let read = file.read_to_string(&mut text).ok();
+    let read = file.take(MAX_NOTE_BYTES).read_to_string(&mut text).ok();
     let holder: Option<LockHolder> = read.and_then(|_| serde_json::from_str(&text).ok());
     let who = match holder {
         Some(LockHolder { pid, run_id, since }) => {
@@ -159,5 +169,26 @@ mod tests {
         take(Locked::Resource("snapshot"), "r4").expect("not a job");
         drop(first);
         take(Locked::Job("snapshot"), "r2").expect("free again");
+    }
+
+    #[test]
+    fn a_lock_whose_holder_cannot_be_noted_is_held_all_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = folder.path().join(Locked::Job("snapshot").file_name());
+        std::os::unix::fs::symlink("/dev/full", lock).expect("a disk without space");
+        let take = |run_id| Lock::take(folder.path(), Locked::Job("snapshot"), &holder(run_id));
+        let first = take("r1").expect("held");
+        assert_eq!(take("r2").expect_err("held").failure(), Failure::Locked);
+        drop(first);
+        take("r2").expect("free again");
+    }
+
+    #[test]
+    fn a_shorter_note_leaves_nothing_of_a_longer_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let take = |run_id: &str| Lock::take(folder.path(), Locked::Job("snapshot"), &holder(run_id));
+        drop(take("a run of a long name").expect("free"));
+        let _held = take("r1").expect("free again");
+        assert!(take("r2").expect_err("held").to_string().contains("(run r1, "));
     }
 }

@@ -1,5 +1,6 @@
 //! Jobs: what a job is, what a run is, and the one place that runs them.
 
+mod alerting;
 mod context;
 mod environment;
 mod error;
@@ -10,6 +11,7 @@ mod progress;
 mod recorder;
 mod request;
 mod runner;
+mod seen;
 mod simulated;
 mod stop;
 
@@ -18,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use crate::state::Trigger;
+pub use alerting::{alerts, mailer, origin, outbox, policy};
 pub use context::{Calendars, Context};
 pub use environment::{Environment, calendars, start_embedded};
 pub use error::{Disposition, Failure, JobError, chain};
@@ -27,6 +30,7 @@ pub use outcome::{Captured, Counts, Outcome, RunResult};
 pub use progress::{NoProgress, Progress};
 pub use request::{Limits, Run, RunRequest, SlotRange, WriteMode};
 pub use runner::{RunReport, execute};
+pub use seen::{RUN_FAILED, RUN_MISSED, seen_at_end, seen_missed};
 pub use simulated::SimulatedWorld;
 pub use stop::{Stop, Stopper};
 

@@ -79,7 +79,7 @@ async fn append_newest<R: Row>(
     };
     let committed = direct::append(table, head, (R::TABLE, &encoded(rows)?)).await;
     Ok(Some(match committed {
-        Ok(()) => Ok(handle.keep_appended(rows).await),
+        Ok(files) => Ok(handle.keep_appended(rows, &files).await),
         Err(error) => {
             handle.forget_head();
             Err(error)

@@ -116,10 +116,10 @@ impl Column<'_, Int64Array> {
         self.array.is_valid(row).then(|| self.array.value(row))
     }
 
-    /// A required number as a narrower type.
-    pub(super) fn narrow<V: TryFrom<i64, Error: ToString>>(&self, row: usize) -> Result<V, LakeError> {
-        let value = self.required(self.integer(row))?;
-        V::try_from(value).map_err(|error| self.corrupt(&error))
+    /// The number as a narrower type.
+    pub(super) fn narrow<V: TryFrom<i64, Error: ToString>>(&self, row: usize) -> Result<Option<V>, LakeError> {
+        let narrowed = self.integer(row).map(V::try_from).transpose();
+        narrowed.map_err(|error| self.corrupt(&error))
     }
 }
 

@@ -34,6 +34,9 @@ const COMPACTED_LEVEL: i32 = 3;
 /// Rows of a row group of compacted files, some sixty sessions of a symbol.
 const COMPACTED_GROUP_ROWS: usize = 16 * 1024;
 
+/// Rows of a page of compacted files, some four sessions: a read decodes whole pages.
+const COMPACTED_PAGE_ROWS: usize = 1024;
+
 /// The properties of a commit that is decided on this snapshot.
 pub(super) async fn properties(view: &TableView) -> Result<CommitProperties, LakeError> {
     Ok(with_token(last_token(view).await?.saturating_add(1)))
@@ -75,6 +78,8 @@ pub(super) fn compacted_file_properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(compression)
         .set_max_row_group_row_count(Some(COMPACTED_GROUP_ROWS))
+        .set_data_page_row_count_limit(COMPACTED_PAGE_ROWS)
+        .set_write_batch_size(COMPACTED_PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_statistics_enabled("timestamp".into(), EnabledStatistics::Page)
         .build()

@@ -223,7 +223,7 @@ pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) 
             }
             match commit_on(&view, rewritten).await? {
                 Ok(version) => {
-                    handle.keep_compacted(version).await;
+                    handle.keep_compacted(version, rewritten).await;
                     return Ok(Some(version));
                 }
                 Err(error) if commit::is_lost_race(&error) => {}
@@ -253,6 +253,16 @@ async fn committed_all_the_same(
 }
 
 impl Rewritten {
+    /// The paths of the old files by partition.
+    pub(super) fn old_paths(&self) -> impl Iterator<Item = (String, Vec<String>)> {
+        self.old.iter().map(|group| (group.partition.clone(), group.paths().collect()))
+    }
+
+    /// The new files.
+    pub(super) fn new_files(&self) -> &[Add] {
+        &self.new
+    }
+
     /// Whether every old file is in the table still, and every new one on the disk: a process that slept for a day may
     /// find that another's vacuum took what no commit named.
     fn still_stands(&self, view: &TableView) -> Result<bool, LakeError> {

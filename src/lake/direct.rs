@@ -7,8 +7,8 @@
 
 use arrow::record_batch::RecordBatch;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
-use deltalake::kernel::Action;
 use deltalake::kernel::transaction::CommitBuilder;
+use deltalake::kernel::{Action, Add};
 use deltalake::parquet::file::properties::WriterProperties;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::table::config::TablePropertiesExt;
@@ -34,12 +34,13 @@ pub(super) fn is_plain(name: TableName, table: &DeltaTable) -> DeltaResult<bool>
     Ok(fits && snapshot.protocol().min_writer_version() <= PLAIN_WRITER_VERSION)
 }
 
-/// Appends a batch as the version after `head`; any snapshot of the table serves to tell where it is and how it is made.
+/// Appends a batch as the version after `head` and gives its files; any snapshot of the table serves to tell where it is
+/// and how it is made.
 pub(super) async fn append(
     table: &DeltaTable,
     head: &Head,
     (name, batch): (TableName, &RecordBatch),
-) -> DeltaResult<()> {
+) -> DeltaResult<Vec<Add>> {
     let mut writer = writer(name, table, file_properties())?;
     writer.write(batch).await?;
     let files = writer.close().await?;
@@ -48,10 +49,10 @@ pub(super) async fn append(
         partition_by: Some(vec![PARTITION.to_owned()]),
         predicate: None,
     };
-    let actions = files.into_iter().map(Action::Add).collect();
+    let actions = files.iter().cloned().map(Action::Add).collect();
     let commit = CommitBuilder::from(with_token(head.next_token())).with_actions(actions);
     commit_next((table, head.version()), commit, operation).await?;
-    Ok(())
+    Ok(files)
 }
 
 /// A writer of data files of a plain table.

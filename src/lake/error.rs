@@ -88,12 +88,12 @@ pub enum LakeError {
         opened: GatewayKind,
     },
     /// A table carries no mark of the gateway it is bound to.
-    #[error("the table {} was not made by this program (no property {property}): move it out of the lake, or give lake.uri another folder", path.display())]
+    #[error("the table {} was not made by this program, nothing was changed: {difference}; {}", path.display(), remedy_of_foreign(path))]
     Unbound {
         /// Folder of the table.
         path: PathBuf,
-        /// The property looked for.
-        property: &'static str,
+        /// The property that is missing, and the columns in which it differs.
+        difference: String,
     },
     /// The folder holds something else.
     #[error("{} is no Delta table: it holds files but no _delta_log; give lake.uri another folder or move them away", path.display())]
@@ -114,11 +114,11 @@ pub enum LakeError {
         path: PathBuf,
     },
     /// The table has other columns than this program writes.
-    #[error("the table {} has other columns: {difference}; move it out of the lake, or give lake.uri another folder", path.display())]
+    #[error("the table {} has other columns, nothing was changed: {difference}; {}", path.display(), remedy_of_foreign(path))]
     OtherColumns {
         /// Folder of the table.
         path: PathBuf,
-        /// The first column that differs.
+        /// The columns that differ.
         difference: String,
     },
     /// The table demands a newer program.
@@ -300,6 +300,15 @@ impl LakeError {
             _ => Self::Storage { operation, path, source },
         }
     }
+}
+
+/// What to do about a table of another program.
+pub(super) fn remedy_of_foreign(path: &Path) -> &'static str {
+    if path.file_name().is_some_and(|name| name == TableName::FuturesSnapshots.as_str()) {
+        return "move its folder out of the lake and take its rows in by jobs table import FOLDER, or give lake.uri another \
+                folder";
+    }
+    "move it out of the lake, or give lake.uri another folder"
 }
 
 /// The kind of the input or output error at the root of a chain.

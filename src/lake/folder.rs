@@ -10,9 +10,9 @@ use url::Url;
 
 use crate::market::GatewayKind;
 
-use super::LakeError;
 use super::damage;
-use super::schema::GATEWAY_PROPERTY;
+use super::schema::{GATEWAY_PROPERTY, Growth, growth};
+use super::{LakeError, TableName};
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,15 @@ fn builder(path: &Path, store: ObjectStoreRef) -> Result<DeltaTableBuilder, supe
 pub(super) fn bound_to(path: &Path, table: &DeltaTable) -> Result<GatewayKind, LakeError> {
     let snapshot = table.snapshot().map_err(|error| LakeError::storage("open", path, error))?;
     let value = snapshot.metadata().configuration().get(GATEWAY_PROPERTY).and_then(|kind| kind.parse().ok());
-    value.ok_or_else(|| LakeError::Unbound { path: path.to_path_buf(), property: GATEWAY_PROPERTY })
+    value.ok_or_else(|| {
+        let property = format!("it has no property {GATEWAY_PROPERTY}");
+        let name = path.file_name().and_then(|name| name.to_str()?.parse::<TableName>().ok());
+        let difference = match name.map(|name| growth(name, &snapshot.schema())) {
+            Some(Growth::Foreign(columns)) => format!("{property}; {columns}"),
+            _ => property,
+        };
+        LakeError::Unbound { path: path.to_path_buf(), difference }
+    })
 }
 
 /// Refuses a table that is bound to another kind.

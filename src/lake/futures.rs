@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 
 use crate::calendar::TradingDay;
 use crate::market::{Changes, FuturesSnapshot, GatewayKind, PricePoint};
@@ -23,6 +24,10 @@ impl Row for FuturesSnapshot {
 
     fn gateway(&self) -> GatewayKind {
         self.gateway
+    }
+
+    fn captured_at(&self) -> DateTime<Utc> {
+        self.captured_at
     }
 
     fn price(&self) -> Option<ContractPrice> {
@@ -64,7 +69,7 @@ impl Row for FuturesSnapshot {
             floats(|row| row.changes.since_close),
             texts(|row| &row.contract),
             dates(|row| row.expiry),
-            integers(|row| Some(i64::from(row.con_id))),
+            integers(|row| row.con_id.map(i64::from)),
             texts(|row| row.source.as_str()),
             texts(|row| row.gateway.as_str()),
             Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),

@@ -59,6 +59,24 @@ pub(super) async fn set_properties(
     Ok(set.with_raise_if_not_exists(false).with_commit_properties(committing).await)
 }
 
+/// The columns of which a snapshot's table demands a value, and this program may have none.
+pub(super) fn demanded(view: &TableView) -> Result<Vec<&'static str>, LakeError> {
+    let snapshot = view.table().snapshot().map_err(|error| LakeError::storage("read", view.path(), error))?;
+    let schema = snapshot.schema();
+    let is_demanded = |spec: &&ColumnSpec| spec.nullable && schema.field(spec.name).is_some_and(|f| !f.is_nullable());
+    Ok(columns(view.name()).iter().filter(is_demanded).map(|spec| spec.name).collect())
+}
+
+/// One commit after which a column may be without a value; the inner error is the commit's.
+pub(super) async fn relax(
+    view: &TableView,
+    column: &'static str,
+) -> Result<Result<DeltaTable, DeltaTableError>, LakeError> {
+    let properties = commit::properties(view).await?.with_max_retries(0);
+    let relax = view.table().clone().drop_column_not_null().with_column(column);
+    Ok(relax.with_commit_properties(properties).await)
+}
+
 /// A batch of ours with null in the columns of the table that this program does not know.
 pub(super) fn fitted(view: &TableView, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
     let unfit = |source: Cause| LakeError::Unfit { table: view.name(), source };
@@ -105,10 +123,13 @@ mod tests {
 
     /// A table of a program that knows no such column.
     async fn older(folder: &Path, without: &str) {
+        made_of(folder, delta_columns(FUTURES).filter(|field| field.name() != without)).await;
+    }
+
+    async fn made_of(folder: &Path, fields: impl Iterator<Item = StructField>) {
         let root = config(folder).root().expect("a path");
         let path = root.join(FUTURES.as_str());
         let table = folder::unloaded(&path, store::store(Durability::Unflushed)).expect("a path");
-        let fields = delta_columns(FUTURES).filter(|field| field.name() != without);
         let create = table.create().with_columns(fields).with_partition_columns([PARTITION]);
         let create = create.with_configuration(properties(GatewayKind::Simulated, Retention::of(Durability::Flushed)));
         create.with_raise_if_key_not_exists(false).await.expect("made");
@@ -149,7 +170,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn maintenance_gives_a_table_the_properties_of_this_program_once_and_a_warm_writer_goes_on() {
         let folder = tempdir().expect("a folder");
-        older(folder.path(), "no column at all").await;
+        made_of(folder.path(), delta_columns(FUTURES)).await;
         let (warm, lake) = (lake(folder.path()), lake(folder.path()));
         warm.append_futures(&futures_of(slot(0))).await.expect("written");
         let path = config(folder.path()).root().expect("a path").join(FUTURES.as_str());
@@ -167,6 +188,22 @@ mod tests {
         assert_eq!(lake.tidy(FUTURES, now).await.expect("tidied").properties_set, 0);
         assert_eq!(warm.append_futures(&futures_of(slot(1))).await.expect("written").added, 3);
         assert_eq!(lake.count(FUTURES, &everything()).await.expect("counted").keys, 6);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_column_that_was_demanded_of_every_row_may_be_without_a_value_from_the_first_write_on() {
+        let folder = tempdir().expect("a folder");
+        let demanded = |field: StructField| match field.name().as_str() {
+            "con_id" => StructField::new("con_id", DataType::LONG, false),
+            _ => field,
+        };
+        made_of(folder.path(), delta_columns(FUTURES).map(demanded)).await;
+        let lake = lake(folder.path());
+        let without = FuturesSnapshot { con_id: None, ..futures_row("ES", slot(1)) };
+        assert_eq!(lake.append_futures(std::slice::from_ref(&without)).await.expect("written").version, Some(2));
+        assert_eq!(lake.append_futures(&futures_of(slot(2))).await.expect("written").version, Some(3), "once");
+        let rows = lake.futures(&everything(), &AsOf::Latest).await.expect("readable");
+        assert_eq!((rows.len(), rows.first()), (4, Some(&without)));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,34 +1,44 @@
-//! What an append has to know of the newest version: enough to decide and commit without the library's snapshot, which
-//! takes longer to bring up to date than the rows take to write.
+//! What an append or a read has to know of the newest version: enough to go without the library's snapshot, which takes
+//! longer to bring up to date than the rows take to write or to read.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use deltalake::kernel::Add;
 
 use super::LakeError;
 use super::commit;
 use super::direct;
+use super::error::Cause;
+use super::file_index::FileIndex;
+use super::files::Files;
 use super::read::ContractPrice;
 use super::recent_prices::RecentPrices;
 use super::row::Row;
 use super::statistics::Newest;
 use super::view::TableView;
 
-/// A version, and what of it decides an append. Our own append on it makes the next; any other commit makes it useless.
+/// A version, and what of it decides an append or a read. Our own append on it makes the next; any other commit makes it useless.
 #[derive(Debug)]
 pub(super) struct Head {
     version: u64,
     token: i64,
     newest: Newest,
     prices: Option<RecentPrices>,
+    /// None where its files cannot be read as they stand.
+    files: Option<Arc<FileIndex>>,
     is_plain: bool,
 }
 
 impl Head {
     /// Reads it from a snapshot.
     pub(super) async fn of(view: &TableView) -> Result<Self, LakeError> {
-        let is_plain = direct::is_plain(view.name(), view.table());
-        let is_plain = is_plain.map_err(|error| LakeError::storage("read", view.path(), error))?;
-        let (token, newest) = (commit::last_token(view).await?, view.newest()?);
-        Ok(Self { version: view.version(), token, newest, prices: None, is_plain })
+        let failed = |error: Cause| LakeError::storage("read", view.path(), error);
+        let is_plain = direct::is_plain(view.name(), view.table()).map_err(|error| failed(error.into()))?;
+        let token = commit::last_token(view).await?;
+        let entries = Files::of(view.table()).map_err(failed)?;
+        let files = FileIndex::of(view.table(), &entries).map_err(failed)?.map(Arc::new);
+        Ok(Self { version: view.version(), token, newest: Newest::of(&entries), prices: None, files, is_plain })
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -53,9 +63,22 @@ impl Head {
         self.is_plain && rows.iter().all(is_newer)
     }
 
-    /// Goes on to the version that an append of these rows made of it.
-    pub(super) fn follow<R: Row>(&mut self, added: &[&R]) {
+    /// The files, where they can be read as they stand.
+    pub(super) fn files(&self) -> Option<&Arc<FileIndex>> {
+        self.files.as_ref()
+    }
+
+    /// Whether the table has exactly our columns, in our order.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Goes on to the version that an append of these rows, in these files, made of it.
+    pub(super) fn follow<R: Row>(&mut self, added: &[&R], files: &[Add]) {
         self.pass();
+        if let Some(index) = &mut self.files {
+            Arc::make_mut(index).extend(files, added);
+        }
         for (symbol, slot) in added.iter().map(|row| row.key()) {
             self.newest.note(&symbol, slot.instant());
         }
@@ -64,8 +87,16 @@ impl Head {
         }
     }
 
-    /// Goes on to the version that a commit with the shared token made of it without a change to the rows.
-    pub(super) fn pass(&mut self) {
+    /// Goes on to the version that a compaction made of it: the same rows in other files.
+    pub(super) fn follow_compaction(&mut self, old: impl Iterator<Item = (String, Vec<String>)>, new: &[Add]) {
+        self.pass();
+        if let Some(index) = &mut self.files {
+            Arc::make_mut(index).replace(old, new);
+        }
+    }
+
+    /// Goes on to the version that a commit with the shared token made of it.
+    fn pass(&mut self) {
         self.version += 1;
         self.token = self.next_token();
     }

@@ -23,14 +23,18 @@ mod direct;
 mod disk;
 mod error;
 mod facts;
+mod file_index;
 mod files;
 #[cfg(test)]
 mod fixtures;
 mod folder;
+mod footers;
 mod futures;
 mod grow;
 mod head;
 mod history;
+mod import;
+mod page_choice;
 #[cfg(test)]
 mod power_cut;
 mod protocol;
@@ -44,6 +48,9 @@ mod restore;
 mod row;
 mod schema;
 mod session;
+mod short_read;
+#[cfg(test)]
+mod short_read_cases;
 mod show;
 mod spot;
 mod statistics;
@@ -66,7 +73,7 @@ use chrono::{DateTime, Utc};
 use deltalake::logstore::ObjectStoreRef;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::calendar::Slot;
+use crate::calendar::{Session, Slot};
 use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
 
 pub use backup::{BackedUp, BackupFault};
@@ -76,6 +83,7 @@ pub use config::LakeConfig;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
 pub use history::CommitEntry;
+pub use import::{ImportAccount, ImportError, ImportMode, ImportRequest, ImportRules, Refusal, RefusedRows};
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use restore::{RestorePlan, RowRange};
@@ -226,6 +234,18 @@ impl Lake {
     /// As [`Lake::futures_keys`].
     pub async fn latest_futures(&self, symbol: &Symbol) -> Result<Option<FuturesSnapshot>, LakeError> {
         read::latest(&self.shared.futures, symbol).await
+    }
+
+    /// The last row of a future in each of some sessions; none for a session without rows.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn last_futures_of_each(
+        &self,
+        symbol: &Symbol,
+        sessions: &[Session],
+    ) -> Result<Vec<Option<FuturesSnapshot>>, LakeError> {
+        read::last_of_each(&self.shared.futures, symbol, sessions).await
     }
 
     /// The newest row of an ETF.

@@ -1,21 +1,27 @@
-//! Reading rows back: keys, the latest row, ranges, and prices.
+//! Reading rows back: keys, the latest row, ranges, the last rows of sessions, and prices.
+//!
+//! Each read goes the short way (`short_read.rs`) where there is one, else through the query engine, to the same rows.
 
 use std::collections::BTreeSet;
 use std::io;
 
-use chrono::{DateTime, Utc};
+use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::prelude::{Expr, col};
 
+use crate::calendar::Session;
 use crate::market::{PricePoint, Source, Symbol};
 
 use super::columns::Columns;
 use super::error::io_kind;
+use super::file_index::Span;
 use super::recent_prices::RecentPrices;
 use super::row::{Key, Row, sorted};
 use super::session::{Reach, between, captured_by, of_symbols, utc};
+use super::short_read::Question;
 use super::statistics::NewestRow;
 use super::table::TableHandle;
-use super::view::{Scan, TableView};
+use super::view::{KEY_COLUMNS, Scan, TableView, keys_of};
 use super::{LakeError, TableName};
 
 /// Rows of some symbols between two instants, both included. No symbols, no rows.
@@ -62,6 +68,10 @@ impl KeyRange {
         let some = !self.symbols.is_empty() && self.from <= self.to;
         some.then(|| of_symbols(&self.symbols).and(between(self.from, self.to)))
     }
+
+    fn question(&self) -> Question {
+        Question::of(&self.symbols, Span { from: self.from, to: self.to })
+    }
 }
 
 /// The snapshot of a table that shows what is asked for, and the rest of the filter; none where there is no table.
@@ -96,15 +106,21 @@ pub(super) async fn keys(
     handle: &tokio::sync::Mutex<TableHandle>,
     range: &KeyRange,
 ) -> Result<BTreeSet<Key>, LakeError> {
-    let view = {
+    let source = {
         let mut handle = handle.lock().await;
         let Some(head) = handle.head().await? else { return Ok(BTreeSet::new()) };
         if range.symbols.iter().all(|symbol| head.newest().is_newer(symbol, range.from)) {
             return Ok(BTreeSet::new());
         }
-        handle.newest().await?
+        handle.source().await?
     };
-    match (view, range.filter()) {
+    if let Some(source) = source {
+        let question = Question { columns: Some(KEY_COLUMNS), ..range.question() };
+        if let Some(keys) = source.decoded(question, |batches| keys_of(source.name, &batches)).await {
+            return Ok(keys);
+        }
+    }
+    match (handle.lock().await.newest().await?, range.filter()) {
         (Some(view), Some(filter)) => view.keys(Reach::Wide, filter).await,
         _ => Ok(BTreeSet::new()),
     }
@@ -132,6 +148,26 @@ pub(super) async fn rows<R: Row>(
     range: &KeyRange,
     as_of: &AsOf,
 ) -> Result<Vec<R>, LakeError> {
+    if !matches!(as_of, AsOf::Version(_)) {
+        let source = handle.lock().await.source().await?;
+        if let Some(source) = source
+            && let Some(mut rows) = source.rows::<R>(range.question()).await
+        {
+            if let AsOf::Instant(at) = as_of {
+                rows.retain(|row| row.captured_at().timestamp_micros() <= at.timestamp_micros());
+            }
+            return Ok(sorted(rows));
+        }
+    }
+    scan_rows(handle, range, as_of).await
+}
+
+/// As [`rows`], by way of the query engine.
+pub(super) async fn scan_rows<R: Row>(
+    handle: &tokio::sync::Mutex<TableHandle>,
+    range: &KeyRange,
+    as_of: &AsOf,
+) -> Result<Vec<R>, LakeError> {
     let Some((view, captured)) = view_as_of(handle, as_of).await? else { return Ok(Vec::new()) };
     let Some(filter) = range.filter() else { return Ok(Vec::new()) };
     let filter = captured.into_iter().fold(filter, Expr::and);
@@ -141,6 +177,22 @@ pub(super) async fn rows<R: Row>(
 
 /// The newest row of a symbol: its instant from the statistics of the files, then that one row.
 pub(super) async fn latest<R: Row>(
+    handle: &tokio::sync::Mutex<TableHandle>,
+    symbol: &Symbol,
+) -> Result<Option<R>, LakeError> {
+    let source = handle.lock().await.source().await?;
+    if let Some(source) = source {
+        let Some(from) = source.files.newest_from(symbol) else { return Ok(None) };
+        let question = Question::of(std::slice::from_ref(symbol), Span::since(from));
+        if let Some(rows) = source.rows::<R>(question).await {
+            return Ok(rows.into_iter().max_by_key(Row::key));
+        }
+    }
+    scan_latest(handle, symbol).await
+}
+
+/// As [`latest`], by way of the query engine.
+pub(super) async fn scan_latest<R: Row>(
     handle: &tokio::sync::Mutex<TableHandle>,
     symbol: &Symbol,
 ) -> Result<Option<R>, LakeError> {
@@ -154,39 +206,108 @@ pub(super) async fn latest<R: Row>(
     Ok(view.rows::<R>(reach, filter).await?.into_iter().max_by_key(Row::key))
 }
 
+/// The last row of each session, none for a session without rows. Most sessions end with a row, so the last hour of each
+/// is looked at first, and the whole of those only that have none there.
+pub(super) async fn last_of_each<R: Row>(
+    handle: &tokio::sync::Mutex<TableHandle>,
+    symbol: &Symbol,
+    sessions: &[Session],
+) -> Result<Vec<Option<R>>, LakeError> {
+    let whole: Vec<Option<Span>> = sessions.iter().map(span_of).collect();
+    let ends = whole.iter().map(|span| span.map(|span| Span { from: span.from.max(span.to - LAST_HOUR), ..span }));
+    let mut last = last_in_each::<R>(handle, symbol, &ends.collect::<Vec<_>>()).await?;
+    if last.iter().any(Option::is_none) {
+        let open = whole.iter().zip(&last).map(|(span, row)| span.filter(|_| row.is_none())).collect::<Vec<_>>();
+        let found = last_in_each(handle, symbol, &open).await?;
+        last = last.into_iter().zip(found).map(|(row, found)| row.or(found)).collect();
+    }
+    Ok(last)
+}
+
+/// The end of a session in which its last row is looked for first.
+const LAST_HOUR: TimeDelta = TimeDelta::hours(1);
+
+/// The instants of a session's slots: after its open, its close included.
+fn span_of(session: &Session) -> Option<Span> {
+    let from = session.slots().next()?.instant();
+    Some(Span { from, to: session.slots().last()?.instant() })
+}
+
+/// The last row in each span, all of them read at once; none where there is no span or no row in it.
+async fn last_in_each<R: Row>(
+    handle: &tokio::sync::Mutex<TableHandle>,
+    symbol: &Symbol,
+    spans: &[Option<Span>],
+) -> Result<Vec<Option<R>>, LakeError> {
+    let asked: Vec<Span> = spans.iter().flatten().copied().collect();
+    let bounds = asked.iter().map(|span| span.from).min().zip(asked.iter().map(|span| span.to).max());
+    let Some((from, to)) = bounds else { return Ok(spans.iter().map(|_| None).collect()) };
+    let question = Question { spans: asked, ..Question::of(std::slice::from_ref(symbol), Span { from, to }) };
+    let source = handle.lock().await.source().await?;
+    let short = match source {
+        Some(source) => source.rows::<R>(question).await.map(sorted),
+        None => None,
+    };
+    let rows = match short {
+        Some(rows) => rows,
+        None => scan_rows(handle, &KeyRange { symbols: vec![symbol.clone()], from, to }, &AsOf::Latest).await?,
+    };
+    let last_in = |span: &Option<Span>| {
+        let span = (*span)?;
+        let in_span = |row: &&R| (span.from..=span.to).contains(&row.key().1.instant());
+        rows.iter().rfind(in_span).cloned()
+    };
+    Ok(spans.iter().map(last_in).collect())
+}
+
 /// The prices of all contracts between two instants, both included, by symbol and instant; one scan.
 pub(super) async fn prices(
     handle: &tokio::sync::Mutex<TableHandle>,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<Vec<ContractPrice>, LakeError> {
-    let view = {
+    let source = {
         let mut handle = handle.lock().await;
         let Some(head) = handle.head().await? else { return Ok(Vec::new()) };
         if let Some(known) = head.prices(from, to) {
             return Ok(known);
         }
-        let Some(view) = handle.newest().await? else { return Ok(Vec::new()) };
-        view
+        handle.source().await?
     };
-    let prices = scan_prices(&view, (from, to)).await?;
+    let question = Question { symbols: None, spans: vec![Span { from, to }], columns: Some(PRICE_COLUMNS) };
+    let short = match &source {
+        Some(source) => source.decoded(question, |batches| prices_of(source.name, &batches)).await,
+        None => None,
+    };
+    let (version, prices) = if let (Some(source), Some(prices)) = (source, short) {
+        (source.version, prices)
+    } else {
+        let Some(view) = handle.lock().await.newest().await? else { return Ok(Vec::new()) };
+        (view.version(), scan_prices(&view, (from, to)).await?)
+    };
     if let Some(head) = handle.lock().await.head().await?
         && head.newest().is_none_after(to)
     {
-        head.keep_prices(view.version(), RecentPrices::new(from, prices.clone()));
+        head.keep_prices(version, RecentPrices::new(from, prices.clone()));
     }
     Ok(prices)
 }
 
-async fn scan_prices(
+/// As [`prices`], by way of the query engine.
+pub(super) async fn scan_prices(
     view: &TableView,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Vec<ContractPrice>, LakeError> {
     let filter = between(from, to).and(col("last").is_not_null());
     let scan = Scan { columns: Some(PRICE_COLUMNS), ..Scan::of(Reach::Wide, filter) };
+    prices_of(view.name(), &view.scan(scan).await?)
+}
+
+/// The prices in some batches, by symbol and instant.
+fn prices_of(table: TableName, batches: &[RecordBatch]) -> Result<Vec<ContractPrice>, LakeError> {
     let mut prices = Vec::new();
-    for batch in view.scan(scan).await? {
-        let columns = Columns::new(view.name(), &batch);
+    for batch in batches {
+        let columns = Columns::new(table, batch);
         let (symbol, at, last) = (columns.texts("symbol")?, columns.instants("timestamp")?, columns.floats("last")?);
         let (contract, source) = (columns.texts("contract")?, columns.texts("source")?);
         for row in 0..batch.num_rows() {

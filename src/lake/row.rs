@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 
 use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
@@ -23,6 +24,9 @@ pub(super) trait Row: Clone + Send + Sync + Sized + 'static {
 
     /// The gateway it says it comes from.
     fn gateway(&self) -> GatewayKind;
+
+    /// When it was captured.
+    fn captured_at(&self) -> DateTime<Utc>;
 
     /// The price it carries, where its table is asked for prices.
     fn price(&self) -> Option<ContractPrice> {

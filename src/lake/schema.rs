@@ -60,7 +60,7 @@ const FUTURES_SNAPSHOTS: [ColumnSpec; 20] = [
     optional("change_since_close", ColumnKind::Float),
     required("contract", ColumnKind::Text),
     required("expiry", ColumnKind::Date),
-    required("con_id", ColumnKind::Integer),
+    optional("con_id", ColumnKind::Integer),
     required("source", ColumnKind::Text),
     required("gateway", ColumnKind::Text),
     required("captured_at", ColumnKind::Timestamp),
@@ -135,26 +135,34 @@ pub(super) enum Growth {
     None,
     /// These, which may be null, came with a later program than the one that made the table.
     Lacks(Vec<&'static ColumnSpec>),
-    /// The table is another program's; the first column in which it differs.
+    /// The table is another program's; the columns in which it differs.
     Foreign(String),
 }
 
 /// Compares the columns of a table, by name, with those this program writes. Further ones are left alone.
 pub(super) fn growth(table: TableName, found: &StructType) -> Growth {
-    let mut lacking = Vec::new();
-    for (index, spec) in columns(table).iter().enumerate() {
-        let (number, wanted) = (index + 1, delta_type(spec.kind));
-        match found.field(spec.name) {
+    let (mut lacking, mut missing, mut differing) = (Vec::new(), Vec::new(), Vec::new());
+    for spec in columns(table) {
+        match found.field(spec.name).map(StructField::data_type) {
             None if spec.nullable => lacking.push(spec),
-            None => return Growth::Foreign(format!("column {number}, {}, is missing", spec.name)),
-            Some(field) if *field.data_type() != wanted => {
-                let found = field.data_type();
-                return Growth::Foreign(format!("column {number}, {}, is of type {found}, not {wanted}", spec.name));
+            None => missing.push(spec.name),
+            Some(found) if *found == DeltaType::TIMESTAMP_NTZ && spec.kind == ColumnKind::Timestamp => {
+                differing.push(format!("{} has no time zone", spec.name));
+            }
+            Some(found) if *found != delta_type(spec.kind) => {
+                differing.push(format!("{} is of type {found}, not {}", spec.name, delta_type(spec.kind)));
             }
             Some(_) => {}
         }
     }
-    if lacking.is_empty() { Growth::None } else { Growth::Lacks(lacking) }
+    if !missing.is_empty() {
+        differing.push(format!("it lacks {}", missing.join(", ")));
+    }
+    match (differing.is_empty(), lacking.is_empty()) {
+        (false, _) => Growth::Foreign(differing.join("; ")),
+        (true, true) => Growth::None,
+        (true, false) => Growth::Lacks(lacking),
+    }
 }
 
 /// A column as a table that lacks it gets it.

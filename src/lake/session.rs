@@ -1,6 +1,7 @@
 //! The query sessions a lake keeps alive, so that footers of files stay cached, and the expressions it asks with.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::prelude::{Expr, SessionContext, col, lit};
@@ -9,6 +10,7 @@ use deltalake::delta_datafusion::{DeltaSessionContext, create_session};
 
 use crate::market::Symbol;
 
+use super::footers::Footers;
 use super::schema::PARTITION;
 
 /// Footers that a session keeps: those of a few hundred files.
@@ -26,10 +28,11 @@ pub(super) enum Reach {
     Wide,
 }
 
-/// One session for each reach.
+/// One session for each reach, and the footers of the reads that need none.
 pub(super) struct Sessions {
     tight: SessionContext,
     wide: SessionContext,
+    footers: Arc<Footers>,
 }
 
 impl Sessions {
@@ -48,9 +51,15 @@ impl Sessions {
             tracing::warn!(%error, "the query engine does not know a setting, so reads use its defaults and are slower");
             create_session()
         });
-        let sessions = Self { tight: tight.into_inner(), wide: create_session().into_inner() };
+        let (tight, wide) = (tight.into_inner(), create_session().into_inner());
+        let sessions = Self { tight, wide, footers: Arc::default() };
         [&sessions.tight, &sessions.wide].into_iter().for_each(bound_caches);
         sessions
+    }
+
+    /// Footers of files that are read without a session.
+    pub(super) fn footers(&self) -> &Arc<Footers> {
+        &self.footers
     }
 
     pub(super) fn of(&self, reach: Reach) -> &SessionContext {

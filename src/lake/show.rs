@@ -3,19 +3,27 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use datafusion::prelude::{Expr, lit};
 
 use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 
 use super::columns::date_of;
+use super::file_index::Span;
 use super::read::{AsOf, explained, view_as_of};
 use super::row::{Row, encoded};
 use super::schema;
 use super::session::{Reach, from_instant, of_symbols, to_instant};
+use super::short_read::{Question, Source};
 use super::table::TableHandle;
 use super::view::Scan;
 use super::{LakeError, TableName};
+
+/// How far back the newest rows are looked for first.
+const FIRST_LOOK_BACK: TimeDelta = TimeDelta::hours(6);
+
+/// By how much the look back grows where it did not reach.
+const LOOK_BACK_GROWTH: i32 = 8;
 
 /// Which rows of a table to show; everything where a part is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -148,6 +156,51 @@ impl RowQuery {
 
 /// The rows that answer a query; the columns alone where the table does not exist.
 pub(super) async fn rows(
+    handle: &tokio::sync::Mutex<TableHandle>,
+    table: TableName,
+    query: &RowQuery,
+) -> Result<Rows, LakeError> {
+    if query.as_of == AsOf::Latest
+        && let Some(source) = plain_source(handle).await?
+        && let Some(rows) = short_rows(&source, query).await
+    {
+        return Ok(rows);
+    }
+    scan_rows(handle, table, query).await
+}
+
+/// The files of the newest version, where they hold exactly our columns.
+async fn plain_source(handle: &tokio::sync::Mutex<TableHandle>) -> Result<Option<Source>, LakeError> {
+    let mut handle = handle.lock().await;
+    let is_plain = handle.head().await?.is_some_and(|head| head.is_plain());
+    if is_plain { handle.source().await } else { Ok(None) }
+}
+
+/// The rows without the query engine. Of a few newest ones as much of the end is read as holds so many.
+async fn short_rows(source: &Source, query: &RowQuery) -> Option<Rows> {
+    let symbols = query.symbol.as_ref().map(|symbol| vec![symbol.clone()]);
+    let asked =
+        Span { from: query.from.unwrap_or(DateTime::<Utc>::MIN_UTC), to: query.to.unwrap_or(DateTime::<Utc>::MAX_UTC) };
+    let reach = query.last.and_then(|last| Some((last, source.files.reach(symbols.as_deref())?)));
+    let (newest, there) = reach.unwrap_or((usize::MAX, asked));
+    let (first, to) = (asked.from.max(there.from), asked.to.min(there.to));
+    let mut from = if newest == usize::MAX { first } else { first.max(to - FIRST_LOOK_BACK) };
+    loop {
+        let question = Question { symbols: symbols.clone(), spans: vec![Span { from, to }], columns: None };
+        let batches = source.batches(question).await?;
+        let num_rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if num_rows >= newest || from <= first {
+            let mut rows = Rows::ordered(source.name, &batches);
+            let num_older = rows.rows.len().saturating_sub(query.last.unwrap_or(usize::MAX));
+            rows.rows.drain(..num_older);
+            return Some(rows);
+        }
+        from = first.max(to - (to - from) * LOOK_BACK_GROWTH);
+    }
+}
+
+/// As [`rows`], by way of the query engine.
+pub(super) async fn scan_rows(
     handle: &tokio::sync::Mutex<TableHandle>,
     table: TableName,
     query: &RowQuery,

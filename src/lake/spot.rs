@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 
 use crate::calendar::TradingDay;
 use crate::market::{GatewayKind, SpotSnapshot};
@@ -23,6 +24,10 @@ impl Row for SpotSnapshot {
 
     fn gateway(&self) -> GatewayKind {
         self.gateway
+    }
+
+    fn captured_at(&self) -> DateTime<Utc> {
+        self.captured_at
     }
 
     fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError> {

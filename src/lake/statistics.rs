@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-use deltalake::DeltaTable;
-
 use crate::market::Symbol;
+use chrono::{DateTime, Utc};
 
-use super::error::Cause;
 use super::files::Files;
 
 /// The newest instant of each symbol.
@@ -26,9 +23,8 @@ pub(super) enum NewestRow {
 }
 
 impl Newest {
-    /// Reads the statistics of a snapshot. They are exact for slots.
-    pub(super) fn of(table: &DeltaTable) -> Result<Self, Cause> {
-        let files = Files::of(table)?;
+    /// Reads the statistics of a snapshot's files. They are exact for slots.
+    pub(super) fn of(files: &Files) -> Self {
         let mut by_symbol: BTreeMap<String, Option<DateTime<Utc>>> = BTreeMap::new();
         for file in files.iter() {
             match by_symbol.get_mut(file.symbol) {
@@ -36,7 +32,7 @@ impl Newest {
                 None => drop(by_symbol.insert(file.symbol.to_owned(), file.newest)),
             }
         }
-        Ok(Self(by_symbol))
+        Self(by_symbol)
     }
 
     /// Notes a row that was added.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
+use deltalake::kernel::Add;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::logstore::ObjectStoreRef;
 use deltalake::protocol::SaveMode;
@@ -11,6 +12,7 @@ use deltalake::protocol::SaveMode;
 use crate::market::GatewayKind;
 
 use super::commit::{self, MAX_ROUNDS};
+use super::compact::Rewritten;
 use super::disk::is_flush_failure;
 use super::folder::{self, Presence};
 use super::grow;
@@ -20,6 +22,7 @@ use super::schema::{
     CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, kept_properties, properties,
 };
 use super::session::Sessions;
+use super::short_read::Source;
 use super::view::TableView;
 use super::{LakeError, TableName};
 
@@ -102,12 +105,14 @@ impl TableHandle {
     /// The newest snapshot with every column that this program writes.
     async fn grown(&mut self, mut view: TableView) -> Result<TableView, LakeError> {
         for round in 0..MAX_ROUNDS {
-            let lacking = grow::lacking(&view)?;
-            if lacking.is_empty() {
-                return Ok(view);
-            }
-            match grow::add(&view, &lacking).await? {
-                Ok(_) => tracing::info!(table = %self.name, "the table got the columns that are new to it"),
+            let (lacking, demanded) = (grow::lacking(&view)?, grow::demanded(&view)?);
+            let grown = match demanded.first() {
+                _ if !lacking.is_empty() => grow::add(&view, &lacking).await?,
+                Some(column) => grow::relax(&view, column).await?,
+                None => return Ok(view),
+            };
+            match grown {
+                Ok(_) => tracing::info!(table = %self.name, "the table got what is new to its columns"),
                 Err(error) if commit::is_lost_race(&error) => commit::pause(round).await,
                 Err(error) => return Err(LakeError::storage("add columns to", &self.path, error)),
             }
@@ -171,10 +176,10 @@ impl TableHandle {
     }
 
     /// Goes on to the version that a compaction made. The rows are the same, so what is known of them stays.
-    pub(super) async fn keep_compacted(&mut self, version: u64) {
+    pub(super) async fn keep_compacted(&mut self, version: u64, rewritten: &Rewritten) {
         self.head = self.head.take().filter(|head| head.version() + 1 == version);
         if let Some(head) = &mut self.head {
-            head.pass();
+            head.follow_compaction(rewritten.old_paths(), rewritten.new_files());
         }
         self.after_commit(version).await;
     }
@@ -187,6 +192,14 @@ impl TableHandle {
             self.head = Some(Head::of(&view).await?);
         }
         Ok(self.head.as_mut())
+    }
+
+    /// The files of the newest version, to be read as they stand; none where that cannot be, or there is no table.
+    pub(super) async fn source(&mut self) -> Result<Option<Source>, LakeError> {
+        let (name, folder, footers) = (self.name, self.path.clone(), Arc::clone(self.sessions.footers()));
+        let Some(head) = self.head().await? else { return Ok(None) };
+        let version = head.version();
+        Ok(head.files().cloned().map(|files| Source { name, folder, version, files, footers }))
     }
 
     /// As [`TableHandle::head`], of a table bound to this kind of gateway, with a snapshot of it; a missing table is made.
@@ -208,9 +221,9 @@ impl TableHandle {
 
     /// Goes on to the version that an append of these rows on the head made, and gives its number. Work after the commit
     /// that fails is told and done by another.
-    pub(super) async fn keep_appended<R: Row>(&mut self, added: &[&R]) -> u64 {
+    pub(super) async fn keep_appended<R: Row>(&mut self, added: &[&R], files: &[Add]) -> u64 {
         let Some(head) = &mut self.head else { return 0 };
-        head.follow(added);
+        head.follow(added, files);
         let version = head.version();
         self.after_commit(version).await;
         version
@@ -348,7 +361,11 @@ mod tests {
         assert!(matches!(error, LakeError::Unbound { .. }), "{error:?}");
         let reader = Lake::reader(&config(folder.path())).expect("a local folder");
         let error = reader.prices(slot(0).instant(), slot(1).instant()).await.expect_err("not ours").to_string();
-        assert!(error.contains("has other columns: column 2, timestamp, is of type"), "{error}");
+        assert!(
+            error.contains("has other columns, nothing was changed: timestamp has no time zone; it lacks date"),
+            "{error}"
+        );
+        assert!(error.contains("jobs table import"), "{error}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

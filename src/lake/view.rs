@@ -13,15 +13,18 @@ use crate::market::Symbol;
 use super::columns::{Columns, plain};
 use super::damage;
 use super::error::Cause;
+use super::file_index::{FileIndex, Span};
+use super::files::Files;
 use super::grow;
 use super::row::{Key, Row};
 use super::schema::PARTITION;
 use super::session::{Reach, Sessions, between, of_symbols};
+use super::short_read::{Question, Source};
 use super::statistics::Newest;
 use super::{KeyCount, LakeError, TableName};
 
 /// The columns that make a key.
-const KEY_COLUMNS: &[&str] = &["symbol", "timestamp"];
+pub(super) const KEY_COLUMNS: &[&str] = &["symbol", "timestamp"];
 
 /// A fixed snapshot: what others commit meanwhile does not change it.
 #[derive(Clone)]
@@ -115,15 +118,7 @@ impl TableView {
     /// The keys of the rows that pass a filter.
     pub(super) async fn keys(&self, reach: Reach, filter: Expr) -> Result<BTreeSet<Key>, LakeError> {
         let scan = Scan { columns: Some(KEY_COLUMNS), ..Scan::of(reach, filter) };
-        let mut keys = BTreeSet::new();
-        for batch in self.scan(scan).await? {
-            let columns = Columns::new(self.name, &batch);
-            let (symbols, slots) = (columns.texts("symbol")?, columns.instants("timestamp")?);
-            for row in 0..batch.num_rows() {
-                keys.insert((symbols.symbol(row)?, slots.slot(row)?));
-            }
-        }
-        Ok(keys)
+        keys_of(self.name, &self.scan(scan).await?)
     }
 
     /// Counts the rows that pass a filter, and their different keys.
@@ -143,7 +138,28 @@ impl TableView {
 
     /// What the statistics of the files tell of the newest rows.
     pub(super) fn newest(&self) -> Result<Newest, LakeError> {
-        Newest::of(&self.table).map_err(|source| LakeError::storage("read", &self.path, source))
+        Ok(Newest::of(&self.files()?))
+    }
+
+    fn files(&self) -> Result<Files, LakeError> {
+        Files::of(&self.table).map_err(|source| LakeError::storage("read", &self.path, source))
+    }
+
+    /// The files, to be read as they stand; none where that cannot be.
+    fn source(&self, files: &Files) -> Option<Source> {
+        let files = Arc::new(FileIndex::of(&self.table, files).ok()??);
+        let footers = Arc::clone(self.sessions.footers());
+        Some(Source { name: self.name, folder: self.path.clone(), version: self.version(), files, footers })
+    }
+
+    async fn keys_within(&self, bounds: &Bounds, files: &Files) -> Result<BTreeSet<Key>, LakeError> {
+        if let Some(source) = self.source(files) {
+            let question = Question { columns: Some(KEY_COLUMNS), ..bounds.question() };
+            if let Some(keys) = source.decoded(question, |batches| keys_of(self.name, &batches)).await {
+                return Ok(keys);
+            }
+        }
+        self.keys(bounds.reach(), bounds.filter()).await
     }
 
     /// The rows whose keys this snapshot lacks. The data itself is the truth: it works in any order and never expires,
@@ -151,14 +167,15 @@ impl TableView {
     ///
     /// A row newer than all of its symbol needs no look into the files; the others take one scan over their range.
     pub(super) async fn absent<'a, R: Row>(&self, rows: &[&'a R]) -> Result<Vec<&'a R>, LakeError> {
-        let newest = self.newest()?;
+        let files = self.files()?;
+        let newest = Newest::of(&files);
         let in_doubt = |row: &&&R| {
             let (symbol, slot) = row.key();
             !newest.is_newer(&symbol, slot.instant())
         };
         let in_doubt: Vec<&R> = rows.iter().filter(in_doubt).copied().collect();
-        let present = match key_filter(&in_doubt) {
-            Some((reach, filter)) => self.keys(reach, filter).await?,
+        let present = match Bounds::of(&in_doubt) {
+            Some(bounds) => self.keys_within(&bounds, &files).await?,
             None => BTreeSet::new(),
         };
         Ok(rows.iter().copied().filter(|row| !present.contains(&row.key())).collect())
@@ -166,22 +183,60 @@ impl TableView {
 
     /// The rows this snapshot has under the keys of the given ones.
     pub(super) async fn present<R: Row>(&self, rows: &[&R]) -> Result<Vec<R>, LakeError> {
-        let Some((reach, filter)) = key_filter(rows) else {
+        let Some(bounds) = Bounds::of(rows) else {
             return Ok(Vec::new());
         };
         let keys: BTreeSet<Key> = rows.iter().map(|row| row.key()).collect();
-        let mut found = self.rows::<R>(reach, filter).await?;
+        let short = match self.source(&self.files()?) {
+            Some(source) => source.rows::<R>(bounds.question()).await,
+            None => None,
+        };
+        let mut found = match short {
+            Some(found) => found,
+            None => self.rows::<R>(bounds.reach(), bounds.filter()).await?,
+        };
         found.retain(|row| keys.contains(&row.key()));
         Ok(found)
     }
 }
 
-/// A filter that lets the keys of all these rows pass, and maybe others between them; none for no rows.
-fn key_filter<R: Row>(rows: &[&R]) -> Option<(Reach, Expr)> {
-    let keys: Vec<Key> = rows.iter().map(|row| row.key()).collect();
-    let from = keys.iter().map(|(_, slot)| slot.instant()).min()?;
-    let to = keys.iter().map(|(_, slot)| slot.instant()).max()?;
-    let symbols: BTreeSet<&Symbol> = keys.iter().map(|(symbol, _)| symbol).collect();
-    let reach = if from == to { Reach::Tight } else { Reach::Wide };
-    Some((reach, of_symbols(symbols).and(between(from, to))))
+/// The keys of the rows of some batches.
+pub(super) fn keys_of(table: TableName, batches: &[RecordBatch]) -> Result<BTreeSet<Key>, LakeError> {
+    let mut keys = BTreeSet::new();
+    for batch in batches {
+        let columns = Columns::new(table, batch);
+        let (symbols, slots) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+        for row in 0..batch.num_rows() {
+            keys.insert((symbols.symbol(row)?, slots.slot(row)?));
+        }
+    }
+    Ok(keys)
+}
+
+/// The symbols and the instants that some rows lie within; others may lie there too.
+struct Bounds {
+    symbols: BTreeSet<Symbol>,
+    span: Span,
+}
+
+impl Bounds {
+    /// None for no rows.
+    fn of<R: Row>(rows: &[&R]) -> Option<Self> {
+        let keys: Vec<Key> = rows.iter().map(|row| row.key()).collect();
+        let from = keys.iter().map(|(_, slot)| slot.instant()).min()?;
+        let to = keys.iter().map(|(_, slot)| slot.instant()).max()?;
+        Some(Self { symbols: keys.into_iter().map(|(symbol, _)| symbol).collect(), span: Span { from, to } })
+    }
+
+    fn question(&self) -> Question {
+        Question::of(&self.symbols.iter().cloned().collect::<Vec<_>>(), self.span)
+    }
+
+    fn reach(&self) -> Reach {
+        if self.span.from == self.span.to { Reach::Tight } else { Reach::Wide }
+    }
+
+    fn filter(&self) -> Expr {
+        of_symbols(&self.symbols).and(between(self.span.from, self.span.to))
+    }
 }

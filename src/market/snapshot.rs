@@ -91,8 +91,8 @@ pub struct FuturesSnapshot {
     pub contract: String,
     /// Last trade date of the contract.
     pub expiry: NaiveDate,
-    /// The gateway's identifier of the contract.
-    pub con_id: i32,
+    /// The gateway's identifier of the contract; none where no gateway named it, as in rows taken in from another program.
+    pub con_id: Option<i32>,
     /// Live, delayed or backfilled.
     pub source: Source,
     /// Real or simulated.

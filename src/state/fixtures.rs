@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
-use super::{End, EndState, Ledger, RowCounts, RunRow, Start, Started, Trigger};
+use super::{
+    End, EndState, Incident, IncidentKey, IncidentState, Ledger, RowCounts, RunRow, Severity, Start, Started, Trigger,
+};
 
 /// Friday 2026-11-20, 15:05 UTC.
 pub(super) const NOW: DateTime<Utc> = DateTime::from_timestamp(1_795_187_100, 0).expect("representable");
@@ -53,4 +55,31 @@ pub(super) fn row(ledger: &Ledger, slot: DateTime<Utc>) -> RunRow {
 
 pub(super) fn executions(ledger: &Ledger, slot: DateTime<Utc>) -> Vec<RunRow> {
     ledger.executions("snapshot", slot).expect("readable")
+}
+
+/// An incident that opened at [`NOW`] and of which nothing was mailed.
+pub(super) fn incident(id: i64) -> Incident {
+    Incident {
+        id,
+        key: IncidentKey::new("complete.session", "futures_snapshots", "ES"),
+        state: IncidentState::Open,
+        severity: Severity::Error,
+        told_severity: None,
+        opened_at: NOW,
+        failed_at: NOW,
+        passed_at: None,
+        resolved_at: None,
+        mailed_at: None,
+        num_failures: 1,
+        failures_in_a_row: 1,
+        passes_in_a_row: 0,
+        num_reopened: 0,
+        num_held_back: 0,
+        held_by: None,
+        num_mails: 0,
+        mail_subject: None,
+        first_mail: None,
+        last_mail: None,
+        facts: "{}".to_owned(),
+    }
 }

@@ -5,23 +5,32 @@
 //! time a process took the slot up, by run id. The view `history` joins the two, and a person may query it
 //! (`sqlite3 -readonly state/jobs.db 'select * from history'`). Instants are microseconds since 1970, UTC.
 //!
+//! Beside them stand what a person is to be told, and what was: `incidents`, `mails` (the outbox), `mutes`, and
+//! `check_marks`, which every check leaves.
+//!
 //! What holds, whoever writes and whenever it is killed:
 //!
 //! * (job, slot) is unique, and at most one execution of it is running;
 //! * a slot that is done or recovered never gets worse: where a rerun by hand fails, its execution keeps the error and
 //!   the slot stays what it was, with the execution that made it so;
+//! * an incident and the mails about it are written in one transaction, and of one key at most one is open;
 //! * the first end of an execution stands, and what was told to be ended survives a power cut (WAL, every commit
 //!   synced).
 //!
 //! Calls block, for [`BUSY_TIMEOUT_MS`] at most where another writer is at work: async code makes them in
 //! `spawn_blocking`. Each call that changes several rows is one transaction. No call reads the clock.
 
+mod alerts;
 mod beginning;
 mod daemon;
 mod end;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod incident;
+mod mail;
+mod mark;
+mod mute;
 mod open;
 mod pause;
 mod plan;
@@ -31,6 +40,7 @@ mod retention;
 mod row;
 mod run_state;
 mod schema;
+mod severity;
 mod stamp;
 mod start;
 #[cfg(test)]
@@ -43,10 +53,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+pub use alerts::{AlertChanges, AlertsBefore};
 pub use beginning::Beginning;
 pub use daemon::PreviousEnd;
 pub use end::{End, PROCESS_DIED};
 pub use error::{LedgerError, LedgerErrorClass};
+pub use incident::{Incident, IncidentKey, IncidentState};
+pub use mail::{Attempt, MailCounts, MailKind, NewMail, QueuedMail};
+pub use mark::{CheckMark, CheckStatus, MARKS_KEPT_DAYS};
+pub use mute::Mute;
 pub use open::{BUSY_TIMEOUT_MS, Durability};
 pub use pause::Pause;
 pub use plan::{Entered, NotRun, Planned};
@@ -54,6 +69,7 @@ pub use query::{Accounting, HistoryQuery};
 pub use replaced::ReplacedRow;
 pub use row::{RowCounts, RunRow};
 pub use run_state::{EndState, RunState, Trigger, UnknownRunState};
+pub use severity::Severity;
 pub use start::{Start, Started};
 
 /// Longest reason or error that is stored, in bytes; the rest is in the log.

@@ -1,7 +1,7 @@
 //! Keeping the file small and sound: old rows go, damage is looked for.
 
 use super::stamp::Stamp;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, MARKS_KEPT_DAYS};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Rows that one transaction deletes at most, so that other writers get their turn.
@@ -11,10 +11,11 @@ const PRUNE_BATCH: usize = 5_000;
 const MAX_FAULTS: u32 = 5;
 
 impl Ledger {
-    /// Deletes what is known of slots more than so many days old, and pauses that are over; gives the number of slots.
+    /// Deletes what is known of slots more than so many days old, incidents and mails that were over by then, marks of
+    /// checks after [`MARKS_KEPT_DAYS`], and pauses and mutes that are over; gives the number of slots.
     ///
-    /// Kept are a slot that is running, each job's newest slot of the schedule, from which the planner goes on, and all
-    /// replaced rows.
+    /// Kept are a slot that is running, each job's newest slot of the schedule, from which the planner goes on, all
+    /// replaced rows, incidents that go on, and mails that wait.
     ///
     /// # Errors
     /// Where the ledger cannot be written; then some may be deleted already.
@@ -22,6 +23,12 @@ impl Ledger {
         let oldest = now.checked_sub_signed(TimeDelta::days(keep_days.into())).unwrap_or(DateTime::<Utc>::MIN_UTC);
         self.write("prune", |transaction| {
             transaction.execute("DELETE FROM pauses WHERE until <= ?1", [Stamp(now)])?;
+            transaction.execute("DELETE FROM mutes WHERE until <= ?1", [Stamp(now)])?;
+            transaction
+                .execute("DELETE FROM incidents WHERE state = 'resolved' AND resolved_at < ?1", [Stamp(oldest)])?;
+            transaction.execute("DELETE FROM mails WHERE state <> 'queued' AND ended_at < ?1", [Stamp(oldest)])?;
+            let oldest_mark = oldest.max(now - TimeDelta::days(MARKS_KEPT_DAYS));
+            transaction.execute("DELETE FROM check_marks WHERE looked_at < ?1", [Stamp(oldest_mark)])?;
             transaction.execute(
                 "DELETE FROM daemon_starts WHERE started_at < ?1 AND started_at NOT IN (SELECT slot FROM runs)",
                 [Stamp(oldest)],

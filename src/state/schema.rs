@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
-const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// The newest version of the schema.
-pub(super) const NEWEST: u32 = 2;
+pub(super) const NEWEST: u32 = 3;
 
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "
@@ -95,6 +95,78 @@ const VERSION_2: &str = "
 CREATE TABLE daemon_starts (started_at INTEGER NOT NULL PRIMARY KEY) STRICT;
 ";
 
+/// An incident's number is part of the Message-IDs of its mails, so none is used twice. `mails.letter` is what is sent,
+/// whole, so that a mail that goes again is the same. Marks are by slot: a later look at a slot replaces an earlier one.
+const VERSION_3: &str = "
+CREATE TABLE incidents (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    check_name TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    session TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'resolved')),
+    severity TEXT NOT NULL CHECK (severity IN ('warn', 'error', 'critical')),
+    told_severity TEXT CHECK (told_severity IN ('warn', 'error', 'critical')),
+    opened_at INTEGER NOT NULL,
+    failed_at INTEGER NOT NULL,
+    passed_at INTEGER,
+    resolved_at INTEGER,
+    mailed_at INTEGER,
+    num_failures INTEGER NOT NULL,
+    failures_in_a_row INTEGER NOT NULL,
+    passes_in_a_row INTEGER NOT NULL,
+    num_reopened INTEGER NOT NULL,
+    num_held_back INTEGER NOT NULL,
+    held_by TEXT,
+    num_mails INTEGER NOT NULL,
+    mail_subject TEXT,
+    first_mail TEXT,
+    last_mail TEXT,
+    facts TEXT NOT NULL
+) STRICT;
+CREATE INDEX incidents_by_key ON incidents (check_name, table_name, subject, session, id);
+CREATE UNIQUE INDEX incidents_open ON incidents (check_name, table_name, subject, session) WHERE state = 'open';
+CREATE INDEX incidents_held ON incidents (id) WHERE held_by IS NOT NULL;
+
+CREATE TABLE mails (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('alert', 'held_back', 'report')),
+    thread TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'refused')),
+    letter TEXT NOT NULL,
+    queued_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    leased_by TEXT,
+    leased_until INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    ended_at INTEGER,
+    error TEXT,
+    CHECK ((leased_by IS NULL) = (leased_until IS NULL))
+) STRICT;
+CREATE INDEX mails_queued ON mails (id) WHERE state = 'queued';
+CREATE INDEX mails_by_time ON mails (queued_at);
+
+CREATE TABLE mutes (
+    pattern TEXT NOT NULL PRIMARY KEY,
+    reason TEXT NOT NULL,
+    muted_at INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE check_marks (
+    check_name TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pass', 'warn', 'fail', 'error', 'skipped')),
+    looked_at INTEGER NOT NULL,
+    PRIMARY KEY (check_name, table_name, subject, slot)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX check_marks_by_time ON check_marks (looked_at);
+";
+
 /// The version of a file; 0 is an empty one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -145,6 +217,21 @@ mod tests {
         let tables: u32 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).expect("a count");
         assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn an_older_ledger_keeps_its_rows_and_gets_the_new_tables() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let raw = Connection::open(file(&folder)).expect("a file");
+        raw.execute_batch(VERSION_1).expect("made");
+        raw.execute_batch(VERSION_2).expect("made");
+        raw.pragma_update(None, "user_version", 2).expect("set");
+        raw.execute("INSERT INTO runs (job, slot, state) VALUES ('snapshot', 1, 'missed')", []).expect("a row");
+        drop(raw);
+        let ledger = ledger(&folder);
+        assert_eq!(ledger.history(&super::super::HistoryQuery::default()).expect("readable").len(), 1);
+        assert_eq!(ledger.open_incidents().expect("readable"), []);
+        assert_eq!(ledger.schema_version().expect("readable"), NEWEST);
     }
 
     #[test]

@@ -51,11 +51,7 @@ pub(super) fn doctor(globals: &Globals, args: &DoctorArgs) -> Result<u8, JobErro
     telemetry::start_on_stderr(globals.verbosity());
     let loaded = globals.load(args.gateway.flags());
     let checks = block_on(async {
-        let mut underway = vec![
-            blocking("zone", QUICK, settings::zone),
-            blocking("shell", QUICK, settings::shell),
-            blocking("mail", QUICK, operation::mail),
-        ];
+        let mut underway = vec![blocking("zone", QUICK, settings::zone), blocking("shell", QUICK, settings::shell)];
         let mut checks = match loaded {
             Ok(loaded) => {
                 let configuration = settings::configuration(&loaded);
@@ -88,6 +84,7 @@ fn of_configuration(Loaded { config, .. }: Loaded) -> Vec<Underway> {
         of("disk", QUICK, disk::disk),
         of("ledger", THOROUGH, operation::ledger),
         of("daemon", QUICK, operation::daemon),
+        of("mail", QUICK, operation::mail),
     ];
     let (ours, lake) = (config.clone(), config.clone());
     underway.push(blocking("pauses", QUICK, move || operation::pauses(&ours, now)));

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::alert::MailRoute;
 use crate::config::Config;
-use crate::job::{Calendars, Locked, lock_holder};
-use crate::state::{Ledger, LedgerError};
+use crate::job::{Calendars, Locked, lock_holder, mailer};
+use crate::state::{Ledger, LedgerError, MailCounts};
 
 use super::super::output::eastern;
 use super::super::status::horizons;
@@ -79,9 +80,29 @@ pub(super) fn pauses(config: &Config, now: DateTime<Utc>) -> Finding {
     Finding::warn(told.join("; "), "jobs resume NAME ends a pause")
 }
 
-/// Mail is not there yet, and that is said.
-pub(super) fn mail() -> Finding {
-    Finding::warn("not built yet: nobody is mailed when something fails", "have a monitor run jobs status")
+/// How mails leave, and whether some wait.
+pub(super) fn mail(config: &Config) -> Finding {
+    let destination = match mailer(config) {
+        Ok(mailer) => mailer.destination(),
+        Err(error) => return Finding::failed(&error),
+    };
+    let counts = Ledger::open_to_read(&config.paths.ledger()).and_then(|ledger| match ledger {
+        Some(ledger) if ledger.schema_version()? >= 3 => ledger.mail_counts(),
+        _ => Ok(MailCounts::default()),
+    });
+    let Ok(MailCounts { queued, refused, .. }) = counts else {
+        return Finding::warn("unknown: the ledger cannot be read", "mend the ledger first");
+    };
+    if queued + refused > 0 {
+        let found = format!("{queued} mails wait for {destination}, {refused} were refused");
+        return Finding::warn(found, "jobs alert test says what is wrong");
+    }
+    match config.mail.kind {
+        MailRoute::Smtp => Finding::ok(format!("alerts go to {destination}; jobs alert test sends one")),
+        MailRoute::File | MailRoute::Memory => {
+            Finding::warn(format!("alerts go to {destination}, where nobody is called"), "give mail.kind smtp a server")
+        }
+    }
 }
 
 /// How far the published calendars reach.

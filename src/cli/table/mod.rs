@@ -2,6 +2,7 @@
 
 mod backup;
 mod history;
+mod import;
 mod list;
 mod restore;
 mod stats;
@@ -27,6 +28,8 @@ pub(super) enum TableCommand {
     Verify(verify::VerifyArgs),
     /// Bring an older version back as a new one, or tables from a backup.
     Restore(restore::RestoreArgs),
+    /// Take in the rows of a table that another program made.
+    Import(import::ImportArgs),
     /// Copy tables to another folder while captures go on.
     Backup(backup::BackupArgs),
 }
@@ -39,6 +42,7 @@ pub(super) fn table(globals: &Globals, command: &TableCommand) -> Result<u8, Job
         TableCommand::Stats(args) => stats::stats(globals, args),
         TableCommand::Verify(args) => verify::verify(globals, args),
         TableCommand::Restore(args) => restore::restore(globals, args),
+        TableCommand::Import(args) => import::import(globals, args),
         TableCommand::Backup(args) => backup::backup(globals, args),
     }
 }

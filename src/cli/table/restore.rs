@@ -88,7 +88,7 @@ fn too_old(at: DateTime<Utc>) -> JobError {
     JobError::fail(Failure::Usage, format!("the log does not reach back to {}: give a later time", utc(at)))
 }
 
-fn confirmed() -> Result<bool, JobError> {
+pub(super) fn confirmed() -> Result<bool, JobError> {
     let failed = |error: io::Error| JobError::fail(Failure::Failed, error);
     if !io::stdin().is_terminal() {
         return Ok(false);
@@ -114,7 +114,7 @@ fn lines(plan: &RestorePlan) -> Vec<String> {
     lines
 }
 
-fn ranges(what: &str, ranges: &[RowRange]) -> Vec<String> {
+pub(super) fn ranges(what: &str, ranges: &[RowRange]) -> Vec<String> {
     let line = |range: &RowRange| {
         let RowRange { symbol, rows, first, last } = range;
         format!("  {what}: {} rows of {symbol} from {} to {}", grouped(&rows), utc(*first), utc(*last))

@@ -37,7 +37,12 @@ pub(in crate::lake) struct AddedFile {
     /// Where it is, below the table.
     pub(in crate::lake) path: String,
     pub(in crate::lake) size: u64,
+    /// When it was written, in milliseconds.
+    #[serde(default)]
+    pub(in crate::lake) modification_time: i64,
     stats: Option<String>,
+    /// Names the rows of it that are hidden.
+    deletion_vector: Option<serde_json::Value>,
     #[serde(default)]
     partition_values: BTreeMap<String, Option<String>>,
 }
@@ -54,11 +59,11 @@ pub(in crate::lake) struct RemovedFile {
 pub(in crate::lake) struct Metadata {
     #[serde(default)]
     pub(super) id: String,
-    pub(super) schema_string: String,
+    pub(in crate::lake) schema_string: String,
     #[serde(default)]
-    pub(super) partition_columns: Vec<String>,
+    pub(in crate::lake) partition_columns: Vec<String>,
     #[serde(default)]
-    pub(super) configuration: BTreeMap<String, Option<String>>,
+    pub(in crate::lake) configuration: BTreeMap<String, Option<String>>,
 }
 
 /// What a table demands of programs.
@@ -123,8 +128,13 @@ pub(in crate::lake) fn read_entry(path: &Path) -> Result<Vec<Line>, Torn> {
 
 impl AddedFile {
     /// The symbol all its rows are of.
-    pub(super) fn symbol(&self) -> Option<&str> {
+    pub(in crate::lake) fn symbol(&self) -> Option<&str> {
         self.partition_values.get(PARTITION)?.as_deref()
+    }
+
+    /// Whether some of its rows are not of the table.
+    pub(in crate::lake) fn hides_rows(&self) -> bool {
+        self.deletion_vector.is_some()
     }
 
     pub(super) fn statistics(&self) -> Statistics {

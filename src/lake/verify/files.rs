@@ -111,3 +111,49 @@ pub(in crate::lake) fn instants(path: &Path) -> Result<Vec<DateTime<Utc>>, Cause
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::calendar::{Calendar, CalendarId};
+    use crate::clock::{Clock, SystemClock};
+    use crate::lake::TableName;
+    use crate::lake::fixtures::{futures_row, lake, slot};
+
+    /// The faults of a table with two rows in a file, after its entry was written anew.
+    async fn faults(was: &str, is: &str) -> Vec<Fault> {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        lake.append_futures(&[futures_row("ES", slot(1)), futures_row("ES", slot(3))]).await.expect("written");
+        let entry = lake.root().join("futures_snapshots/_delta_log/00000000000000000001.json");
+        let told = fs::read_to_string(&entry).expect("an entry");
+        let changed = told.replace(was, is);
+        assert_ne!(told, changed, "{was} is not in {told}");
+        fs::write(&entry, changed).expect("written");
+        let calendar = Calendar::embedded(CalendarId::CmeEquity);
+        lake.verify(TableName::FuturesSnapshots, &calendar, SystemClock.now()).await.expect("read").faults
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_with_other_rows_than_the_log_counts_is_told() {
+        let found = faults(r#"\"numRecords\":2"#, r#"\"numRecords\":3"#).await;
+        assert!(matches!(found.as_slice(), [fault] if fault.kind == FaultKind::RowCount), "{found:#?}");
+        assert!(
+            found.iter().all(|fault| fault.what.contains("holds 2 rows, its footer says 2 and the log 3")),
+            "{found:#?}"
+        );
+        assert!(
+            found.iter().all(|fault| fault.version == Some(1) && fault.remedy.contains("--version 0")),
+            "{found:#?}"
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_with_instants_outside_of_those_in_the_log_is_told() {
+        let found = faults("2026-11-18T15:15:00", "2026-11-18T15:10:00").await;
+        assert!(matches!(found.as_slice(), [fault] if fault.kind == FaultKind::Statistics), "{found:#?}");
+        assert!(found.iter().all(|fault| fault.what.contains("reads pass its rows by")), "{found:#?}");
+    }
+}

@@ -40,7 +40,7 @@ pub(in crate::lake) struct LogState {
     pub(in crate::lake) active: BTreeMap<String, ActiveFile>,
     /// Files that were replaced, and that vacuum has not taken yet.
     pub(super) removed: BTreeSet<String>,
-    pub(super) metadata: Option<Metadata>,
+    pub(in crate::lake) metadata: Option<Metadata>,
     pub(in crate::lake) protocol: Option<Protocol>,
     /// What is damaged.
     pub(in crate::lake) faults: Vec<Fault>,

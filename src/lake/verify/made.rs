@@ -5,6 +5,7 @@ use std::path::Path;
 use deltalake::kernel::StructType;
 
 use crate::lake::TableName;
+use crate::lake::error::remedy_of_foreign;
 use crate::lake::protocol;
 use crate::lake::schema::{GATEWAY_PROPERTY, Growth, PARTITION, Retention, growth, properties};
 use crate::lake::store::Durability;
@@ -14,9 +15,6 @@ use super::entry::Metadata;
 use super::fault::{FROM_BACKUP, Fault, FaultKind};
 use super::log::LogState;
 use super::{Bound, Verified};
-
-/// What to do about a table of another program.
-const NOT_OURS: &str = "move the table out of the lake, or give lake.uri another folder";
 
 /// Checks how a table was made, and gives the gateway it is bound to.
 pub(super) fn check(name: TableName, path: &Path, state: &LogState, found: &mut Verified) -> Bound {
@@ -40,13 +38,14 @@ fn bound(path: &Path, metadata: &Metadata, found: &mut Verified) -> Bound {
     let kind: Bound = value.as_deref().and_then(|kind| kind.parse().ok());
     if kind.is_none() {
         let what = format!("the property {GATEWAY_PROPERTY} names no gateway: another program made the table");
-        found.faults.push(Fault::new(FaultKind::Property, path, what).remedy(NOT_OURS));
+        found.faults.push(Fault::new(FaultKind::Property, path, what).remedy(remedy_of_foreign(path)));
     }
     kind
 }
 
 fn columns(name: TableName, (path, metadata): (&Path, &Metadata), found: &mut Verified) {
-    let mut fault = |what: String| found.faults.push(Fault::new(FaultKind::Columns, path, what).remedy(NOT_OURS));
+    let mut fault =
+        |what: String| found.faults.push(Fault::new(FaultKind::Columns, path, what).remedy(remedy_of_foreign(path)));
     if metadata.partition_columns != [PARTITION] {
         fault(format!("it is partitioned by ({}), not by {PARTITION}", metadata.partition_columns.join(", ")));
     }

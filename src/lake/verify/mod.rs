@@ -30,7 +30,7 @@ pub use strays::{Stray, StrayKind};
 
 pub(super) use entry::Protocol;
 pub(super) use files::{instants, outer_fault, path_of};
-pub(super) use log::{HINT, LogFolder, LogState, remedy_of_torn, version_at};
+pub(super) use log::{ActiveFile, HINT, LogFolder, LogState, remedy_of_torn, version_at};
 
 use fault::FROM_BACKUP;
 use rows::RowCheck;
@@ -130,8 +130,13 @@ fn verify(name: TableName, path: &Path, (calendar, now): (&Calendar, DateTime<Ut
     for file in state.active.values() {
         found.faults.extend(files::check(path, file, &mut rows));
     }
-    found.faults.extend(rows.faults());
-    found.tell_rows(&rows, calendar);
+    found.num_rows = rows.num_rows();
+    if found.faults.iter().any(|fault| fault.kind == FaultKind::Columns) {
+        found.notes.push("its rows are another program's and are not judged".to_owned());
+    } else {
+        found.faults.extend(rows.faults());
+        found.tell_rows(&rows, calendar);
+    }
     found.tell_strays(&state, now)?;
     found.version = state.version;
     found.num_files = state.active.len();
@@ -146,7 +151,6 @@ fn read_log(path: &Path) -> std::io::Result<LogState> {
 
 impl Verified {
     fn tell_rows(&mut self, rows: &RowCheck<'_>, calendar: &Calendar) {
-        self.num_rows = rows.num_rows();
         for (symbol, slots) in rows.slots() {
             self.first = self.first.into_iter().chain(slots.first().copied()).min();
             self.last = self.last.max(slots.last().copied());

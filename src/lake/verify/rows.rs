@@ -204,3 +204,113 @@ fn remedy(kind: FaultKind) -> &'static str {
         _ => "write them anew, by jobs run backfill --force over their slots",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::ArrayRef;
+
+    use super::*;
+    use crate::calendar::CalendarId;
+    use crate::lake::fixtures::{futures_row, slot};
+    use crate::lake::row::encoded;
+    use crate::market::FuturesSnapshot;
+
+    /// What is told of batches of one symbol, each from a file of its own.
+    fn faults(batches: &[(&str, RecordBatch)]) -> Vec<(FaultKind, String)> {
+        let calendar = Calendar::embedded(CalendarId::CmeEquity);
+        let mut check = RowCheck::new(TableName::FuturesSnapshots, &calendar, Some(GatewayKind::Simulated));
+        for (number, (symbol, batch)) in batches.iter().enumerate() {
+            let path = PathBuf::from(format!("{number}.parquet"));
+            check.take((&path, Some(symbol)), batch, &mut Span::default()).expect("readable");
+        }
+        check.faults().into_iter().map(|fault| (fault.kind, fault.what)).collect()
+    }
+
+    fn batch(rows: &[FuturesSnapshot]) -> RecordBatch {
+        encoded(&rows.iter().collect::<Vec<_>>()).expect("a batch")
+    }
+
+    fn with_column(batch: &RecordBatch, name: &str, array: &ArrayRef) -> RecordBatch {
+        let schema = batch.schema();
+        let named = schema.fields().iter().map(|field| field.name().clone()).zip(batch.columns().iter().cloned());
+        let replaced = named.map(|(own, column)| if own == name { (own, array.clone()) } else { (own, column) });
+        RecordBatch::try_from_iter(replaced).expect("a batch")
+    }
+
+    #[track_caller]
+    fn assert_one(found: &[(FaultKind, String)], kind: FaultKind, parts: &[&str]) {
+        assert!(matches!(found, [(only, _)] if *only == kind), "{found:?}");
+        for part in parts {
+            assert!(found.iter().all(|(_, what)| what.contains(part)), "{part} in {found:?}");
+        }
+    }
+
+    #[test]
+    fn sound_rows_have_no_fault() {
+        let rows = [futures_row("ES", slot(1)), futures_row("ES", slot(2))];
+        let unnamed = FuturesSnapshot { con_id: None, ..futures_row("ES", slot(3)) };
+        let found = faults(&[("ES", batch(&rows)), ("ES", batch(&[unnamed])), ("NQ", batch(&rows))]);
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn a_key_in_two_files_is_told_with_both() {
+        let once = batch(&[futures_row("ES", slot(1)), futures_row("ES", slot(2))]);
+        let again = batch(&[futures_row("ES", slot(2))]);
+        let found = faults(&[("ES", once), ("ES", again)]);
+        assert_one(&found, FaultKind::DoubledKey, &["1 row whose key", "ES 2026-11-18T15:10:00", "0.parquet"]);
+    }
+
+    #[test]
+    fn a_row_off_the_grid_or_outside_of_the_sessions_is_a_stray() {
+        let rows = batch(&[futures_row("ES", slot(1)), futures_row("ES", slot(2))]);
+        let stamped = |seconds: [i64; 2]| {
+            let micros = seconds.map(|seconds| (slot(1).instant().timestamp() + seconds) * 1_000_000);
+            let array = TimestampMicrosecondArray::from(micros.to_vec()).with_timezone("UTC");
+            let array: ArrayRef = std::sync::Arc::new(array);
+            faults(&[("ES", with_column(&rows, "timestamp", &array))])
+        };
+        assert_one(&stamped([0, 301]), FaultKind::StrayRow, &["1 row off the five-minute grid", "T15:10:01"]);
+        // Saturday noon; the date is not judged where there is no session.
+        assert_one(&stamped([0, 3 * 86_400]), FaultKind::StrayRow, &["outside of the sessions", "2026-11-21"]);
+    }
+
+    #[test]
+    fn a_row_as_this_program_would_not_write_it_is_malformed() {
+        let row = || futures_row("ES", slot(1));
+        let nan = FuturesSnapshot { bid: Some(f64::NAN), ..row() };
+        let negative = FuturesSnapshot { volume: Some(-1), ..row() };
+        let real = FuturesSnapshot { gateway: GatewayKind::Ib, ..row() };
+        let nameless = FuturesSnapshot { contract: String::new(), ..row() };
+        let misdated = FuturesSnapshot { date: TradingDay::new(date_of(0).expect("a date")), ..row() };
+        for (row, part) in [
+            (nan, "a number that is none, the first: bid"),
+            (negative, "a negative count, the first: volume"),
+            (real, "another gateway than the table's"),
+            (nameless, "an empty text, the first: contract"),
+            (misdated, "another date than their session's, the first: ES 2026-11-18T15:05:00Z says 1970-01-01"),
+        ] {
+            assert_one(&faults(&[("ES", batch(&[row]))]), FaultKind::MalformedRow, &[part]);
+        }
+        assert_one(
+            &faults(&[("es", batch(&[row()]))]),
+            FaultKind::MalformedRow,
+            &["a symbol that can be, the first: es"],
+        );
+        let unknown: ArrayRef = std::sync::Arc::new(arrow::array::StringArray::from(vec!["rumour"]));
+        let unknown = with_column(&batch(&[row()]), "source", &unknown);
+        assert_one(&faults(&[("ES", unknown)]), FaultKind::MalformedRow, &["an unknown source"]);
+    }
+
+    #[test]
+    fn a_value_or_a_column_that_must_be_there_is_missed() {
+        let whole = batch(&[futures_row("ES", slot(1))]);
+        let null: ArrayRef = std::sync::Arc::new(arrow::array::StringArray::new_null(1));
+        let found = faults(&[("ES", with_column(&whole, "contract", &null))]);
+        assert_one(&found, FaultKind::MalformedRow, &["a value missing", "contract of ES"]);
+        let columns: Vec<usize> =
+            (0..whole.num_columns()).filter(|at| whole.schema().field(*at).name() != "expiry").collect();
+        let found = faults(&[("ES", whole.project(&columns).expect("fewer"))]);
+        assert_one(&found, FaultKind::MalformedRow, &["a column they must have, the first: expiry"]);
+    }
+}

@@ -54,9 +54,8 @@ impl Conditions {
 /// Two decimals, or as many as it takes to tell the two apart, at most six; a bound of 0.003 needs four at once.
 fn decimals_that_differ(value: f64, bound: f64) -> usize {
     let least = if bound.abs() < 0.01 && bound != 0.0 { 4 } else { 2 };
-    (least..6)
-        .find(|&decimals| value == bound || format!("{value:.decimals$}") != format!("{bound:.decimals$}"))
-        .unwrap_or(6)
+    let is_equal = value.partial_cmp(&bound) == Some(std::cmp::Ordering::Equal);
+    (least..6).find(|&decimals| is_equal || format!("{value:.decimals$}") != format!("{bound:.decimals$}")).unwrap_or(6)
 }
 
 #[cfg(test)]

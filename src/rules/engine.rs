@@ -113,8 +113,8 @@ impl Engine {
     /// # Errors
     /// [`RuleClash`] where its name or its priority is taken.
     pub fn with(mut self, rule: impl Rule + 'static) -> Result<Self, RuleClash> {
-        let clashes = |other: &&Box<dyn Rule>| other.name() == rule.name() || other.priority() == rule.priority();
-        if let Some(other) = self.rules.iter().find(clashes) {
+        let clashes = |other: &dyn Rule| other.name() == rule.name() || other.priority() == rule.priority();
+        if let Some(other) = self.rules.iter().map(AsRef::as_ref).find(|other| clashes(*other)) {
             return Err(RuleClash { first: other.name(), second: rule.name(), priority: rule.priority() });
         }
         let place = self.rules.partition_point(|other| other.priority() < rule.priority());
@@ -271,15 +271,15 @@ mod tests {
 
     #[test]
     fn each_gate_of_each_rule_binds_alone() {
-        let fires = |case: &Case, rule: &str| {
+        let judged = |case: &Case, rule: &str| {
             let verdicts = engine().decide(&case.situation()).verdicts;
             let verdict = verdicts.into_iter().find(|verdict| verdict.rule == rule).expect("known");
             (verdict.fired, verdict.reason)
         };
         for (rule, open, gates) in cases() {
-            assert!(fires(&open, rule).0, "{rule} fires where all its gates are open: {}", fires(&open, rule).1);
+            assert!(judged(&open, rule).0, "{rule} fires where all its gates are open: {}", judged(&open, rule).1);
             for (gate, shut) in gates {
-                let (fired, reason) = fires(&shut, rule);
+                let (fired, reason) = judged(&shut, rule);
                 assert!(!fired, "{rule} fires although {gate} is shut");
                 assert!(reason.starts_with(gate) && !reason.contains(';'), "{rule}: {reason}");
             }

@@ -128,6 +128,7 @@ pub fn open_position(
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these numbers are exact")]
 mod tests {
     use super::*;
     use crate::calendar::{Calendar, CalendarId};

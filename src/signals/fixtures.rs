@@ -30,7 +30,7 @@ pub(crate) fn row(name: &str, at: DateTime<Utc>, last: f64) -> FuturesSnapshot {
         date: TradingDay::new(at.date_naive()),
         contract: format!("{name}Z6"),
         expiry: NaiveDate::from_ymd_opt(2026, 12, 18).expect("a date"),
-        con_id: 1,
+        con_id: Some(1),
         source: Source::Live,
         gateway: GatewayKind::Simulated,
         captured_at: at + TimeDelta::seconds(30),

@@ -2,10 +2,27 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::calendar::Calendar;
-use crate::market::DailyBar;
+use crate::calendar::{Calendar, TradingDay};
+use crate::market::{DailyBar, Symbol};
 
 use super::{Side, SignalError, SignalsConfig};
+
+/// The close of an ETF's session, US dollars.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DailyClose {
+    /// Ticker of the ETF.
+    pub symbol: Symbol,
+    /// The session.
+    pub date: TradingDay,
+    /// Its last price, as it was paid.
+    pub close: f64,
+}
+
+impl From<&DailyBar> for DailyClose {
+    fn from(bar: &DailyBar) -> Self {
+        Self { symbol: bar.symbol.clone(), date: bar.date, close: bar.close }
+    }
+}
 
 /// Where the ETF stands, and by what numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,18 +58,18 @@ impl SpotOutlook {
 /// # Errors
 /// [`SignalError::UnfinishedSession`] where a session's close lies after the instant; where the calendar does not reach.
 pub fn spot_outlook(
-    bars: &[DailyBar],
+    closes: &[DailyClose],
     (as_of, nyse): (DateTime<Utc>, &Calendar),
     config: &SignalsConfig,
 ) -> Result<Option<SpotOutlook>, SignalError> {
-    for bar in bars {
-        let is_over = nyse.session(bar.date.date())?.is_some_and(|session| session.close() <= as_of);
+    for daily in closes {
+        let is_over = nyse.session(daily.date.date())?.is_some_and(|session| session.close() <= as_of);
         if !is_over {
-            let (symbol, date) = (bar.symbol.clone(), bar.date.date());
+            let (symbol, date) = (daily.symbol.clone(), daily.date.date());
             return Err(SignalError::UnfinishedSession { symbol, date, as_of });
         }
     }
-    let closes: Vec<f64> = bars.iter().map(|bar| bar.close).collect();
+    let closes: Vec<f64> = closes.iter().map(|daily| daily.close).collect();
     let means = mean(&closes, config.outlook_short_sessions).zip(mean(&closes, config.outlook_long_sessions));
     let (Some(close), Some((short, long))) = (closes.last().copied(), means) else { return Ok(None) };
     let side = if close > short && short > long {
@@ -80,14 +97,17 @@ mod tests {
     use crate::calendar::CalendarId;
     use crate::signals::fixtures::{daily_bar, instant};
 
-    fn bars(close: impl Fn(u32) -> f64) -> Vec<DailyBar> {
+    fn bars(close: impl Fn(u32) -> f64) -> Vec<DailyClose> {
         let nyse = Calendar::embedded(CalendarId::Nyse);
         let day = |month, day| NaiveDate::from_ymd_opt(2026, month, day).expect("a date");
         let sessions = nyse.sessions(day(9, 1), day(11, 17)).expect("covered");
-        (0..).zip(sessions).map(|(number, session)| daily_bar("SPY", &session, close(number))).collect()
+        (0..)
+            .zip(sessions)
+            .map(|(number, session)| DailyClose::from(&daily_bar("SPY", &session, close(number))))
+            .collect()
     }
 
-    fn outlook(bars: &[DailyBar]) -> Option<Side> {
+    fn outlook(bars: &[DailyClose]) -> Option<Side> {
         let nyse = Calendar::embedded(CalendarId::Nyse);
         let as_of = instant("2026-11-18T14:00:00Z");
         let found = spot_outlook(bars, (as_of, &nyse), &SignalsConfig::default()).expect("known");

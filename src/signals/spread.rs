@@ -84,7 +84,7 @@ mod tests {
     fn the_deviation_is_that_of_one_change_a_session() {
         let (sessions, elapsed) =
             sessions_before(instant("2026-11-18T14:00:00Z"), 20, &calendar()).expect("covered").expect("open");
-        let change = |number: usize| if number % 2 == 0 { 10.0 } else { -10.0 };
+        let change = |number: usize| if number.is_multiple_of(2) { 10.0 } else { -10.0 };
         let rows: Vec<_> = sessions
             .iter()
             .enumerate()

@@ -207,9 +207,9 @@ mod tests {
         let mut scene = Scene::new();
         scene.newest().changes = Scene::changes(2.5, 8.25, 12.25);
         // The days of the scene are small ones: this one is large among them, and a buy only where large means larger.
-        scene.config.strong_deviations = 2.0;
+        scene.config.strong_deviations = 3.0;
         let signal = signal_of(&scene);
-        assert!(signal.deviations.is_some_and(|deviations| deviations > 1.0 && deviations < 2.0), "{signal:?}");
+        assert!(signal.deviations.is_some_and(|deviations| deviations > 2.0 && deviations < 3.0), "{signal:?}");
         assert_eq!(signal.reasoning, "Futures bullish (1H: +2.50, 4H: +8.25, Daily: +12.25) → BUY");
         assert!(signal.is_bullish() && !signal.is_bearish());
         assert_eq!((signal.strength(), signal.sentiment), (0.5, Side::Bullish));

@@ -4,6 +4,7 @@ mod backfill;
 mod bars;
 mod compaction;
 mod gaps;
+mod known;
 mod live;
 mod snapshot;
 mod write;
@@ -14,6 +15,7 @@ use crate::job::Job;
 
 pub use backfill::Backfill;
 pub use compaction::Compaction;
+pub use known::{Known, known};
 pub use snapshot::Snapshot;
 
 /// Every job, in the order of a trading day.

@@ -1,8 +1,8 @@
 //! frontmonth: scheduled batch jobs that capture, keep and judge CME index futures quotes.
 //!
 //! Data goes one way, from the gateway to the tables. Modules import only from those named before them:
-//! `calendar < market < clock < telemetry < gateway < quality < lake < state < alert < config < job < jobs < scheduler <
-//! cli`. The reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
+//! `calendar < market < clock < telemetry < gateway < quality < lake < signals < rules < state < alert < config < job < jobs <
+//! scheduler < cli`. The reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
 
 pub mod alert;
 pub mod calendar;
@@ -16,6 +16,8 @@ pub mod jobs;
 pub mod lake;
 pub mod market;
 pub mod quality;
+pub mod rules;
 pub mod scheduler;
+pub mod signals;
 pub mod state;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ use frontmonth::state::{HistoryQuery, Ledger, RunRow, RunState};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, mpsc};
 
+#[path = "daemon/alarm.rs"]
+mod alarm;
 #[path = "daemon/disk.rs"]
 mod disk;
 
@@ -40,6 +42,8 @@ enum Act {
     Endless,
     /// Captures, as the program does.
     Capture,
+    /// Adds rows, or cannot reach the gateway.
+    Gateway(Arc<AtomicBool>),
 }
 
 #[derive(Clone)]
@@ -75,6 +79,10 @@ impl Job for Acting {
                 let snapshot = catalogue().into_iter().find(|job| job.name() == "snapshot").expect("there is one");
                 return snapshot.run(context, run).await;
             }
+            Act::Gateway(is_down) if is_down.load(Ordering::SeqCst) => {
+                return Err(JobError::retry(Failure::Unavailable, "cannot connect to the gateway"));
+            }
+            Act::Gateway(_) => return Ok(Outcome::done(Counts { added: 3, ..Counts::default() })),
         }
         Ok(Outcome::done(Counts::default()))
     }
@@ -119,6 +127,7 @@ async fn service(folder: &Path, clock: Arc<ManualClock>, (yaml, jobs): (&str, &[
     config.paths.state = folder.join("state");
     config.paths.logs = folder.join("logs");
     config.lake.uri = folder.join("lake").display().to_string();
+    config.mail.folder = folder.join("mail");
     config.runs.stuck_after_seconds = 1;
     config.runs.max_retries = 0;
     config.runs.drain_seconds = if yaml.contains("# impatient") { 0 } else { 60 };

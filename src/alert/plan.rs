@@ -135,12 +135,17 @@ impl<'a> Book<'a> {
     fn passes(&mut self, told: &Told) -> bool {
         let now = self.setting.now;
         let cause = told.follows_from.as_deref().and_then(|check| self.cause(check));
-        let is_held_by_cause = self.incidents.get(&told.id).and_then(held_by_cause).is_some_and(|id| self.explains(id));
+        let held_by = self.incidents.get(&told.id).and_then(held_by_cause);
+        let is_explained = held_by.is_some_and(|id| self.explains(id));
         let Some(incident) = self.incidents.get_mut(&told.id) else { return false };
         let is_muted = self.mutes.iter().any(|mute| mute.covers(&incident.key, now));
         if told.note == Note::Recovered {
-            // What was never told is over as silently, where the mail about its cause tells it.
-            return incident.told_severity.is_some() || !is_held_by_cause;
+            // What was never told is over as silently: the mails about its cause have told it, or will.
+            let is_silent = incident.told_severity.is_none() && held_by.is_some();
+            if is_silent && !is_explained {
+                incident.held_by = None;
+            }
+            return !is_silent;
         }
         let held_by = match cause {
             Some(cause) => cause.to_string(),

@@ -22,6 +22,7 @@ mod serve;
 mod settings;
 mod shell_init;
 mod show;
+mod signal;
 mod simulate;
 mod status;
 mod table;
@@ -67,6 +68,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show rows of a table.
     Show(show::ShowArgs),
+    /// Tell what the futures say of an ETF.
+    Signal(signal::SignalArgs),
+    /// Tell which entry rule fires for an ETF, and what keeps the others.
+    Decide(signal::DecideArgs),
     /// Ask the tables with SQL.
     Query(query::QueryArgs),
     /// Look at the tables themselves: files, versions, commits.
@@ -160,6 +165,8 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Run(command) => run::run(&globals, &command),
         Command::Serve(args) => serve::serve_jobs(&globals, &args),
         Command::Show(args) => show::show(&globals, &args),
+        Command::Signal(args) => signal::signal(&globals, &args),
+        Command::Decide(args) => signal::decide(&globals, &args),
         Command::Query(args) => query::query(&globals, args),
         Command::Table(command) => table::table(&globals, &command),
         Command::List => schedule::list(&globals),

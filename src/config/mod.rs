@@ -15,6 +15,8 @@ use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
 use crate::market::{MarketConfig, Symbol};
 use crate::quality::QualityConfig;
+use crate::rules::RulesConfig;
+use crate::signals::SignalsConfig;
 use crate::telemetry::LogConfig;
 
 pub use layers::{ConfigError, Layers, Loaded, load, salvage};
@@ -34,6 +36,10 @@ pub struct Config {
     pub quality: QualityConfig,
     /// Where it is kept.
     pub lake: LakeConfig,
+    /// What is derived from it.
+    pub signals: SignalsConfig,
+    /// By which thresholds it is decided.
+    pub rules: RulesConfig,
     /// Market calendars.
     pub calendar: CalendarConfig,
     /// Folders.
@@ -58,6 +64,8 @@ impl Config {
             self.market.faults(),
             self.quality.faults(&captured),
             self.lake.faults(),
+            self.signals.faults(&self.market),
+            self.rules.faults(),
             self.runs.faults(),
             self.log.faults(),
             self.mail.faults(),

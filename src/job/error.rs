@@ -8,6 +8,7 @@ use crate::gateway::{ErrorClass, GatewayError};
 use crate::lake::{ImportError, LakeError, LakeErrorClass, QueryError};
 use crate::market::{LeadError, SymbolError};
 use crate::quality::Finding;
+use crate::signals::SignalError;
 use crate::state::{LedgerError, LedgerErrorClass};
 
 /// The kinds of failure, each with its exit code.
@@ -195,6 +196,16 @@ impl From<LedgerError> for JobError {
 impl From<CalendarError> for JobError {
     fn from(error: CalendarError) -> Self {
         Self::fail(Failure::Usage, error)
+    }
+}
+
+impl From<SignalError> for JobError {
+    fn from(error: SignalError) -> Self {
+        match error {
+            SignalError::Calendar(error) => error.into(),
+            // Whoever read the tables gave more than was known then.
+            error => Self::fail(Failure::Failed, error),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod progress;
 mod recorder;
 mod request;
 mod runner;
+mod seen;
 mod simulated;
 mod stop;
 
@@ -29,6 +30,7 @@ pub use outcome::{Captured, Counts, Outcome, RunResult};
 pub use progress::{NoProgress, Progress};
 pub use request::{Limits, Run, RunRequest, SlotRange, WriteMode};
 pub use runner::{RunReport, execute};
+pub use seen::{RUN_FAILED, RUN_MISSED, seen_at_end, seen_missed};
 pub use simulated::SimulatedWorld;
 pub use stop::{Stop, Stopper};
 

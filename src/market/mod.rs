@@ -5,6 +5,7 @@
 mod bar;
 mod change;
 mod contract;
+mod daily;
 mod quote;
 mod snapshot;
 mod symbol;
@@ -12,6 +13,7 @@ mod symbol;
 pub use bar::{Bar, BarSize};
 pub use change::{ChangeReferences, Changes, MAX_PRICE_AGE_MINUTES, PriceHistory, PricePoint};
 pub use contract::{EtfContract, FutureContract, Instrument, Lead, LeadError, lead_contract};
+pub use daily::DailyBar;
 pub use quote::{MarketData, Quote};
 pub use snapshot::{FuturesSnapshot, GatewayKind, Source, SpotSnapshot};
 pub use symbol::{EtfSpec, FutureSpec, MarketConfig, Symbol, SymbolError};

@@ -26,6 +26,18 @@ pub struct Book {
     view: LedgerView,
     ledger: Option<Ledger>,
     unentered: Vec<Entered>,
+    missed: Vec<Missed>,
+}
+
+/// A slot that it was too late for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// The job.
+    pub job: String,
+    /// The slot.
+    pub slot: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
 }
 
 /// A slot to begin now.
@@ -67,7 +79,7 @@ impl Book {
     #[must_use]
     pub fn anew(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Self {
         let view = LedgerView { started_at: Some(started_at), ..LedgerView::new(started_at) };
-        Self { planner, view, ledger, unentered: Vec::new() }
+        Self { planner, view, ledger, unentered: Vec::new(), missed: Vec::new() }
     }
 
     /// A book of a range alone, whatever the ledger knows of other times: what lies in it and has no entry is planned.
@@ -84,7 +96,7 @@ impl Book {
             let loaded = load(&ledger, (&schedule.job, after), (after, Some(until)))?;
             view.jobs.insert(schedule.job.clone(), loaded);
         }
-        Ok(Self { planner, view, ledger: Some(ledger), unentered: Vec::new() })
+        Ok(Self { planner, view, ledger: Some(ledger), unentered: Vec::new(), missed: Vec::new() })
     }
 
     /// The planner.
@@ -104,9 +116,16 @@ impl Book {
             self.view.apply(decision, now);
             tell(decision);
         }
+        self.missed = decisions.iter().filter_map(missed).collect();
         self.enter(decisions.iter().map(entered), now);
         self.planner.settle(&mut self.view, now)?;
         Ok(decisions.into_iter().filter_map(begin).collect())
+    }
+
+    /// The slots that the newest [`Book::decide`] was too late for, the oldest of a job first.
+    #[must_use]
+    pub fn missed(&self) -> &[Missed] {
+        &self.missed
     }
 
     /// Takes note of how a run ended. One that never got its lock was not run.
@@ -274,6 +293,11 @@ fn begin(decision: Decision) -> Option<Begin> {
         Decision::Replace { planned, trigger } => Some(Begin { planned, trigger, replaces: true }),
         Decision::Queue { .. } | Decision::Skip { .. } | Decision::Miss { .. } => None,
     }
+}
+
+fn missed(decision: &Decision) -> Option<Missed> {
+    let Decision::Miss { planned: PlannedSlot { job, slot, .. }, reason } = decision else { return None };
+    Some(Missed { job: job.clone(), slot: *slot, reason: reason.clone() })
 }
 
 fn tell(decision: &Decision) {

@@ -54,7 +54,7 @@ mod scene;
 mod upheavals;
 
 pub use anchor::{Anchor, Anchored, Point};
-pub use book::{Begin, Book};
+pub use book::{Begin, Book, Missed};
 pub use cron::CronLine;
 pub use daemon::{Command, Daemon, Notifier, Service, beat, check_settled, serve};
 pub use decide::Decision;

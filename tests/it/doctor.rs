@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::support::{Desk, Ended, Simulator, ended, text};
 
 /// What differs from machine to machine and from day to day.
-const VARYING: [(&str, &str); 5] = [
+const VARYING: [(&str, &str); 6] = [
     (r"compiled in: .*", "compiled in: [jobs]"),
-    (r"(?m)^(ok|warn|fail)( +disk +).*$", "[grade]$2[space]"),
+    (r"(?m)^(ok|warn|fail) +disk +.*$", "[grade] disk [space]"),
+    // A full disk is one more.
+    (r"\d+ warnings, \d+ failures", "[n] warnings, [n] failures"),
     (r"\(\d+ days\)", "([n] days)"),
     (r"(ES|NQ|RTY)[HMUZ]\d", "$1[month]"),
     (r"\S*/data/lake", "[desk]/data/lake"),

@@ -22,6 +22,7 @@ mod recorded;
 mod schedule;
 mod serve;
 mod shell;
+mod signal;
 mod simulate;
 mod status;
 mod support;

@@ -4,6 +4,7 @@
 //! waits for one. What it must survive: a job that panics, blocks its thread or ignores its timeout; a clock that jumps; a
 //! machine that sleeps; a ledger that cannot be written; a configuration that is broken while it runs.
 
+mod alarm;
 mod clock_watch;
 mod crew;
 mod heartbeat;
@@ -12,6 +13,7 @@ mod serve;
 mod settled;
 mod status;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +26,16 @@ use super::ledger::Trigger;
 use super::planner::{PlannedSlot, Planner};
 use super::reason::eastern;
 use super::schedule::Misfire;
+use crate::alert::{Looker, Observation};
 use crate::calendar::to_new_york;
 use crate::config::Config;
 use crate::job::{
     self, Environment, Failure, Job, JobError, Limits, Lock, LockHolder, Locked, RunReport, RunRequest, chain,
+    seen_at_end, seen_missed,
 };
 use crate::state::{Ledger, PreviousEnd, RunRow};
 use crate::telemetry;
+use alarm::Alarm;
 use clock_watch::ClockWatch;
 use crew::{Crew, RunKey};
 
@@ -75,6 +80,7 @@ pub struct Daemon {
     jobs: Vec<Arc<dyn Job>>,
     book: Book,
     crew: Crew,
+    alarm: Alarm,
     watch: ClockWatch,
     notifier: Notifier,
     run_id: String,
@@ -110,11 +116,13 @@ impl Daemon {
             mark_started(ledger, &run_id, now);
         }
         let book = open_book(service.planner, environment.ledger().cloned(), now);
+        let alarm = Alarm::of(&environment);
         Ok(Self {
             environment,
             jobs: service.jobs,
             book,
             crew: Crew::new(),
+            alarm,
             watch: ClockWatch::default(),
             notifier,
             run_id,
@@ -156,6 +164,7 @@ impl Daemon {
             }
         }
         self.drain(&mut commands).await;
+        self.alarm.send_last(self.environment.clock()).await;
         if let Some(ledger) = self.environment.ledger()
             && let Err(error) = ledger.mark_stopped(&self.run_id, self.now())
         {
@@ -186,11 +195,24 @@ impl Daemon {
             Ok(begins) => begins.into_iter().for_each(|begin| self.begin(begin)),
             Err(error) => tracing::error!(error = %chain(&error), "nothing can be decided at this time"),
         }
+        self.tell_missed(now);
         for key in self.crew.give_up(Instant::now()) {
             self.give_up(&key);
         }
+        self.alarm.send(self.environment.clock());
         self.keep_house(now);
         self.tell_status(now);
+    }
+
+    /// Tells of the slots that it was too late for, once a job.
+    fn tell_missed(&mut self, now: DateTime<Utc>) {
+        let mut slots: BTreeMap<&str, (Vec<DateTime<Utc>>, &str)> = BTreeMap::new();
+        for missed in self.book.missed() {
+            slots.entry(&missed.job).or_insert((Vec::new(), &missed.reason)).0.push(missed.slot);
+        }
+        let seen: Vec<Observation> =
+            slots.iter().filter_map(|(job, (slots, reason))| seen_missed(job, slots, reason)).collect();
+        self.alarm.observe(&Looker { job: "serve".to_owned(), run_id: self.run_id.clone(), slot: now }, &seen, now);
     }
 
     fn begin(&mut self, begin: Begin) {
@@ -244,6 +266,8 @@ impl Daemon {
         }
         let now = self.now();
         self.book.ended((&key.0, key.1), &report, now);
+        let looker = Looker { job: key.0.clone(), run_id: report.run_id.clone(), slot: key.1 };
+        self.alarm.observe(&looker, &seen_at_end((&key.0, key.1), &report), now);
     }
 
     /// A run whose thread does not come back at all.
@@ -252,6 +276,10 @@ impl Daemon {
         self.is_stuck = true;
         let now = self.now();
         self.book.given_up((&key.0, key.1), now);
+        let told = "the run does not end, and neither does its thread: the daemon has to be started anew";
+        let report = RunReport { result: Err(JobError::fail(Failure::TimedOut, told)), ..no_report() };
+        let looker = Looker { job: key.0.clone(), run_id: self.run_id.clone(), slot: key.1 };
+        self.alarm.observe(&looker, &seen_at_end((&key.0, key.1), &report), now);
     }
 
     /// Ends what the ledger believes to be running of a job whose run is over.
@@ -279,6 +307,7 @@ impl Daemon {
                     mark_started(ledger, &self.run_id, now);
                 }
                 self.book.replan((service.planner, environment.ledger().cloned()), now);
+                self.alarm = Alarm::of(&environment);
                 self.environment = Arc::new(environment);
                 self.jobs = service.jobs;
                 self.trouble = None;

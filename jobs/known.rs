@@ -1,0 +1,91 @@
+//! What was known of an ETF and its future at an instant, as signals and rules ask for it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::config::Config;
+use crate::job::{Calendars, JobError};
+use crate::lake::{AsOf, KeyRange, Lake};
+use crate::market::{FuturesSnapshot, PricePoint, Symbol};
+use crate::signals::{DailyClose, Derived, EtfInputs, KnownBy, SignalInputs, derive};
+
+/// A row this old at the close still tells the close: the last slots of a session can be missing.
+const CLOSE_ROOM: TimeDelta = TimeDelta::minutes(10);
+
+/// What was known at an instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// The ETF.
+    pub etf: Symbol,
+    /// The instant.
+    pub as_of: DateTime<Utc>,
+    /// Rows of its future, in order of time, for as many sessions as a signal looks back.
+    pub rows: Vec<FuturesSnapshot>,
+    /// Prices of the ETF.
+    pub prices: EtfInputs,
+    /// Closes of its sessions, oldest first, for as many sessions as the outlook looks back; those that the table has.
+    pub closes: Vec<DailyClose>,
+}
+
+impl Known {
+    /// The signal, or why there is none.
+    ///
+    /// # Errors
+    /// Where the calendar does not reach there.
+    pub fn signal(&self, calendars: &Calendars, config: &Config) -> Result<Derived, JobError> {
+        let inputs = SignalInputs {
+            symbol: &self.etf,
+            as_of: self.as_of,
+            known_by: KnownBy::Slot,
+            rows: &self.rows,
+            etf: self.prices,
+            calendar: &calendars.futures,
+            config: &config.signals,
+            predictive_value: None,
+        };
+        Ok(derive(&inputs)?)
+    }
+}
+
+/// Reads what was known of an ETF at an instant.
+///
+/// # Errors
+/// Where the tables cannot be read, or the calendar does not reach there.
+pub async fn known(
+    lake: &Lake,
+    (etf, as_of): (&Symbol, DateTime<Utc>),
+    (calendars, config): (&Calendars, &Config),
+) -> Result<Known, JobError> {
+    let signals = &config.signals;
+    let rows = match signals.pair(etf) {
+        Some(pair) => {
+            let from = as_of - days_of(signals.deviation_sessions);
+            lake.futures(&KeyRange { symbols: vec![pair.future.clone()], from, to: as_of }, &AsOf::Latest).await?
+        }
+        None => Vec::new(),
+    };
+    let from = as_of - days_of(signals.outlook_long_sessions);
+    let spot = lake.spot(&KeyRange { symbols: vec![etf.clone()], from, to: as_of }, &AsOf::Latest).await?;
+    let points: Vec<PricePoint> =
+        spot.iter().filter_map(|row| Some(PricePoint { at: row.timestamp.instant(), price: row.last? })).collect();
+    let (mut closes, mut close) = (Vec::new(), None);
+    for session in calendars.nyse.sessions(from.date_naive(), as_of.date_naive())? {
+        let end = session.close();
+        let Some(point) = standing(&points, end).filter(|point| end <= as_of && end - point.at <= CLOSE_ROOM) else {
+            continue;
+        };
+        closes.push(DailyClose { symbol: etf.clone(), date: session.day, close: point.price });
+        close = Some(PricePoint { at: end, price: point.price });
+    }
+    let prices = EtfInputs { close, spot: points.last().copied(), dividend: 0.0 };
+    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes })
+}
+
+/// The newest price at or before an instant.
+fn standing(points: &[PricePoint], at: DateTime<Utc>) -> Option<PricePoint> {
+    points.get(points.partition_point(|point| point.at <= at).checked_sub(1)?).copied()
+}
+
+/// Days in which there are so many sessions, whatever the holidays.
+fn days_of(sessions: u32) -> TimeDelta {
+    TimeDelta::days(i64::from(sessions) * 7 / 5 + 7)
+}

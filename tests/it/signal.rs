@@ -1,0 +1,81 @@
+//! `jobs signal` and `jobs decide` over three simulated sessions.
+
+use std::sync::LazyLock;
+
+use crate::support::{Desk, Ended, text};
+
+/// A desk whose lake is that of a simulation; made once, since nobody writes to it.
+static DESK: LazyLock<Desk> = LazyLock::new(|| {
+    let desk = Desk::bare();
+    desk.jobs(&["simulate", "--from", "2026-03-02", "--to", "2026-03-04"]).succeeded();
+    desk.configure("lake: { uri: data/simulation/lake }\n");
+    desk
+});
+
+const AT: [&str; 2] = ["--at", "2026-03-04T09:00"];
+
+fn ask(arguments: &[&str]) -> Ended {
+    DESK.jobs(arguments)
+}
+
+#[test]
+fn a_signal_tells_its_numbers_and_its_reasoning() {
+    let told = ask(&["signal", "SPY", AT[0], AT[1]]).succeeded().stdout;
+    insta::assert_snapshot!(told);
+    let signal = &ask(&["signal", "SPY", AT[0], AT[1], "--format", "jsonl"]).succeeded().lines()[0];
+    assert_eq!([text(signal, "symbol"), text(signal, "futures_symbol")], ["SPY", "ES"]);
+    let confidence = signal["confidence"].as_f64().expect("a number");
+    assert!((0.0..=1.0).contains(&confidence), "{confidence}");
+    assert_eq!(signal["spot_price"], serde_json::Value::Null, "the ETF does not trade at nine");
+    assert_eq!(ask(&["signal", "SPY", AT[0], AT[1]]).succeeded().stdout, told, "it writes nothing");
+}
+
+#[test]
+fn what_came_later_changes_nothing() {
+    let at = |lake: &str| {
+        let uri = format!("lake: {{ uri: {lake} }}\n");
+        let desk = Desk::bare();
+        desk.jobs(&["simulate", "--from", "2026-03-02", "--to", "2026-03-03"]).succeeded();
+        desk.configure(&uri);
+        desk.jobs(&["signal", "QQQ", "--at", "2026-03-03T09:00", "--format", "jsonl"]).succeeded().stdout
+    };
+    let longer = ask(&["signal", "QQQ", "--at", "2026-03-03T09:00", "--format", "jsonl"]).succeeded().stdout;
+    assert_eq!(at("data/simulation/lake"), longer);
+}
+
+#[test]
+fn a_decision_tells_the_verdict_of_every_rule() {
+    let told = ask(&["decide", "SPY", AT[0], AT[1], "--outlook", "bullish"]).succeeded().stdout;
+    insta::assert_snapshot!(told);
+    let decision =
+        &ask(&["decide", "SPY", AT[0], AT[1], "--outlook", "bullish", "--format", "jsonl"]).succeeded().lines()[0];
+    let verdicts = decision["verdicts"].as_array().expect("verdicts");
+    let rules: Vec<String> = verdicts.iter().map(|verdict| text(verdict, "rule")).collect();
+    assert_eq!(
+        rules,
+        ["futures_bullish_entry", "futures_bearish_entry", "futures_contrarian_entry", "futures_momentum_entry"]
+    );
+}
+
+#[test]
+fn without_an_answer_the_reason_is_told() {
+    let no_outlook = ask(&["decide", "SPY", AT[0], AT[1]]).succeeded().stdout;
+    assert!(no_outlook.contains("needs the closes of 50 sessions, of which 2 are known"), "{no_outlook}");
+    let stale = ask(&["signal", "SPY", "--at", "2026-03-06T09:00"]).succeeded().stdout;
+    assert!(stale.contains("no signal: the newest price of ES is"), "{stale}");
+    let none = &ask(&["signal", "IWM", "--at", "2025-06-02T09:00", "--format", "jsonl"]).succeeded().lines()[0];
+    assert!(text(none, "skipped").contains("no price of RTY yet"), "{none}");
+}
+
+#[test]
+fn wrong_questions_are_refused_with_what_to_ask() {
+    let refused = |arguments: &[&str], told: &str| {
+        let ended = ask(arguments);
+        assert!(ended.code == 2 && ended.stderr.contains(told), "{ended:#?}");
+    };
+    refused(&["signal", "DIA"], "DIA has no future: ask for SPY, QQQ, IWM");
+    refused(&["signal", "SPY", "--at", "2126-03-04T09:00"], "lies in the future");
+    refused(&["signal", "SPY", "--spot=-1"], "--spot -1");
+    refused(&["decide", "SPY", "--iv-rank", "101"], "from 0 to 100");
+    refused(&["decide", "SPY", "--outlook", "up"], "bearish, neutral, bullish");
+}

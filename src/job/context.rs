@@ -31,8 +31,8 @@ impl Calendars {
     #[must_use]
     pub fn of(&self, table: TableName) -> &Calendar {
         match table {
-            TableName::FuturesSnapshots => &self.futures,
-            TableName::SpotSnapshots => &self.nyse,
+            TableName::SpotSnapshots | TableName::SpotDaily => &self.nyse,
+            _ => &self.futures,
         }
     }
 }

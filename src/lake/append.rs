@@ -11,7 +11,7 @@ use super::commit::{self, MAX_ROUNDS};
 use super::direct;
 use super::disk::is_flush_failure;
 use super::grow;
-use super::row::{Key, Row, encoded};
+use super::row::{Row, encoded};
 use super::session::Reach;
 use super::table::TableHandle;
 use super::view::TableView;
@@ -97,7 +97,7 @@ async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTabl
 }
 
 fn written<R: Row>(rows: &[&R], added: &[&R], version: Option<u64>) -> Written {
-    let added_keys: Vec<Key> = added.iter().map(|row| row.key()).collect();
+    let added_keys = added.iter().map(|row| row.key()).map(|key| (key.symbol, key.slot)).collect();
     Written { added: added.len(), present: rows.len() - added.len(), version, added_keys }
 }
 

@@ -11,7 +11,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::calendar::Slot;
 use crate::market::{GatewayKind, Source, Symbol};
 
-use super::schema::columns;
+use super::row::Key;
+use super::schema::{PARTITION, columns, instant_column, part_column};
 use super::{LakeError, TableName};
 
 /// 1970-01-01 counted in days from the start of the common era, the origin of stored dates.
@@ -87,6 +88,10 @@ impl<'a> Column<'a, StringArray> {
         self.required(self.array.is_valid(row).then(|| self.array.value(row)))
     }
 
+    pub(super) fn optional(&self, row: usize) -> Option<&'a str> {
+        self.array.is_valid(row).then(|| self.array.value(row))
+    }
+
     /// The text as a value of the program.
     pub(super) fn parsed<V: FromStr<Err: ToString>>(&self, row: usize) -> Result<V, LakeError> {
         self.text(row)?.parse().map_err(|error: V::Err| self.corrupt(&error))
@@ -106,6 +111,10 @@ impl<'a> Column<'a, StringArray> {
 }
 
 impl Column<'_, Float64Array> {
+    pub(super) fn number(&self, row: usize) -> Result<f64, LakeError> {
+        self.required(self.float(row))
+    }
+
     pub(super) fn float(&self, row: usize) -> Option<f64> {
         self.array.is_valid(row).then(|| self.array.value(row))
     }
@@ -155,6 +164,35 @@ pub(super) fn days_of(date: NaiveDate) -> i32 {
 /// A column of instants, in microseconds of UTC.
 pub(super) fn instant_array(instants: impl Iterator<Item = DateTime<Utc>>) -> TimestampMicrosecondArray {
     TimestampMicrosecondArray::from_iter_values(instants.map(|at| at.timestamp_micros())).with_timezone("UTC")
+}
+
+/// The columns that make the keys of a batch.
+pub(super) struct KeyColumns<'a> {
+    symbols: Column<'a, StringArray>,
+    instants: Column<'a, TimestampMicrosecondArray>,
+    parts: Option<Column<'a, StringArray>>,
+}
+
+impl<'a> KeyColumns<'a> {
+    pub(super) fn of(table: TableName, batch: &'a RecordBatch) -> Result<Self, LakeError> {
+        let columns = Columns::new(table, batch);
+        Ok(Self {
+            symbols: columns.texts(PARTITION)?,
+            instants: columns.instants(instant_column(table))?,
+            parts: part_column(table).map(|part| columns.texts(part)).transpose()?,
+        })
+    }
+
+    pub(super) fn key(&self, row: usize) -> Result<Key, LakeError> {
+        let part = self.parts.as_ref().map(|parts| parts.text(row).map(str::to_owned)).transpose()?;
+        Ok(Key { symbol: self.symbols.symbol(row)?, slot: self.instants.slot(row)?, part })
+    }
+
+    /// The key as it is stored, whether or not it can be one of ours.
+    pub(super) fn texts(&self, row: usize) -> Result<(&'a str, DateTime<Utc>, &'a str), LakeError> {
+        let part = self.parts.as_ref().map_or(Ok(""), |parts| parts.text(row))?;
+        Ok((self.symbols.text(row)?, self.instants.instant(row)?, part))
+    }
 }
 
 /// The batch in the types the table declares: scans hand strings out as views and partitions as dictionaries.

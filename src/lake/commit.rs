@@ -8,10 +8,11 @@ use deltalake::kernel::transaction::{CommitConflictError, CommitProperties, Tran
 use deltalake::logstore::object_store::path::Path;
 use deltalake::logstore::object_store::{Error as ObjectStoreError, ObjectStoreExt};
 use deltalake::parquet::basic::{Compression, ZstdLevel};
-use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use uuid::Uuid;
 
 use super::LakeError;
+use super::schema::INSTANT_COLUMNS;
 use super::view::TableView;
 
 /// Application id of the token that all writers of rows share: of two racers from one snapshot the second is refused.
@@ -64,25 +65,27 @@ pub(super) async fn last_token(view: &TableView) -> Result<i64, LakeError> {
 /// How a data file of an append is written. It holds a row or two until the next compaction, so dictionaries and
 /// statistics of every column would be most of it; the instant alone skips files.
 pub(super) fn file_properties() -> WriterProperties {
-    WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_statistics_enabled("timestamp".into(), EnabledStatistics::Chunk)
-        .build()
+    let builder = WriterProperties::builder().set_compression(Compression::SNAPPY).set_dictionary_enabled(false);
+    with_instants(builder, EnabledStatistics::Chunk).build()
 }
 
 /// How a data file of a compaction is written: it is read often and holds many rows, of which the instant picks some.
 pub(super) fn compacted_file_properties() -> WriterProperties {
     let compression = ZstdLevel::try_new(COMPACTED_LEVEL).map_or(Compression::SNAPPY, Compression::ZSTD);
-    WriterProperties::builder()
+    let builder = WriterProperties::builder()
         .set_compression(compression)
         .set_max_row_group_row_count(Some(COMPACTED_GROUP_ROWS))
         .set_data_page_row_count_limit(COMPACTED_PAGE_ROWS)
-        .set_write_batch_size(COMPACTED_PAGE_ROWS)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_statistics_enabled("timestamp".into(), EnabledStatistics::Page)
-        .build()
+        .set_write_batch_size(COMPACTED_PAGE_ROWS);
+    with_instants(builder, EnabledStatistics::Page).build()
+}
+
+/// Statistics of the instants alone; a file without one of these columns is none the worse.
+fn with_instants(builder: WriterPropertiesBuilder, statistics: EnabledStatistics) -> WriterPropertiesBuilder {
+    let none = builder.set_statistics_enabled(EnabledStatistics::None);
+    INSTANT_COLUMNS
+        .into_iter()
+        .fold(none, |builder, name| builder.set_column_statistics_enabled(name.into(), statistics))
 }
 
 /// Whether the error only says that another writer was first.

@@ -22,13 +22,13 @@ use deltalake::protocol::DeltaOperation;
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use tokio::sync::Mutex;
 
-use super::columns::{Columns, plain};
+use super::columns::{KeyColumns, plain};
 use super::commit::{self, MAX_ROUNDS};
 use super::compaction_plan::{CompactionPlan, Group, groups};
 use super::data_file::read_sorted;
 use super::direct;
 use super::error::Cause;
-use super::schema::arrow_schema;
+use super::schema::{arrow_schema, instant_column};
 use super::session::Reach;
 use super::table::TableHandle;
 use super::vacuum;
@@ -159,19 +159,19 @@ async fn read(view: &TableView, group: &Group) -> Result<Vec<RecordBatch>, Cause
     let state = Arc::new(session.state());
     view.table().update_datafusion_session(state.as_ref())?;
     let provider = view.table().table_provider().with_session(state).with_adds(group.adds()).await?;
-    let batches = session.read_table(provider)?.sort(vec![col("timestamp").sort(true, false)])?.collect().await?;
+    let batches =
+        session.read_table(provider)?.sort(vec![col(instant_column(view.name())).sort(true, false)])?.collect().await?;
     Ok(batches.iter().map(|batch| plain(view.name(), batch)).collect::<Result<_, _>>()?)
 }
 
-/// As many rows as the log says, and each instant once: they are of one symbol.
+/// As many rows as the log says, and each key once: they are of one symbol.
 fn check_rows(view: &TableView, group: &Group, batches: &[RecordBatch]) -> Result<(), LakeError> {
     let (mut num_rows, mut keys) = (0, BTreeSet::new());
     for batch in batches {
-        let columns = Columns::new(view.name(), batch);
-        let (symbols, instants) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+        let columns = KeyColumns::of(view.name(), batch)?;
         for row in 0..batch.num_rows() {
             num_rows += 1;
-            let key = (symbols.text(row)?, instants.instant(row)?);
+            let key = columns.texts(row)?;
             if !keys.insert(key) {
                 return Err(miscounted(view, format!("{} has two rows at {}", key.0, key.1)));
             }

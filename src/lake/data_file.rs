@@ -20,7 +20,7 @@ use super::error::Cause;
 use super::file_index::{ChosenFile, Span};
 use super::footers::Footers;
 use super::page_choice;
-use super::schema::PARTITION;
+use super::schema::{PARTITION, instant_in};
 
 /// A file up to this size is read in one go; most of it is footer.
 const WHOLE_BYTES: u64 = 32 * 1024;
@@ -54,7 +54,8 @@ pub(super) fn read_sorted(
         }
     }
     let all = concat_batches(schema, &batches)?;
-    let order = sort_to_indices(all.column(schema.index_of("timestamp")?), None, None)?;
+    let instant = instant_in(|name| schema.index_of(name).ok()).ok_or("it has no column of instants")?;
+    let order = sort_to_indices(all.column(instant), None, None)?;
     Ok(take_record_batch(&all, &order)?)
 }
 
@@ -99,8 +100,8 @@ fn read<T: ChunkReader + 'static>(
 
 /// The rows whose instants are in any of the spans.
 fn within(batch: RecordBatch, spans: &[Span]) -> Result<RecordBatch, Cause> {
-    let instants =
-        batch.column_by_name("timestamp").and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
+    let instants = instant_in(|name| batch.column_by_name(name));
+    let instants = instants.and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
     let instants = instants.ok_or("the file has no instants")?;
     let bounds: Vec<(i64, i64)> = spans.iter().map(|span| span.micros()).collect();
     let is_wanted = |at: &i64| bounds.iter().any(|(from, to)| from <= at && at <= to);

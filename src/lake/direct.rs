@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::TableName;
 use super::commit::{file_properties, with_token};
 use super::head::Head;
-use super::schema::{PARTITION, STATISTICS_COLUMN, arrow_schema, columns};
+use super::schema::{PARTITION, arrow_schema, columns, instant_column};
 
 /// The newest protocol for writers that knows no constraints, generated columns and mapped names.
 const PLAIN_WRITER_VERSION: i32 = 2;
@@ -64,7 +64,7 @@ pub(super) fn writer(name: TableName, table: &DeltaTable, properties: WriterProp
         None,
         None,
         table.snapshot()?.table_config().num_indexed_cols(),
-        Some(vec![STATISTICS_COLUMN.to_owned()]),
+        Some(vec![instant_column(name).to_owned()]),
     );
     Ok(DeltaWriter::new(table.object_store(), config))
 }

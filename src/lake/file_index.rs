@@ -115,8 +115,8 @@ impl FileIndex {
         for file in files {
             let symbol = partition_of(file);
             let of_symbol = || {
-                let keys = rows.iter().map(|row| row.key()).filter(|(own, _)| own.as_str() == symbol);
-                keys.map(|(_, slot)| slot.instant())
+                let keys = rows.iter().map(|row| row.key()).filter(|key| key.symbol.as_str() == symbol);
+                keys.map(|key| key.slot.instant())
             };
             let (oldest, newest) = (of_symbol().min(), of_symbol().max());
             self.add(&symbol, IndexedFile { path: file.path.as_str().into(), oldest, newest });

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
 
 use super::error::Cause;
-use super::schema::arrow_type;
+use super::schema::{arrow_type, instant_in};
 use super::show::ColumnKind;
 
 /// A file of a table. Instants are kept in milliseconds, exact for slots.
@@ -53,8 +53,8 @@ impl Files {
             symbols,
             bytes: required("size_bytes", DataType::Int64)?,
             rows: column(&files, "num_records", &DataType::Int64)?,
-            oldest: instants(&files, "min.timestamp")?,
-            newest: instants(&files, "max.timestamp")?,
+            oldest: instants(&files, "min")?,
+            newest: instants(&files, "max")?,
         })
     }
 
@@ -80,8 +80,10 @@ fn column(files: &RecordBatch, name: &str, kind: &DataType) -> Result<Option<Arr
 }
 
 /// Microseconds, whatever the log keeps.
-fn instants(files: &RecordBatch, name: &str) -> Result<Option<ArrayRef>, Cause> {
-    let instants = column(files, name, &arrow_type(ColumnKind::Timestamp))?;
+fn instants(files: &RecordBatch, bound: &str) -> Result<Option<ArrayRef>, Cause> {
+    let name = instant_in(|name| Some(format!("{bound}.{name}")).filter(|name| files.column_by_name(name).is_some()));
+    let Some(name) = name else { return Ok(None) };
+    let instants = column(files, &name, &arrow_type(ColumnKind::Timestamp))?;
     Ok(instants.map(|array| cast(&array, &DataType::Int64)).transpose()?)
 }
 

@@ -3,9 +3,9 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::calendar::{Slot, TradingDay};
-use crate::market::{Changes, FuturesSnapshot, GatewayKind, Source, SpotSnapshot, Symbol};
+use crate::market::{Changes, DailyBar, FuturesSnapshot, GatewayKind, Source, SpotSnapshot, Symbol};
 
-use super::{Durability, Lake, LakeConfig};
+use super::{DecisionRow, Durability, Lake, LakeConfig, OutcomeRow, SignalRow};
 
 /// The instant of slot 0: 2026-11-18 15:00 UTC.
 pub(super) fn start() -> DateTime<Utc> {
@@ -73,4 +73,92 @@ pub(super) fn config(folder: &std::path::Path) -> LakeConfig {
 /// A lake to write simulated rows to; a new one on each call, so with handles of its own.
 pub(super) fn lake(folder: &std::path::Path) -> Lake {
     Lake::with_durability(&config(folder), GatewayKind::Simulated, Durability::Unflushed).expect("a local folder")
+}
+
+/// A simulated daily bar whose session closed at the slot.
+pub(super) fn daily_row(name: &str, slot: Slot) -> DailyBar {
+    DailyBar {
+        symbol: symbol(name),
+        date: TradingDay::new(slot.instant().date_naive()),
+        timestamp: slot,
+        open: 600.0,
+        high: 606.0,
+        low: 599.0,
+        close: 605.0,
+        volume: Some(1_000_000),
+        gateway: GatewayKind::Simulated,
+        captured_at: slot.instant() + TimeDelta::minutes(20),
+    }
+}
+
+/// A simulated signal about a slot.
+pub(super) fn signal_row(name: &str, slot: Slot) -> SignalRow {
+    SignalRow {
+        symbol: symbol(name),
+        futures_symbol: symbol("ES"),
+        timestamp: slot,
+        sentiment: "bullish".to_owned(),
+        signal: "buy".to_owned(),
+        confidence: 0.6,
+        futures_price: 6000.0,
+        spot_price: Some(600.0),
+        basis: Some(0.5),
+        change_1h: Some(2.5),
+        change_4h: Some(8.25),
+        change_daily: Some(12.25),
+        momentum: 0.001,
+        predictive_value: Some(0.1),
+        reasoning: "Futures bullish".to_owned(),
+        as_of: slot,
+        strength: 0.5,
+        contract: "ESZ6".to_owned(),
+        deviations: Some(0.8),
+        basis_change_bp: Some(0.9),
+        gateway: GatewayKind::Simulated,
+        generated_at: slot.instant() + TimeDelta::seconds(40),
+    }
+}
+
+/// A simulated verdict of rule `a` about a slot: it decided.
+pub(super) fn decision_row(name: &str, slot: Slot) -> DecisionRow {
+    DecisionRow {
+        symbol: symbol(name),
+        as_of: slot,
+        rule: "a".to_owned(),
+        priority: Some(10),
+        verdict: "decided".to_owned(),
+        reason: "it fired".to_owned(),
+        action: Some("enter".to_owned()),
+        direction: Some("bullish".to_owned()),
+        strategy_type: Some("vertical_spread".to_owned()),
+        urgency: Some("normal".to_owned()),
+        position_multiplier: Some(1.1),
+        timing: "in_time".to_owned(),
+        metadata: "{}".to_owned(),
+        gateway: GatewayKind::Simulated,
+        generated_at: slot.instant() + TimeDelta::seconds(50),
+    }
+}
+
+/// A simulated outcome of a decision about a slot, held for one session.
+pub(super) fn outcome_row(name: &str, slot: Slot) -> OutcomeRow {
+    let day = slot.instant().date_naive();
+    OutcomeRow {
+        symbol: symbol(name),
+        as_of: slot,
+        horizon: "1d".to_owned(),
+        rule: "a".to_owned(),
+        base: "bullish".to_owned(),
+        confirmed: Some(1),
+        direction: "bullish".to_owned(),
+        position_multiplier: 1.1,
+        entry_day: day,
+        entry_price: 600.0,
+        exit_day: day,
+        exit_price: 605.0,
+        gross_bp: 91.2,
+        net_bp: 90.1,
+        gateway: GatewayKind::Simulated,
+        generated_at: slot.instant() + TimeDelta::hours(8),
+    }
 }

@@ -19,7 +19,7 @@ impl Row for FuturesSnapshot {
     const TABLE: TableName = TableName::FuturesSnapshots;
 
     fn key(&self) -> Key {
-        (self.symbol.clone(), self.timestamp)
+        Key::new(&self.symbol, self.timestamp)
     }
 
     fn gateway(&self) -> GatewayKind {

@@ -131,7 +131,8 @@ mod tests {
         let path = root.join(FUTURES.as_str());
         let table = folder::unloaded(&path, store::store(Durability::Unflushed)).expect("a path");
         let create = table.create().with_columns(fields).with_partition_columns([PARTITION]);
-        let create = create.with_configuration(properties(GatewayKind::Simulated, Retention::of(Durability::Flushed)));
+        let create = create
+            .with_configuration(properties((FUTURES, GatewayKind::Simulated), Retention::of(Durability::Flushed)));
         create.with_raise_if_key_not_exists(false).await.expect("made");
     }
 

@@ -57,8 +57,8 @@ impl Head {
     /// Whether the rows can be appended without a look into the files: each is newer than all of its symbol.
     pub(super) fn takes<R: Row>(&self, rows: &[&R]) -> bool {
         let is_newer = |row: &&R| {
-            let (symbol, slot) = row.key();
-            self.newest.is_newer(&symbol, slot.instant())
+            let key = row.key();
+            self.newest.is_newer(&key.symbol, key.slot.instant())
         };
         self.is_plain && rows.iter().all(is_newer)
     }
@@ -79,8 +79,8 @@ impl Head {
         if let Some(index) = &mut self.files {
             Arc::make_mut(index).extend(files, added);
         }
-        for (symbol, slot) in added.iter().map(|row| row.key()) {
-            self.newest.note(&symbol, slot.instant());
+        for key in added.iter().map(|row| row.key()) {
+            self.newest.note(&key.symbol, key.slot.instant());
         }
         if let Some(prices) = &mut self.prices {
             prices.extend(added.iter().filter_map(|row| row.price()));

@@ -19,12 +19,17 @@ mod compaction_plan;
 mod config;
 mod damage;
 mod data_file;
+mod decision_row;
+mod derived;
+mod derived_columns;
 mod direct;
 mod disk;
+mod encode;
 mod error;
 mod facts;
 mod file_index;
 mod files;
+mod finding_row;
 #[cfg(test)]
 mod fixtures;
 mod folder;
@@ -34,10 +39,12 @@ mod grow;
 mod head;
 mod history;
 mod import;
+mod outcome_row;
 mod page_choice;
 #[cfg(test)]
 mod power_cut;
 mod protocol;
+mod quarantined_row;
 mod query;
 mod read;
 mod recent_prices;
@@ -52,7 +59,9 @@ mod short_read;
 #[cfg(test)]
 mod short_read_cases;
 mod show;
+mod signal_row;
 mod spot;
+mod spot_daily;
 mod statistics;
 mod store;
 mod sweep;
@@ -80,14 +89,19 @@ pub use backup::{BackedUp, BackupFault};
 pub use compact::Compacted;
 pub use compaction_plan::CompactionPlan;
 pub use config::LakeConfig;
+pub use decision_row::DecisionRow;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
+pub use finding_row::FindingRow;
 pub use history::CommitEntry;
 pub use import::{ImportAccount, ImportError, ImportMode, ImportRequest, ImportRules, Refusal, RefusedRows};
+pub use outcome_row::OutcomeRow;
+pub use quarantined_row::QuarantinedRow;
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
 pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
+pub use signal_row::SignalRow;
 pub use store::Durability;
 pub use table_name::TableName;
 pub use table_stats::{PartitionStats, PropertyStats, TableStats};
@@ -112,6 +126,12 @@ struct Shared {
     store: ObjectStoreRef,
     futures: Mutex<TableHandle>,
     spot: Mutex<TableHandle>,
+    spot_daily: Mutex<TableHandle>,
+    signals: Mutex<TableHandle>,
+    decisions: Mutex<TableHandle>,
+    outcomes: Mutex<TableHandle>,
+    findings: Mutex<TableHandle>,
+    quarantine: Mutex<TableHandle>,
     /// Done once it is known that every table of the lake is bound to `kind`.
     checked: OnceCell<()>,
 }
@@ -170,8 +190,24 @@ impl Lake {
         let sessions = Arc::new(Sessions::new());
         let handle =
             |table| Mutex::new(TableHandle::new(table, &root, (Arc::clone(&store), retention), Arc::clone(&sessions)));
-        let (futures, spot) = (handle(TableName::FuturesSnapshots), handle(TableName::SpotSnapshots));
-        Self { shared: Arc::new(Shared { root, kind, store, futures, spot, checked: OnceCell::new() }) }
+        let [futures, spot, spot_daily, signals, decisions, outcomes, findings, quarantine] = TableName::ALL.map(handle);
+        let checked = OnceCell::new();
+        Self {
+            shared: Arc::new(Shared {
+                root,
+                kind,
+                store,
+                futures,
+                spot,
+                spot_daily,
+                signals,
+                decisions,
+                outcomes,
+                findings,
+                quarantine,
+                checked,
+            }),
+        }
     }
 
     /// The folder of the tables.
@@ -367,6 +403,12 @@ impl Lake {
         match table {
             TableName::FuturesSnapshots => &self.shared.futures,
             TableName::SpotSnapshots => &self.shared.spot,
+            TableName::SpotDaily => &self.shared.spot_daily,
+            TableName::FuturesSignals => &self.shared.signals,
+            TableName::Decisions => &self.shared.decisions,
+            TableName::Outcomes => &self.shared.outcomes,
+            TableName::QualityFindings => &self.shared.findings,
+            TableName::Quarantine => &self.shared.quarantine,
         }
     }
 }

@@ -10,9 +10,7 @@ use deltalake::parquet::file::statistics::Statistics;
 use deltalake::parquet::schema::types::ColumnDescriptor;
 
 use super::file_index::Span;
-
-/// The column that instants are chosen by.
-const INSTANT: &str = "timestamp";
+use super::schema::instant_in;
 
 /// The row groups to read and, of them, the rows.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub(super) struct PageChoice {
 /// What may hold rows in any of the spans; none where the file does not tell, so that all of it has to be read.
 pub(super) fn choose(file: &ParquetMetaData, spans: &[Span]) -> Option<PageChoice> {
     let columns = file.file_metadata().schema_descr().columns();
-    let column = columns.iter().position(|column| column.path().string() == INSTANT)?;
+    let column = instant_in(|name| columns.iter().position(|column| column.path().string() == name))?;
     if !is_in_micros(columns.get(column)?) {
         return None;
     }

@@ -9,19 +9,20 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::prelude::{Expr, col};
 
-use crate::calendar::Session;
+use crate::calendar::{Session, Slot};
 use crate::market::{PricePoint, Source, Symbol};
 
 use super::columns::Columns;
 use super::error::io_kind;
 use super::file_index::Span;
 use super::recent_prices::RecentPrices;
-use super::row::{Key, Row, sorted};
-use super::session::{Reach, between, captured_by, of_symbols, utc};
+use super::row::{Row, sorted};
+use super::schema::key_columns;
+use super::session::{Reach, at_instant, between, captured_by, of_symbols};
 use super::short_read::Question;
 use super::statistics::NewestRow;
 use super::table::TableHandle;
-use super::view::{KEY_COLUMNS, Scan, TableView, keys_of};
+use super::view::{Scan, TableView, keys_of};
 use super::{LakeError, TableName};
 
 /// Rows of some symbols between two instants, both included. No symbols, no rows.
@@ -64,9 +65,9 @@ pub struct ContractPrice {
 const PRICE_COLUMNS: &[&str] = &["symbol", "timestamp", "last", "contract", "source"];
 
 impl KeyRange {
-    fn filter(&self) -> Option<Expr> {
+    fn filter(&self, table: TableName) -> Option<Expr> {
         let some = !self.symbols.is_empty() && self.from <= self.to;
-        some.then(|| of_symbols(&self.symbols).and(between(self.from, self.to)))
+        some.then(|| of_symbols(&self.symbols).and(between(table, (self.from, self.to))))
     }
 
     fn question(&self) -> Question {
@@ -81,12 +82,15 @@ pub(super) async fn view_as_of(
 ) -> Result<Option<(TableView, Option<Expr>)>, LakeError> {
     // The lock is held for the refresh only: scans run on their own snapshot, beside each other and beside writes.
     let mut handle = handle.lock().await;
-    let (view, filter) = match *as_of {
+    let (view, captured) = match *as_of {
         AsOf::Latest => (handle.newest().await?, None),
         AsOf::Version(version) => (handle.at_version(version).await?, None),
-        AsOf::Instant(at) => (handle.newest().await?, Some(captured_by(at))),
+        AsOf::Instant(at) => (handle.newest().await?, Some(at)),
     };
-    Ok(view.map(|view| (view, filter)))
+    Ok(view.map(|view| {
+        let filter = captured.map(|at| captured_by(view.name(), at));
+        (view, filter)
+    }))
 }
 
 /// An error of reading an old version whose files are gone says so.
@@ -105,7 +109,7 @@ pub(super) fn explained(error: LakeError, table: TableName, as_of: &AsOf) -> Lak
 pub(super) async fn keys(
     handle: &tokio::sync::Mutex<TableHandle>,
     range: &KeyRange,
-) -> Result<BTreeSet<Key>, LakeError> {
+) -> Result<BTreeSet<(Symbol, Slot)>, LakeError> {
     let source = {
         let mut handle = handle.lock().await;
         let Some(head) = handle.head().await? else { return Ok(BTreeSet::new()) };
@@ -114,16 +118,18 @@ pub(super) async fn keys(
         }
         handle.source().await?
     };
-    if let Some(source) = source {
-        let question = Question { columns: Some(KEY_COLUMNS), ..range.question() };
-        if let Some(keys) = source.decoded(question, |batches| keys_of(source.name, &batches)).await {
-            return Ok(keys);
+    let keys = 'found: {
+        if let Some(source) = source {
+            let question = Question { columns: Some(key_columns(source.name)), ..range.question() };
+            if let Some(keys) = source.decoded(question, |batches| keys_of(source.name, &batches)).await {
+                break 'found keys;
+            }
         }
-    }
-    match (handle.lock().await.newest().await?, range.filter()) {
-        (Some(view), Some(filter)) => view.keys(Reach::Wide, filter).await,
-        _ => Ok(BTreeSet::new()),
-    }
+        let Some(view) = handle.lock().await.newest().await? else { return Ok(BTreeSet::new()) };
+        let Some(filter) = range.filter(view.name()) else { return Ok(BTreeSet::new()) };
+        view.keys(Reach::Wide, filter).await?
+    };
+    Ok(keys.into_iter().map(|key| (key.symbol, key.slot)).collect())
 }
 
 /// Numbers of rows and of different keys in a range.
@@ -138,7 +144,7 @@ pub struct KeyCount {
 /// Counts what is in a range.
 pub(super) async fn count(handle: &tokio::sync::Mutex<TableHandle>, range: &KeyRange) -> Result<KeyCount, LakeError> {
     let Some((view, _)) = view_as_of(handle, &AsOf::Latest).await? else { return Ok(KeyCount::default()) };
-    let Some(filter) = range.filter() else { return Ok(KeyCount::default()) };
+    let Some(filter) = range.filter(view.name()) else { return Ok(KeyCount::default()) };
     view.count(filter).await
 }
 
@@ -169,7 +175,7 @@ pub(super) async fn scan_rows<R: Row>(
     as_of: &AsOf,
 ) -> Result<Vec<R>, LakeError> {
     let Some((view, captured)) = view_as_of(handle, as_of).await? else { return Ok(Vec::new()) };
-    let Some(filter) = range.filter() else { return Ok(Vec::new()) };
+    let Some(filter) = range.filter(R::TABLE) else { return Ok(Vec::new()) };
     let filter = captured.into_iter().fold(filter, Expr::and);
     let rows = view.rows(Reach::Wide, filter).await.map_err(|error| explained(error, R::TABLE, as_of))?;
     Ok(sorted(rows))
@@ -200,7 +206,7 @@ pub(super) async fn scan_latest<R: Row>(
     let of_symbol = of_symbols([symbol]);
     let (reach, filter) = match view.newest()?.row(symbol) {
         NewestRow::Absent => return Ok(None),
-        NewestRow::At(at) => (Reach::Tight, of_symbol.and(col("timestamp").eq(utc(at)))),
+        NewestRow::At(at) => (Reach::Tight, of_symbol.and(at_instant(R::TABLE, at))),
         NewestRow::Unknown => (Reach::Wide, of_symbol),
     };
     Ok(view.rows::<R>(reach, filter).await?.into_iter().max_by_key(Row::key))
@@ -254,7 +260,7 @@ async fn last_in_each<R: Row>(
     };
     let last_in = |span: &Option<Span>| {
         let span = (*span)?;
-        let in_span = |row: &&R| (span.from..=span.to).contains(&row.key().1.instant());
+        let in_span = |row: &&R| (span.from..=span.to).contains(&row.key().slot.instant());
         rows.iter().rfind(in_span).cloned()
     };
     Ok(spans.iter().map(last_in).collect())
@@ -298,7 +304,7 @@ pub(super) async fn scan_prices(
     view: &TableView,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Vec<ContractPrice>, LakeError> {
-    let filter = between(from, to).and(col("last").is_not_null());
+    let filter = between(view.name(), (from, to)).and(col("last").is_not_null());
     let scan = Scan { columns: Some(PRICE_COLUMNS), ..Scan::of(Reach::Wide, filter) };
     prices_of(view.name(), &view.scan(scan).await?)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::prelude::{Expr, col};
+use datafusion::prelude::{Expr, col, lit};
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError};
 
@@ -15,6 +15,7 @@ use super::commit::{self, MAX_ROUNDS};
 use super::disk::is_flush_failure;
 use super::grow;
 use super::row::{Row, encoded, sorted};
+use super::schema::{instant_column, part_column};
 use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
 use super::view::TableView;
@@ -73,17 +74,19 @@ async fn write<R: Row>(view: &TableView, rows: &[&R]) -> Result<Result<DeltaTabl
     Ok(write.with_commit_properties(properties).await)
 }
 
-/// The keys of these rows and no others, grouped by symbol.
+/// The keys of these rows and no others, grouped by what they share.
 fn exact_keys<R: Row>(rows: &[&R]) -> Option<Expr> {
-    let mut by_symbol: BTreeMap<Symbol, Vec<Slot>> = BTreeMap::new();
-    for (symbol, slot) in rows.iter().map(|row| row.key()) {
-        by_symbol.entry(symbol).or_default().push(slot);
+    let mut grouped: BTreeMap<(Symbol, Option<String>), Vec<Slot>> = BTreeMap::new();
+    for key in rows.iter().map(|row| row.key()) {
+        grouped.entry((key.symbol, key.part)).or_default().push(key.slot);
     }
-    let of_symbol = |(symbol, slots): (Symbol, Vec<Slot>)| {
+    let of_group = |((symbol, part), slots): ((Symbol, Option<String>), Vec<Slot>)| {
         let instants = slots.into_iter().map(|slot| utc(slot.instant())).collect();
-        of_symbols([&symbol]).and(col("timestamp").in_list(instants, false))
+        let of_slots = of_symbols([&symbol]).and(col(instant_column(R::TABLE)).in_list(instants, false));
+        let of_part = part_column(R::TABLE).zip(part).map(|(column, part)| col(column).eq(lit(part)));
+        of_part.into_iter().fold(of_slots, Expr::and)
     };
-    by_symbol.into_iter().map(of_symbol).reduce(Expr::or)
+    grouped.into_iter().map(of_group).reduce(Expr::or)
 }
 
 #[cfg(test)]

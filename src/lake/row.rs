@@ -11,8 +11,21 @@ use crate::market::{GatewayKind, Symbol};
 
 use super::{ContractPrice, LakeError, TableName};
 
-/// What makes a row unique.
-pub(super) type Key = (Symbol, Slot);
+/// What makes a row unique: its symbol, its instant, and in a table that has several rows of these a word.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key {
+    pub(super) symbol: Symbol,
+    pub(super) slot: Slot,
+    /// In the table's column of it (`schema::part_column`).
+    pub(super) part: Option<String>,
+}
+
+impl Key {
+    /// The key of a table with one row a symbol and slot.
+    pub(super) fn new(symbol: &Symbol, slot: Slot) -> Self {
+        Self { symbol: symbol.clone(), slot, part: None }
+    }
+}
 
 /// A row of one of the tables.
 pub(super) trait Row: Clone + Send + Sync + Sized + 'static {

@@ -10,6 +10,7 @@ use deltalake::kernel::{DataType as DeltaType, StructField, StructType};
 use crate::market::GatewayKind;
 
 use super::TableName;
+use super::derived_columns::{DECISIONS, FUTURES_SIGNALS, OUTCOMES, QUALITY_FINDINGS, QUARANTINE, SPOT_DAILY};
 use super::show::ColumnKind;
 use super::store::Durability;
 
@@ -22,8 +23,10 @@ pub(super) const CHECKPOINT_INTERVAL: u64 = 50;
 /// The partition column of every table here.
 pub(super) const PARTITION: &str = "symbol";
 
+/// The columns of instants, one a table. A table that has the first is keyed by it: its `timestamp` is of another row.
+///
 /// Besides the partition only the instant skips files; fewer statistics make smaller commits.
-pub(super) const STATISTICS_COLUMN: &str = "timestamp";
+pub(super) const INSTANT_COLUMNS: [&str; 2] = ["as_of", "timestamp"];
 
 /// A column as it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +36,11 @@ pub(super) struct ColumnSpec {
     pub(super) nullable: bool,
 }
 
-const fn required(name: &'static str, kind: ColumnKind) -> ColumnSpec {
+pub(super) const fn required(name: &'static str, kind: ColumnKind) -> ColumnSpec {
     ColumnSpec { name, kind, nullable: false }
 }
 
-const fn optional(name: &'static str, kind: ColumnKind) -> ColumnSpec {
+pub(super) const fn optional(name: &'static str, kind: ColumnKind) -> ColumnSpec {
     ColumnSpec { name, kind, nullable: true }
 }
 
@@ -84,17 +87,79 @@ pub(super) fn columns(table: TableName) -> &'static [ColumnSpec] {
     match table {
         TableName::FuturesSnapshots => &FUTURES_SNAPSHOTS,
         TableName::SpotSnapshots => &SPOT_SNAPSHOTS,
+        TableName::SpotDaily => &SPOT_DAILY,
+        TableName::FuturesSignals => &FUTURES_SIGNALS,
+        TableName::Decisions => &DECISIONS,
+        TableName::Outcomes => &OUTCOMES,
+        TableName::QualityFindings => &QUALITY_FINDINGS,
+        TableName::Quarantine => &QUARANTINE,
     }
+}
+
+/// The column of the instant that is part of the key.
+pub(super) fn instant_column(table: TableName) -> &'static str {
+    match table {
+        TableName::FuturesSignals | TableName::Decisions | TableName::Outcomes => "as_of",
+        _ => "timestamp",
+    }
+}
+
+/// The column that tells rows of one symbol and instant apart, where a table has several.
+pub(super) fn part_column(table: TableName) -> Option<&'static str> {
+    match table {
+        TableName::Decisions => Some("rule"),
+        TableName::Outcomes => Some("horizon"),
+        TableName::QualityFindings => Some("finding"),
+        TableName::Quarantine => Some("table_name"),
+        _ => None,
+    }
+}
+
+/// The columns that make a key.
+pub(super) fn key_columns(table: TableName) -> &'static [&'static str] {
+    match table {
+        TableName::FuturesSnapshots | TableName::SpotSnapshots | TableName::SpotDaily => &["symbol", "timestamp"],
+        TableName::FuturesSignals => &["symbol", "as_of"],
+        TableName::Decisions => &["symbol", "as_of", "rule"],
+        TableName::Outcomes => &["symbol", "as_of", "horizon"],
+        TableName::QualityFindings => &["symbol", "timestamp", "finding"],
+        TableName::Quarantine => &["symbol", "timestamp", "table_name"],
+    }
+}
+
+/// The column that says when a row was made.
+pub(super) fn made_column(table: TableName) -> &'static str {
+    match table {
+        TableName::FuturesSignals | TableName::Decisions | TableName::Outcomes => "generated_at",
+        TableName::QualityFindings => "found_at",
+        _ => "captured_at",
+    }
+}
+
+/// Whether a symbol has a row at every slot of its sessions, so that a missing one is a hole.
+pub(super) fn is_of_every_slot(table: TableName) -> bool {
+    matches!(table, TableName::FuturesSnapshots | TableName::SpotSnapshots)
+}
+
+/// What is found under the name of the instant's column, where only the columns are known and not the table.
+pub(super) fn instant_in<V>(find: impl FnMut(&'static str) -> Option<V>) -> Option<V> {
+    INSTANT_COLUMNS.into_iter().find_map(find)
 }
 
 /// The arrow schema in which rows of a table are written.
 pub(super) fn arrow_schema(table: TableName) -> SchemaRef {
-    static FUTURES: LazyLock<SchemaRef> = LazyLock::new(|| build(&FUTURES_SNAPSHOTS));
-    static SPOT: LazyLock<SchemaRef> = LazyLock::new(|| build(&SPOT_SNAPSHOTS));
-    match table {
-        TableName::FuturesSnapshots => Arc::clone(&FUTURES),
-        TableName::SpotSnapshots => Arc::clone(&SPOT),
-    }
+    static SCHEMAS: LazyLock<[SchemaRef; 8]> = LazyLock::new(|| TableName::ALL.map(|table| build(columns(table))));
+    let [futures, spot, daily, signals, decisions, outcomes, findings, quarantine] = &*SCHEMAS;
+    Arc::clone(match table {
+        TableName::FuturesSnapshots => futures,
+        TableName::SpotSnapshots => spot,
+        TableName::SpotDaily => daily,
+        TableName::FuturesSignals => signals,
+        TableName::Decisions => decisions,
+        TableName::Outcomes => outcomes,
+        TableName::QualityFindings => findings,
+        TableName::Quarantine => quarantine,
+    })
 }
 
 fn build(columns: &[ColumnSpec]) -> SchemaRef {
@@ -195,13 +260,16 @@ impl Retention {
 }
 
 /// The properties of a new table.
-pub(super) fn properties(kind: GatewayKind, retention: Retention) -> HashMap<String, Option<String>> {
-    let kept = kept_properties(retention).into_iter().map(|(key, value)| (key, Some(value)));
+pub(super) fn properties(
+    (table, kind): (TableName, GatewayKind),
+    retention: Retention,
+) -> HashMap<String, Option<String>> {
+    let kept = kept_properties(table, retention).into_iter().map(|(key, value)| (key, Some(value)));
     kept.chain([(GATEWAY_PROPERTY.to_owned(), Some(kind.as_str().to_owned()))]).collect()
 }
 
 /// Those by which a table is kept; maintenance gives them to a table that an earlier program made.
-pub(super) fn kept_properties(retention: Retention) -> HashMap<String, String> {
+pub(super) fn kept_properties(table: TableName, retention: Retention) -> HashMap<String, String> {
     let own = |key: TableProperty, value: &str| (key.as_ref().to_owned(), value.to_owned());
     HashMap::from([
         own(TableProperty::CheckpointInterval, &CHECKPOINT_INTERVAL.to_string()),
@@ -209,7 +277,7 @@ pub(super) fn kept_properties(retention: Retention) -> HashMap<String, String> {
         // Maintenance does it, and counts; the library would at every commit that does not say otherwise.
         own(TableProperty::EnableExpiredLogCleanup, "false"),
         own(TableProperty::DeletedFileRetentionDuration, retention.files),
-        own(TableProperty::DataSkippingStatsColumns, STATISTICS_COLUMN),
+        own(TableProperty::DataSkippingStatsColumns, instant_column(table)),
         own(TableProperty::CheckpointWriteStatsAsStruct, "true"),
         // A year of a symbol is a few MB, far below the default of 100 MiB.
         own(TableProperty::TargetFileSize, "8388608"),

@@ -10,8 +10,9 @@ use deltalake::delta_datafusion::{DeltaSessionContext, create_session};
 
 use crate::market::Symbol;
 
+use super::TableName;
 use super::footers::Footers;
-use super::schema::PARTITION;
+use super::schema::{PARTITION, instant_column, made_column};
 
 /// Footers that a session keeps: those of a few hundred files.
 const FOOTER_CACHE_BYTES: usize = 4 << 20;
@@ -84,27 +85,32 @@ pub(super) fn of_symbols<'a>(symbols: impl IntoIterator<Item = &'a Symbol>) -> E
     col(PARTITION).in_list(symbols.into_iter().map(|symbol| lit(symbol.as_str())).collect(), false)
 }
 
-/// Rows between two instants, both included.
-pub(super) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Expr {
+/// Rows of a table between two instants, both included.
+pub(super) fn between(table: TableName, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Expr {
     if from == to {
-        return col("timestamp").eq(utc(from));
+        return at_instant(table, from);
     }
-    from_instant(from).and(to_instant(to))
+    from_instant(table, from).and(to_instant(table, to))
 }
 
-/// Rows at or after an instant.
-pub(super) fn from_instant(from: DateTime<Utc>) -> Expr {
-    col("timestamp").gt_eq(utc(from))
+/// Rows of a table at an instant.
+pub(super) fn at_instant(table: TableName, at: DateTime<Utc>) -> Expr {
+    col(instant_column(table)).eq(utc(at))
 }
 
-/// Rows at or before an instant.
-pub(super) fn to_instant(to: DateTime<Utc>) -> Expr {
-    col("timestamp").lt_eq(utc(to))
+/// Rows of a table at or after an instant.
+pub(super) fn from_instant(table: TableName, from: DateTime<Utc>) -> Expr {
+    col(instant_column(table)).gt_eq(utc(from))
 }
 
-/// Rows that had been captured by an instant.
-pub(super) fn captured_by(at: DateTime<Utc>) -> Expr {
-    col("captured_at").lt_eq(utc(at))
+/// Rows of a table at or before an instant.
+pub(super) fn to_instant(table: TableName, to: DateTime<Utc>) -> Expr {
+    col(instant_column(table)).lt_eq(utc(to))
+}
+
+/// Rows of a table that had been captured, or made, by an instant.
+pub(super) fn captured_by(table: TableName, at: DateTime<Utc>) -> Expr {
+    col(made_column(table)).lt_eq(utc(at))
 }
 
 /// An instant in the type of the columns: a literal of another precision would compare, but not prune everywhere.

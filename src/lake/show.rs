@@ -128,7 +128,9 @@ impl Rows {
         };
         let columns = batches.first().map_or_else(own, columns_of);
         let mut rows: Vec<Vec<Value>> = batches.iter().flat_map(values_of).collect();
-        rows.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+        let place = |name: &str| columns.iter().position(|column| column.name == name);
+        let (instant, symbol) = (place(schema::instant_column(table)), place(schema::PARTITION));
+        rows.sort_by(|a, b| order_of(a, (instant, symbol)).cmp(&order_of(b, (instant, symbol))));
         Self { columns, rows }
     }
 }
@@ -147,9 +149,9 @@ impl Value {
 }
 
 impl RowQuery {
-    fn filter(&self) -> Expr {
+    fn filter(&self, table: TableName) -> Expr {
         let symbol = self.symbol.as_ref().map(|symbol| of_symbols([symbol]));
-        let parts = [symbol, self.from.map(from_instant), self.to.map(to_instant)];
+        let parts = [symbol, self.from.map(|from| from_instant(table, from)), self.to.map(|to| to_instant(table, to))];
         parts.into_iter().flatten().reduce(Expr::and).unwrap_or_else(|| lit(true))
     }
 }
@@ -206,16 +208,17 @@ pub(super) async fn scan_rows(
     query: &RowQuery,
 ) -> Result<Rows, LakeError> {
     let Some((view, captured)) = view_as_of(handle, &query.as_of).await? else { return Ok(Rows::ordered(table, &[])) };
-    let filter = captured.into_iter().fold(query.filter(), Expr::and);
+    let filter = captured.into_iter().fold(query.filter(table), Expr::and);
     let scan = Scan { newest: query.last, ..Scan::of(Reach::Wide, filter) };
     let batches = view.scan(scan).await.map_err(|error| explained(error, table, &query.as_of))?;
     Ok(Rows::ordered(table, &batches))
 }
 
-/// By instant, then symbol: the first of their kinds in every table here.
-fn order_of(row: &[Value]) -> (Option<DateTime<Utc>>, Option<&str>) {
-    let at = row.iter().find_map(|value| if let Value::Timestamp(at) = value { Some(*at) } else { None });
-    let text = row.iter().find_map(|value| if let Value::Text(text) = value { Some(text.as_str()) } else { None });
+/// By instant, then symbol, by the places of their columns.
+fn order_of(row: &[Value], (instant, symbol): (Option<usize>, Option<usize>)) -> (Option<DateTime<Utc>>, Option<&str>) {
+    let value = |place: Option<usize>| place.and_then(|place| row.get(place));
+    let at = value(instant).and_then(|value| if let Value::Timestamp(at) = value { Some(*at) } else { None });
+    let text = value(symbol).and_then(|value| if let Value::Text(text) = value { Some(text.as_str()) } else { None });
     (at, text)
 }
 

@@ -19,7 +19,7 @@ impl Row for SpotSnapshot {
     const TABLE: TableName = TableName::SpotSnapshots;
 
     fn key(&self) -> Key {
-        (self.symbol.clone(), self.timestamp)
+        Key::new(&self.symbol, self.timestamp)
     }
 
     fn gateway(&self) -> GatewayKind {

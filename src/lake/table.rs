@@ -125,7 +125,7 @@ impl TableHandle {
     /// The newest snapshot with the properties by which this program keeps a table, and how many had to be set.
     pub(super) async fn kept(&mut self, mut view: TableView) -> Result<(TableView, usize), LakeError> {
         for round in 0..MAX_ROUNDS {
-            let lacking = grow::lacking_properties(&view, &kept_properties(self.retention))?;
+            let lacking = grow::lacking_properties(&view, &kept_properties(self.name, self.retention))?;
             if lacking.is_empty() {
                 return Ok((view, 0));
             }
@@ -280,7 +280,7 @@ impl TableHandle {
             .with_columns(delta_columns(self.name))
             .with_partition_columns([PARTITION])
             .with_save_mode(SaveMode::Ignore)
-            .with_configuration(properties(kind, self.retention))
+            .with_configuration(properties((self.name, kind), self.retention))
             // Else the library refuses the property of our own.
             .with_raise_if_key_not_exists(false)
             // Else a loser of the race would commit its own properties over the winner's.

@@ -18,11 +18,32 @@ pub enum TableName {
     FuturesSnapshots,
     /// Quotes of the ETFs, one row a symbol and slot.
     SpotSnapshots,
+    /// Daily bars of the ETFs, one row a symbol and session.
+    SpotDaily,
+    /// What the futures say of each ETF, one row a symbol and instant.
+    FuturesSignals,
+    /// What each rule says of a signal, and what was decided.
+    Decisions,
+    /// What became of decisions.
+    Outcomes,
+    /// What checks found, one row a finding and run.
+    QualityFindings,
+    /// Rows that were not fit to be stored, as they came.
+    Quarantine,
 }
 
 impl TableName {
     /// Every table, in the order of the data's way.
-    pub const ALL: [Self; 2] = [Self::FuturesSnapshots, Self::SpotSnapshots];
+    pub const ALL: [Self; 8] = [
+        Self::FuturesSnapshots,
+        Self::SpotSnapshots,
+        Self::SpotDaily,
+        Self::FuturesSignals,
+        Self::Decisions,
+        Self::Outcomes,
+        Self::QualityFindings,
+        Self::Quarantine,
+    ];
 
     /// The name as people and folders write it.
     #[must_use]
@@ -30,6 +51,12 @@ impl TableName {
         match self {
             Self::FuturesSnapshots => "futures_snapshots",
             Self::SpotSnapshots => "spot_snapshots",
+            Self::SpotDaily => "spot_daily",
+            Self::FuturesSignals => "futures_signals",
+            Self::Decisions => "decisions",
+            Self::Outcomes => "outcomes",
+            Self::QualityFindings => "quality_findings",
+            Self::Quarantine => "quarantine",
         }
     }
 }
@@ -60,7 +87,8 @@ fn suggestion(text: &str) -> String {
         let first_word = name.split('_').next().unwrap_or(name);
         if text == first_word { 1.0 } else { strsim::jaro_winkler(text, name) }
     };
-    let best = TableName::ALL.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    // Of equals the first: the tables that others are made from come first.
+    let best = TableName::ALL.into_iter().rev().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let best = best.filter(|table| likeness(table) >= ALIKE);
     best.map_or_else(String::new, |table| format!("; did you mean {table}?"))
 }

@@ -165,7 +165,8 @@ impl PartitionStats {
 fn property_stats(view: &TableView) -> Result<Vec<PropertyStats>, Cause> {
     let snapshot = view.table().snapshot()?;
     let is = snapshot.metadata().configuration();
-    let should_be = properties(bound_to(view.path(), view.table())?, Retention::of(Durability::Flushed));
+    let made = (view.name(), bound_to(view.path(), view.table())?);
+    let should_be = properties(made, Retention::of(Durability::Flushed));
     let names: BTreeSet<&String> = is.keys().chain(should_be.keys()).collect();
     let property = |name: &String| PropertyStats {
         name: name.clone(),

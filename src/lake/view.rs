@@ -10,21 +10,18 @@ use deltalake::DeltaTable;
 
 use crate::market::Symbol;
 
-use super::columns::{Columns, plain};
+use super::columns::{KeyColumns, plain};
 use super::damage;
 use super::error::Cause;
 use super::file_index::{FileIndex, Span};
 use super::files::Files;
 use super::grow;
 use super::row::{Key, Row};
-use super::schema::PARTITION;
+use super::schema::{PARTITION, instant_column, key_columns};
 use super::session::{Reach, Sessions, between, of_symbols};
 use super::short_read::{Question, Source};
 use super::statistics::Newest;
 use super::{KeyCount, LakeError, TableName};
-
-/// The columns that make a key.
-pub(super) const KEY_COLUMNS: &[&str] = &["symbol", "timestamp"];
 
 /// A fixed snapshot: what others commit meanwhile does not change it.
 #[derive(Clone)]
@@ -43,7 +40,7 @@ pub(super) struct Scan {
     pub(super) filter: Expr,
     /// Columns to take, in this order; all of the table where absent.
     pub(super) columns: Option<&'static [&'static str]>,
-    /// Only so many rows, the newest by `timestamp`, then by `symbol`.
+    /// Only so many rows, the newest by their instant, then by `symbol`.
     pub(super) newest: Option<usize>,
 }
 
@@ -97,7 +94,8 @@ impl TableView {
             frame = frame.select_columns(columns)?;
         }
         if let Some(newest) = scan.newest {
-            let newest_first = vec![col("timestamp").sort(false, false), col(PARTITION).sort(false, false)];
+            let newest_first =
+                vec![col(instant_column(self.name)).sort(false, false), col(PARTITION).sort(false, false)];
             frame = frame.sort(newest_first)?.limit(0, Some(newest))?;
         }
         let batches = frame.collect().await?;
@@ -117,20 +115,20 @@ impl TableView {
 
     /// The keys of the rows that pass a filter.
     pub(super) async fn keys(&self, reach: Reach, filter: Expr) -> Result<BTreeSet<Key>, LakeError> {
-        let scan = Scan { columns: Some(KEY_COLUMNS), ..Scan::of(reach, filter) };
+        let scan = Scan { columns: Some(key_columns(self.name)), ..Scan::of(reach, filter) };
         keys_of(self.name, &self.scan(scan).await?)
     }
 
     /// Counts the rows that pass a filter, and their different keys.
     pub(super) async fn count(&self, filter: Expr) -> Result<KeyCount, LakeError> {
-        let batches = self.scan(Scan { columns: Some(KEY_COLUMNS), ..Scan::of(Reach::Wide, filter) }).await?;
+        let scan = Scan { columns: Some(key_columns(self.name)), ..Scan::of(Reach::Wide, filter) };
+        let batches = self.scan(scan).await?;
         let (mut rows, mut keys) = (0, BTreeSet::new());
         for batch in &batches {
-            let columns = Columns::new(self.name, batch);
-            let (symbols, instants) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+            let columns = KeyColumns::of(self.name, batch)?;
             for row in 0..batch.num_rows() {
                 rows += 1;
-                keys.insert((symbols.text(row)?, instants.instant(row)?));
+                keys.insert(columns.texts(row)?);
             }
         }
         Ok(KeyCount { rows, keys: keys.len() })
@@ -154,7 +152,7 @@ impl TableView {
 
     async fn keys_within(&self, bounds: &Bounds, files: &Files) -> Result<BTreeSet<Key>, LakeError> {
         if let Some(source) = self.source(files) {
-            let question = Question { columns: Some(KEY_COLUMNS), ..bounds.question() };
+            let question = Question { columns: Some(key_columns(self.name)), ..bounds.question() };
             if let Some(keys) = source.decoded(question, |batches| keys_of(self.name, &batches)).await {
                 return Ok(keys);
             }
@@ -170,8 +168,8 @@ impl TableView {
         let files = self.files()?;
         let newest = Newest::of(&files);
         let in_doubt = |row: &&&R| {
-            let (symbol, slot) = row.key();
-            !newest.is_newer(&symbol, slot.instant())
+            let key = row.key();
+            !newest.is_newer(&key.symbol, key.slot.instant())
         };
         let in_doubt: Vec<&R> = rows.iter().filter(in_doubt).copied().collect();
         let present = match Bounds::of(&in_doubt) {
@@ -204,10 +202,9 @@ impl TableView {
 pub(super) fn keys_of(table: TableName, batches: &[RecordBatch]) -> Result<BTreeSet<Key>, LakeError> {
     let mut keys = BTreeSet::new();
     for batch in batches {
-        let columns = Columns::new(table, batch);
-        let (symbols, slots) = (columns.texts("symbol")?, columns.instants("timestamp")?);
+        let columns = KeyColumns::of(table, batch)?;
         for row in 0..batch.num_rows() {
-            keys.insert((symbols.symbol(row)?, slots.slot(row)?));
+            keys.insert(columns.key(row)?);
         }
     }
     Ok(keys)
@@ -215,6 +212,7 @@ pub(super) fn keys_of(table: TableName, batches: &[RecordBatch]) -> Result<BTree
 
 /// The symbols and the instants that some rows lie within; others may lie there too.
 struct Bounds {
+    table: TableName,
     symbols: BTreeSet<Symbol>,
     span: Span,
 }
@@ -223,9 +221,10 @@ impl Bounds {
     /// None for no rows.
     fn of<R: Row>(rows: &[&R]) -> Option<Self> {
         let keys: Vec<Key> = rows.iter().map(|row| row.key()).collect();
-        let from = keys.iter().map(|(_, slot)| slot.instant()).min()?;
-        let to = keys.iter().map(|(_, slot)| slot.instant()).max()?;
-        Some(Self { symbols: keys.into_iter().map(|(symbol, _)| symbol).collect(), span: Span { from, to } })
+        let from = keys.iter().map(|key| key.slot.instant()).min()?;
+        let to = keys.iter().map(|key| key.slot.instant()).max()?;
+        let symbols = keys.into_iter().map(|key| key.symbol).collect();
+        Some(Self { table: R::TABLE, symbols, span: Span { from, to } })
     }
 
     fn question(&self) -> Question {
@@ -237,6 +236,6 @@ impl Bounds {
     }
 
     fn filter(&self) -> Expr {
-        of_symbols(&self.symbols).and(between(self.span.from, self.span.to))
+        of_symbols(&self.symbols).and(between(self.table, (self.span.from, self.span.to)))
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::lake::schema::{PARTITION, STATISTICS_COLUMN};
+use crate::lake::schema::{PARTITION, instant_in};
 
 /// One line of an entry; what is not listed here is of no concern.
 #[derive(Debug, Clone, Deserialize)]
@@ -141,7 +141,8 @@ impl AddedFile {
         let told: Option<serde_json::Value> = self.stats.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let Some(told) = told else { return Statistics::default() };
         let instant = |bound: &str| {
-            let text = told.get(bound)?.get(STATISTICS_COLUMN)?.as_str()?;
+            let bounds = told.get(bound)?;
+            let text = instant_in(|name| bounds.get(name))?.as_str()?;
             DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
         };
         Statistics {

@@ -12,6 +12,7 @@ use deltalake::Path as StorePath;
 use deltalake::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::lake::error::Cause;
+use crate::lake::schema::instant_in;
 
 use super::fault::{FROM_BACKUP, Fault, FaultKind};
 use super::log::ActiveFile;
@@ -104,8 +105,8 @@ pub(in crate::lake) fn instants(path: &Path) -> Result<Vec<DateTime<Utc>>, Cause
     let mut found = Vec::new();
     for batch in open(path)?.0 {
         let batch = batch?;
-        let array =
-            batch.column_by_name("timestamp").and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
+        let array = instant_in(|name| batch.column_by_name(name))
+            .and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
         let array = array.ok_or("it has no timestamps")?;
         found.extend(array.iter().flatten().filter_map(DateTime::from_timestamp_micros));
     }

@@ -28,7 +28,7 @@ pub(super) fn check(name: TableName, path: &Path, state: &LogState, found: &mut 
     let kind = bound(path, metadata, found);
     columns(name, (path, metadata), found);
     if let Some(kind) = kind {
-        compare_properties(kind, metadata, found);
+        compare_properties((name, kind), metadata, found);
     }
     kind
 }
@@ -73,8 +73,8 @@ fn columns(name: TableName, (path, metadata): (&Path, &Metadata), found: &mut Ve
 }
 
 /// Properties cost or save time and space; a table goes on with others, so they are only told.
-fn compare_properties(kind: GatewayKind, metadata: &Metadata, found: &mut Verified) {
-    let mut wanted: Vec<_> = properties(kind, Retention::of(Durability::Flushed)).into_iter().collect();
+fn compare_properties(made: (TableName, GatewayKind), metadata: &Metadata, found: &mut Verified) {
+    let mut wanted: Vec<_> = properties(made, Retention::of(Durability::Flushed)).into_iter().collect();
     wanted.sort();
     for (key, value) in wanted {
         let set = metadata.configuration.get(&key).cloned().flatten();

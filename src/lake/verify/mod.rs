@@ -22,6 +22,7 @@ use crate::calendar::{Calendar, Slot};
 use crate::market::GatewayKind;
 
 use super::folder::{self, Presence};
+use super::schema::is_of_every_slot;
 use super::{Lake, LakeError, TableName};
 
 pub use fault::{Fault, FaultKind};
@@ -154,6 +155,9 @@ impl Verified {
         for (symbol, slots) in rows.slots() {
             self.first = self.first.into_iter().chain(slots.first().copied()).min();
             self.last = self.last.max(slots.last().copied());
+            if !is_of_every_slot(self.table) {
+                continue;
+            }
             match holes::holes(symbol, &slots, calendar) {
                 Ok(holes) => self.holes.extend(holes),
                 Err(error) => self.notes.push(format!("{symbol}: holes cannot be told: {error}")),

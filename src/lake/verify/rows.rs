@@ -12,7 +12,7 @@ use crate::calendar::{Calendar, Slot, TradingDay};
 use crate::lake::TableName;
 use crate::lake::columns::{date_of, plain};
 use crate::lake::error::Cause;
-use crate::lake::schema::{PARTITION, columns};
+use crate::lake::schema::{PARTITION, columns, instant_column, part_column};
 use crate::market::{GatewayKind, Source, Symbol};
 
 use super::fault::{Fault, FaultKind};
@@ -30,8 +30,8 @@ pub(super) struct RowCheck<'a> {
     table: TableName,
     calendar: &'a Calendar,
     kind: Option<GatewayKind>,
-    /// The instants of each symbol, each with the file that holds it.
-    keys: BTreeMap<String, BTreeMap<DateTime<Utc>, usize>>,
+    /// The keys of each symbol, each with the file that holds it.
+    keys: BTreeMap<String, BTreeMap<(DateTime<Utc>, String), usize>>,
     files: Vec<PathBuf>,
     days: BTreeMap<Slot, Option<TradingDay>>,
     /// For each sort of wrong row how many there are, with the first.
@@ -51,9 +51,9 @@ impl<'a> RowCheck<'a> {
 
     /// The slots of each symbol; those that are on the grid.
     pub(super) fn slots(&self) -> impl Iterator<Item = (&str, BTreeSet<Slot>)> {
-        self.keys
-            .iter()
-            .map(|(symbol, instants)| (symbol.as_str(), instants.keys().filter_map(|at| Slot::at(*at).ok()).collect()))
+        self.keys.iter().map(|(symbol, instants)| {
+            (symbol.as_str(), instants.keys().filter_map(|(at, _)| Slot::at(*at).ok()).collect())
+        })
     }
 
     /// Takes the rows of one batch of a file of one symbol.
@@ -65,9 +65,10 @@ impl<'a> RowCheck<'a> {
     ) -> Result<(), Cause> {
         let batch = plain(self.table, batch)?;
         let symbol = symbol.unwrap_or_default().to_owned();
-        let instants = batch.column_by_name("timestamp").ok_or("it has no column timestamp")?;
+        let instants = batch.column_by_name(instant_column(self.table)).ok_or("it has no column of instants")?;
         let instants: &TimestampMicrosecondArray =
-            instants.as_primitive_opt::<TimestampMicrosecondType>().ok_or("its timestamps are of another type")?;
+            instants.as_primitive_opt::<TimestampMicrosecondType>().ok_or("its instants are of another type")?;
+        let parts = part_column(self.table).and_then(|part| batch.column_by_name(part)?.as_string_opt::<i32>());
         if self.files.last().is_none_or(|last| last != path) {
             self.files.push(path.to_path_buf());
         }
@@ -84,16 +85,17 @@ impl<'a> RowCheck<'a> {
             };
             span.first = Some(span.first.map_or(at, |first| first.min(at)));
             span.last = Some(span.last.map_or(at, |last| last.max(at)));
-            self.key((&symbol, at), path);
+            let part = parts.filter(|parts| parts.is_valid(row)).map_or("", |parts| parts.value(row));
+            self.key((&symbol, at, part), path);
         }
         self.values((path, &symbol), &batch, instants);
         Ok(())
     }
 
-    fn key(&mut self, (symbol, at): (&str, DateTime<Utc>), path: &Path) {
+    fn key(&mut self, (symbol, at, part): (&str, DateTime<Utc>, &str), path: &Path) {
         let number = self.files.len() - 1;
-        let other = self.keys.entry(symbol.to_owned()).or_default().insert(at, number);
-        let example = || format!("{symbol} {}", at.to_rfc3339());
+        let other = self.keys.entry(symbol.to_owned()).or_default().insert((at, part.to_owned()), number);
+        let example = || format!("{symbol} {} {part}", at.to_rfc3339()).trim_end().to_owned();
         if let Some(other) = other.and_then(|number| self.files.get(number)) {
             let example = format!("{} is in {} too", example(), other.display());
             self.wrong((FaultKind::DoubledKey, "whose key is there more than once"), &example, path);
@@ -115,7 +117,8 @@ impl<'a> RowCheck<'a> {
 
     /// The columns besides the key.
     fn values(&mut self, (path, symbol): (&Path, &str), batch: &RecordBatch, instants: &TimestampMicrosecondArray) {
-        for spec in columns(self.table).iter().filter(|spec| spec.name != PARTITION && spec.name != "timestamp") {
+        let instant = instant_column(self.table);
+        for spec in columns(self.table).iter().filter(|spec| spec.name != PARTITION && spec.name != instant) {
             let Some(array) = batch.column_by_name(spec.name) else {
                 if !spec.nullable {
                     self.wrong((FaultKind::MalformedRow, "without a column they must have"), spec.name, path);

@@ -13,7 +13,7 @@ use crate::market::{
 use crate::quality::{FUTURES_TABLE, Finding, QuoteContext, SPOT_TABLE, Severity, check_expiry, check_quote};
 
 use super::snapshot::{QUOTE_WINDOW, Wanted};
-use super::{bars, write::write};
+use super::{bars, told::keep_apart, write::write};
 
 /// Captures the wanted rows from quotes.
 pub(super) async fn capture(
@@ -27,16 +27,20 @@ pub(super) async fn capture(
     let (leads, etfs) = tokio::join!(join_all(leads), join_all(etfs));
     let mut desk = Desk::new(context, wanted.slot);
     let quoted: Vec<(Lead, Quote)> = leads.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
-    let quoted: Vec<(Lead, Quote)> =
-        quoted.into_iter().filter(|(lead, quote)| desk.accepts_future(lead, quote)).collect();
+    let (quoted, bad_leads): (Vec<_>, Vec<_>) =
+        quoted.into_iter().partition(|(lead, quote)| desk.accepts_future(lead, quote));
     let etfs: Vec<(EtfContract, Quote)> = etfs.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
-    let etfs: Vec<(EtfContract, Quote)> =
-        etfs.into_iter().filter(|(etf, quote)| desk.accepts_etf(etf, quote)).collect();
+    let (etfs, bad_etfs): (Vec<_>, Vec<_>) = etfs.into_iter().partition(|(etf, quote)| desk.accepts_etf(etf, quote));
     let rows = Captured {
         futures: futures_rows(context, gateway, wanted.slot, quoted).await?,
         spot: spot_rows(context, gateway, wanted.slot, etfs)?,
     };
     let counts = write(context, &rows, mode).await?;
+    if desk.rejected > 0 && mode != WriteMode::DryRun {
+        let futures = futures_rows(context, gateway, wanted.slot, bad_leads).await?;
+        let spot = spot_rows(context, gateway, wanted.slot, bad_etfs)?;
+        keep_apart(context, (&futures, &spot), &desk.findings).await?;
+    }
     desk.finish(wanted, counts, rows, mode)
 }
 

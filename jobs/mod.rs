@@ -6,7 +6,10 @@ mod compaction;
 mod gaps;
 mod known;
 mod live;
+mod look;
+mod quality;
 mod snapshot;
+mod told;
 mod write;
 
 use std::sync::Arc;
@@ -16,10 +19,11 @@ use crate::job::Job;
 pub use backfill::Backfill;
 pub use compaction::Compaction;
 pub use known::{Known, known};
+pub use quality::Quality;
 pub use snapshot::Snapshot;
 
 /// Every job, in the order of a trading day.
 #[must_use]
 pub fn catalogue() -> Vec<Arc<dyn Job>> {
-    vec![Arc::new(Snapshot), Arc::new(Backfill), Arc::new(Compaction)]
+    vec![Arc::new(Snapshot), Arc::new(Backfill), Arc::new(Compaction), Arc::new(Quality)]
 }

@@ -15,6 +15,7 @@ mod man;
 mod output;
 mod pause;
 mod progress;
+mod quality;
 mod query;
 mod run;
 mod schedule;
@@ -108,6 +109,9 @@ enum Command {
     /// Show, check or generate the configuration.
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
+    /// Show the checks and what they found, and decide over rows kept apart.
+    #[command(subcommand)]
+    Quality(quality::QualityCommand),
     /// Tell a person what went wrong.
     #[command(subcommand)]
     Alert(alert::AlertCommand),
@@ -167,6 +171,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Show(args) => show::show(&globals, &args),
         Command::Signal(args) => signal::signal(&globals, &args),
         Command::Decide(args) => signal::decide(&globals, &args),
+        Command::Quality(command) => quality::quality(&globals, &command),
         Command::Query(args) => query::query(&globals, args),
         Command::Table(command) => table::table(&globals, &command),
         Command::List => schedule::list(&globals),

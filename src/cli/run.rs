@@ -45,6 +45,12 @@ pub(super) enum RunCommand {
   jobs run compaction
   jobs run compaction --dry-run                  the files of each table now and then")]
     Compaction(CompactionArgs),
+    /// Check the captured rows, their series and their tables.
+    #[command(after_help = "Examples:
+  jobs run quality                               the last 5 sessions
+  jobs run quality --from 2026-11-16 --to 2026-11-20
+  jobs run quality --dry-run                     findings are printed and kept nowhere")]
+    Quality(QualityArgs),
 }
 
 /// Options of every run.
@@ -95,6 +101,18 @@ pub(super) struct BackfillArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct QualityArgs {
+    /// First trading day, or first instant [default: the last 5 sessions].
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<String>,
+    /// Last trading day, or last instant [default: now].
+    #[arg(long, value_name = "DAY|TIME", requires = "from")]
+    to: Option<String>,
+    #[command(flatten)]
+    common: CommonFlags,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompactionArgs {
     #[command(flatten)]
     common: CommonFlags,
@@ -106,6 +124,7 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         RunCommand::Snapshot(args) => ("snapshot", &args.flags.common),
         RunCommand::Backfill(args) => ("backfill", &args.flags.common),
         RunCommand::Compaction(args) => ("compaction", &args.common),
+        RunCommand::Quality(args) => ("quality", &args.common),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
@@ -134,7 +153,12 @@ fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError
         RunCommand::Snapshot(args) => {
             RunRequest { at: args.at.as_deref().map(slot).transpose()?, ..args.flags.request(loaded)? }
         }
-        RunCommand::Backfill(args) => RunRequest { range: range(args, loaded)?, ..args.flags.request(loaded)? },
+        RunCommand::Backfill(args) => {
+            RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.flags.request(loaded)? }
+        }
+        RunCommand::Quality(args) => {
+            RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.common.request() }
+        }
         RunCommand::Compaction(args) => args.common.request(),
     })
 }
@@ -171,11 +195,11 @@ fn slot(text: &str) -> Result<Slot, JobError> {
 }
 
 /// The range of a backfill.
-fn range(args: &BackfillArgs, loaded: &Loaded) -> Result<Option<SlotRange>, JobError> {
-    let Some(from) = &args.from else { return Ok(None) };
+fn range((from, to): (&Option<String>, &Option<String>), loaded: &Loaded) -> Result<Option<SlotRange>, JobError> {
+    let Some(from) = from else { return Ok(None) };
     let futures = crate::job::calendars(&loaded.config)?.futures;
     let from = instant_or_day(from, &futures, Edge::Open)?;
-    let to = args.to.as_deref().map(|to| instant_or_day(to, &futures, Edge::Close)).transpose()?;
+    let to = to.as_deref().map(|to| instant_or_day(to, &futures, Edge::Close)).transpose()?;
     let to = to.unwrap_or(DateTime::<Utc>::MAX_UTC);
     in_order(from, to)?;
     Ok(Some(SlotRange { from, to }))
@@ -255,6 +279,8 @@ fn print_text_report(
             let mut parts = vec![match mode {
                 // What such a run did stands in its notes.
                 WriteMode::DryRun if job == "compaction" => format!("dry run, nothing written to {lake}"),
+                WriteMode::DryRun if job == "quality" => format!("dry run, nothing written to {lake}"),
+                _ if job == "quality" => format!("the findings are in {lake}"),
                 _ if job == "compaction" => format!("the tables in {lake} are in order"),
                 WriteMode::DryRun => {
                     format!("dry run, {} rows would be written to {lake}", counts.planned - counts.present)
@@ -262,7 +288,7 @@ fn print_text_report(
                 _ => format!("{} of {} rows added to {lake}", counts.added, counts.planned),
             }];
             let others = [
-                ("already there", counts.present),
+                ("already there", if job == "quality" { 0 } else { counts.present }),
                 ("replaced", counts.replaced),
                 ("without a bar", counts.without_data),
             ];

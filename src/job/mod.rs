@@ -1,6 +1,7 @@
 //! Jobs: what a job is, what a run is, and the one place that runs them.
 
 mod alerting;
+mod checked;
 mod context;
 mod environment;
 mod error;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 
 pub use crate::state::Trigger;
 pub use alerting::{alerts, mailer, origin, outbox, policy};
+pub use checked::seen_by_checks;
 pub use context::{Calendars, Context};
 pub use environment::{Environment, calendars, start_embedded};
 pub use error::{Disposition, Failure, JobError, chain};

@@ -1,10 +1,15 @@
 //! Daily bars, signals, decisions and outcomes: written by the one protocol of all tables, and read back.
 
-use crate::market::{DailyBar, Symbol};
+use arrow::json::ReaderBuilder;
 
+use crate::market::{DailyBar, FuturesSnapshot, SpotSnapshot, Symbol};
+
+use super::TableName;
 use super::row::Row;
+use super::schema::arrow_schema;
 use super::{
-    AsOf, DecisionRow, FindingRow, KeyRange, Lake, LakeError, OutcomeRow, QuarantinedRow, Replaced, SignalRow, Written, read,
+    AsOf, DecisionRow, FindingRow, KeyRange, Lake, LakeError, OutcomeRow, QuarantinedRow, Replaced, SignalRow, Written,
+    read,
 };
 
 impl Lake {
@@ -62,6 +67,22 @@ impl Lake {
     /// As [`Lake::append_futures`].
     pub async fn replace_quarantine(&self, rows: &[QuarantinedRow]) -> Result<Replaced<QuarantinedRow>, LakeError> {
         self.replace(rows).await
+    }
+
+    /// Writes a row that was kept apart into the table it was meant for; where its key is there by now nothing is written.
+    ///
+    /// # Errors
+    /// As [`Lake::append_futures`], and where the row does not fit the columns of its table.
+    pub async fn release(&self, row: &QuarantinedRow) -> Result<Written, LakeError> {
+        let table: TableName = row.table.parse()?;
+        let unfit = |source: arrow::error::ArrowError| LakeError::Unfit { table, source: source.into() };
+        let mut decoder = ReaderBuilder::new(arrow_schema(table)).build_decoder().map_err(unfit)?;
+        decoder.decode(row.row_json.as_bytes()).map_err(unfit)?;
+        let Some(batch) = decoder.flush().map_err(unfit)? else { return Ok(Written::default()) };
+        match table {
+            TableName::SpotSnapshots => self.append(&SpotSnapshot::decode(&batch)?).await,
+            _ => self.append(&FuturesSnapshot::decode(&batch)?).await,
+        }
     }
 
     /// The findings about a range, by symbol and instant.
@@ -171,8 +192,8 @@ mod tests {
 
     use super::*;
     use crate::calendar::Slot;
+    use crate::lake::RowQuery;
     use crate::lake::fixtures::{daily_row, decision_row, futures_of, lake, outcome_row, signal_row, slot, symbol};
-    use crate::lake::{RowQuery, TableName};
 
     fn range() -> KeyRange {
         KeyRange { symbols: ["SPY", "QQQ"].map(symbol).to_vec(), from: slot(0).instant(), to: slot(500).instant() }
@@ -239,10 +260,10 @@ mod tests {
     async fn daily_bars_come_in_order_and_as_of_their_capture() {
         let folder = tempdir().expect("a folder");
         let lake = lake(folder.path());
-        let late = DailyBar { captured_at: slot(400).instant(), ..daily_row("SPY", slot(1)) };
-        lake.append_daily(&[daily_row("SPY", slot(79)), late.clone()]).await.expect("written");
+        let delayed = DailyBar { captured_at: slot(400).instant(), ..daily_row("SPY", slot(1)) };
+        lake.append_daily(&[daily_row("SPY", slot(79)), delayed.clone()]).await.expect("written");
         let all = lake.daily(&range(), &AsOf::Latest).await.expect("rows");
-        assert_eq!(all, [late, daily_row("SPY", slot(79))]);
+        assert_eq!(all, [delayed, daily_row("SPY", slot(79))]);
         let then = lake.daily(&range(), &AsOf::Instant(slot(300).instant())).await.expect("rows");
         assert_eq!(then, [daily_row("SPY", slot(79))]);
         assert_eq!(lake.latest_daily(&symbol("SPY")).await.expect("readable"), Some(daily_row("SPY", slot(79))));

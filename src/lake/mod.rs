@@ -66,6 +66,7 @@ mod statistics;
 mod store;
 mod sweep;
 mod table;
+mod table_columns;
 mod table_name;
 mod table_stats;
 mod tidy;
@@ -103,6 +104,7 @@ pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use signal_row::SignalRow;
 pub use store::Durability;
+pub use table_columns::TableColumns;
 pub use table_name::TableName;
 pub use table_stats::{PartitionStats, PropertyStats, TableStats};
 pub use tidy::Tidied;
@@ -190,7 +192,8 @@ impl Lake {
         let sessions = Arc::new(Sessions::new());
         let handle =
             |table| Mutex::new(TableHandle::new(table, &root, (Arc::clone(&store), retention), Arc::clone(&sessions)));
-        let [futures, spot, spot_daily, signals, decisions, outcomes, findings, quarantine] = TableName::ALL.map(handle);
+        let [futures, spot, spot_daily, signals, decisions, outcomes, findings, quarantine] =
+            TableName::ALL.map(handle);
         let checked = OnceCell::new();
         Self {
             shared: Arc::new(Shared {

@@ -178,7 +178,7 @@ pub(super) fn arrow_type(kind: ColumnKind) -> DataType {
     }
 }
 
-fn delta_type(kind: ColumnKind) -> DeltaType {
+pub(super) fn delta_type(kind: ColumnKind) -> DeltaType {
     match kind {
         ColumnKind::Text => DeltaType::STRING,
         ColumnKind::Float => DeltaType::DOUBLE,

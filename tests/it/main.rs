@@ -17,6 +17,7 @@ mod logs;
 mod mail;
 mod manual;
 mod pause;
+mod quality;
 mod query;
 mod recorded;
 mod schedule;

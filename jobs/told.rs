@@ -1,0 +1,93 @@
+//! What checks found is kept in its table, and told to whom it concerns.
+
+use crate::alert::{Looker, Reach};
+use crate::job::{Context, Failure, JobError, Run, Trigger, alerts, seen_by_checks};
+use crate::lake::{FindingRow, QuarantinedRow, Rows};
+use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
+use crate::quality::{CheckRun, FUTURES_TABLE, Finding, Row, SPOT_TABLE, Severity};
+
+/// Keeps the findings of some checks and tells the alerts what they say. Who runs a job by hand sees it: no mail is
+/// written then, but what is mended counts as passed.
+pub(super) async fn keep(context: &Context, run: &Run, (runs, rows): (&[CheckRun], &[Row])) -> Result<(), JobError> {
+    let findings: Vec<&Finding> = runs.iter().flat_map(|run| &run.findings).collect();
+    keep_findings(context, &findings).await?;
+    let Some(ledger) = context.ledger.clone() else { return Ok(()) };
+    let reach = if run.request.trigger == Trigger::Manual { Reach::Log } else { Reach::Mail };
+    let alerts = alerts(&context.config, ledger.clone());
+    let (runs, rows, now) = (runs.to_vec(), rows.to_vec(), context.clock.now());
+    let looker = Looker { job: "quality".to_owned(), run_id: context.run_id.clone(), slot: run.slot.instant() };
+    let observing = tokio::task::spawn_blocking(move || {
+        let open: Vec<_> = ledger.open_incidents()?.into_iter().map(|incident| incident.key).collect();
+        alerts.observe(&looker, &seen_by_checks((&runs, &rows), &open, reach), now)
+    });
+    observing.await.map_err(|error| JobError::fail(Failure::Failed, error))??;
+    Ok(())
+}
+
+/// Adds findings to their table.
+pub(super) async fn keep_findings(context: &Context, findings: &[&Finding]) -> Result<(), JobError> {
+    let (found_at, gateway) = (context.clock.now(), context.config.gateway.kind);
+    let whole: Symbol = FindingRow::WHOLE.parse().map_err(|error| JobError::fail(Failure::Failed, error))?;
+    let row = |finding: &&Finding| FindingRow {
+        symbol: finding.symbol.clone().unwrap_or_else(|| whole.clone()),
+        timestamp: finding.timestamp,
+        check: finding.check.to_owned(),
+        table: finding.table.to_owned(),
+        run_slot: finding.run_slot,
+        severity: finding.severity.to_string(),
+        observed: finding.observed.clone(),
+        threshold: finding.threshold.clone(),
+        action: finding.action.to_string(),
+        detail: finding.detail.clone(),
+        gateway,
+        found_at,
+    };
+    let rows: Vec<FindingRow> = findings.iter().map(row).collect();
+    if !rows.is_empty() {
+        context.lake.append_findings(&rows).await?;
+    }
+    Ok(())
+}
+
+/// Keeps rows apart that are not fit to be stored, with what was found of them. A row of a key that waits there already
+/// is left out: the first that came is kept.
+pub(super) async fn keep_apart(
+    context: &Context,
+    (futures, spot): (&[FuturesSnapshot], &[SpotSnapshot]),
+    findings: &[Finding],
+) -> Result<(), JobError> {
+    let futures_json = Rows::of_futures(futures)?.objects();
+    let spot_json = Rows::of_spot(spot)?.objects();
+    let mut rows = Vec::new();
+    for (table, objects) in [(FUTURES_TABLE, futures_json), (SPOT_TABLE, spot_json)] {
+        for object in objects {
+            let symbol = object.get("symbol").and_then(|symbol| symbol.as_str()).unwrap_or_default().to_owned();
+            let of_row = |finding: &&Finding| {
+                finding.table == table
+                    && finding.severity >= Severity::Error
+                    && finding.symbol.as_ref().is_some_and(|own| own.as_str() == symbol)
+            };
+            let own: Vec<&Finding> = findings.iter().filter(of_row).collect();
+            let Some(first) = own.first() else { continue };
+            let joined = |text: fn(&Finding) -> String, with: &str| {
+                own.iter().map(|finding| text(finding)).collect::<Vec<_>>().join(with)
+            };
+            rows.push(QuarantinedRow {
+                symbol: symbol.parse().map_err(|error| JobError::fail(Failure::Failed, error))?,
+                timestamp: first.timestamp,
+                table: table.to_owned(),
+                checks: joined(|finding| finding.check.to_owned(), ","),
+                reason: joined(|finding| finding.observed.clone(), "; "),
+                row_json: object.to_string(),
+                decided: None,
+                gateway: context.config.gateway.kind,
+                captured_at: context.clock.now(),
+            });
+        }
+    }
+    if !rows.is_empty() {
+        context.lake.append_quarantine(&rows).await?;
+        keep_findings(context, &findings.iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}

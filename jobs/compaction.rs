@@ -63,7 +63,10 @@ fn extent(futures: &Calendar, run: &Run) -> Result<Extent, JobError> {
 async fn plan(lake: &Lake) -> Result<Outcome, JobError> {
     let mut notes = Vec::new();
     for table in TableName::ALL {
-        notes.push(planned(&lake.compaction_plan(table).await?));
+        let plan = lake.compaction_plan(table).await?;
+        if plan.files_before > 0 {
+            notes.push(planned(&plan));
+        }
     }
     Ok(Outcome { notes, ..Outcome::done(Counts::default()) })
 }

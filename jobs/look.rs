@@ -163,7 +163,7 @@ async fn skew(context: &Context) -> Vec<TimeDelta> {
 
 async fn tables(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -> Result<Vec<TableFacts>, JobError> {
     let (from, to) = span(sessions, now);
-    let disk_bytes = disk_bytes(context);
+    let disk_bytes = context.lake.disk_bytes();
     let mut facts = Vec::new();
     for table in TableName::ALL {
         let Some(stats) = context.lake.stats(table).await? else { continue };
@@ -178,16 +178,12 @@ async fn tables(context: &Context, (sessions, now): (&[Session], DateTime<Utc>))
             doubled_keys: Some(number(count.rows.saturating_sub(count.keys))),
             files: Some(number(stats.partitions.iter().map(|partition| partition.files).sum())),
             log_entries: Some(stats.version - stats.checkpoint.unwrap_or(0).min(stats.version)),
-            disk_bytes,
+            // One lake lies on one disk.
+            disk_bytes: disk_bytes.filter(|_| facts.is_empty()),
             ..TableFacts::default()
         });
     }
     Ok(facts)
-}
-
-fn disk_bytes(context: &Context) -> Option<(u64, u64)> {
-    let found = rustix::fs::statvfs(context.lake.root()).ok()?;
-    Some((found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
 }
 
 /// What other jobs make of the rows.

@@ -14,7 +14,7 @@ use crate::quality::{CheckRun, Status};
 use super::look::{Look, look, window};
 use super::told::keep;
 
-const TIMEOUT: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The job `quality`.
 pub struct Quality;

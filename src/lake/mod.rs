@@ -219,6 +219,14 @@ impl Lake {
         &self.shared.root
     }
 
+    /// Bytes that are free for this program, and all there are, of the disk that the tables lie on; none where it does not
+    /// tell.
+    #[must_use]
+    pub fn disk_bytes(&self) -> Option<(u64, u64)> {
+        let found = rustix::fs::statvfs(self.root()).ok()?;
+        Some((found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
+    }
+
     /// Adds the rows whose keys are absent, all in one commit; of rows with one key in the batch the first counts.
     ///
     /// # Errors

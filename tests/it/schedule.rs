@@ -39,7 +39,8 @@ fn slots_past_the_published_calendars_are_marked_unless_the_operator_speaks_of_t
 fn the_jobs_are_listed_with_their_schedules() {
     let desk = Desk::bare();
     let lines = desk.jobs(&["list", "--format", "jsonl"]).succeeded().lines();
-    assert_eq!(lines.iter().map(|line| text(line, "job")).collect::<Vec<_>>(), ["snapshot", "backfill", "compaction"]);
+    let names: Vec<String> = lines.iter().map(|line| text(line, "job")).collect();
+    assert_eq!(names, ["snapshot", "backfill", "compaction", "quality"]);
     assert_eq!(lines[0]["schedule"], serde_json::json!(["every 5m during cme_equity"]));
 }
 

@@ -1,8 +1,8 @@
 //! Checks of single rows: who and when they are, what their numbers are, how they were quoted.
 
 mod identity;
+mod instant;
 mod quoted;
-mod time;
 mod value;
 
 use super::{Action, Batch, CheckSpec, Finding, LooksAt, Measure, Row, Rule, Seen};
@@ -60,9 +60,9 @@ pub fn row_checks<'a>(batch: &'a Batch<'a>) -> Vec<Measure<'a>> {
         Measure::new("keys.not_null", |rule| Ok(identity::named(batch, rule))),
         Measure::new("keys.unique", |rule| Ok(identity::unique(batch, rule))),
         Measure::new("contract.lead", |rule| identity::lead(batch, rule)),
-        each("time.slot_aligned", time::aligned),
-        Measure::new("time.session_open", |rule| time::open(batch, rule)),
-        each("time.future", time::future),
+        each("time.slot_aligned", instant::aligned),
+        Measure::new("time.session_open", |rule| instant::open(batch, rule)),
+        each("time.future", instant::future),
         each("value.sentinel", value::sentinel),
         each("price.positive", value::positive),
         Measure::new("price.limit_band", |rule| Ok(value::limit_band(batch, rule))),

@@ -186,7 +186,8 @@ async fn what_is_misspelt_is_told_with_what_there_is() {
     assert!(column.starts_with("unknown column lst: ") && column.contains(known), "{column}");
     assert!(column.ends_with("; did you mean last?"), "{column}");
     let table = told("select * from spot").await;
-    assert!(table.contains("known are futures_snapshots, spot_snapshots; did you mean spot_snapshots?"), "{table}");
+    assert!(table.contains("known are futures_snapshots, spot_snapshots, "), "{table}");
+    assert!(table.ends_with("; did you mean spot_snapshots?"), "{table}");
     let syntax = told("selec 1").await;
     assert!(syntax.starts_with("cannot read the statement: Expected: "), "{syntax}");
     let function = told("select medain(last) from spot_snapshots").await;

@@ -96,3 +96,20 @@ fn a_row_is_not_released_onto_another_and_can_be_dropped() {
     desk.jobs(&["quality", "drop", "NQ", NOON_SLOT]).succeeded();
     assert!(text(&report(&desk)["quarantine"][0], "decided").starts_with("dropped "));
 }
+
+#[test]
+fn what_the_schedule_finds_is_one_incident_with_its_mail() {
+    let desk = Desk::bare();
+    let faults = ["--fault", "stale:900@symbol=NQ", "--fault", "bars-missing"];
+    let day = ["simulate", "--from", "2026-11-18", "--to", "2026-11-18", "--format", "jsonl"];
+    let ended = desk.jobs(&[&day[..], &faults].concat());
+    assert_eq!(ended.code, 1, "40 slots of NQ are lost for good: {ended:#?}");
+    let account = ended.lines().remove(0);
+    desk.configure("paths: { state: data/simulation/state }\n");
+    let listed = desk.jobs(&["alert", "list", "--format", "jsonl"]).succeeded().lines();
+    let found = |incident: &&serde_json::Value| text(incident, "key") == "complete.session:futures_snapshots:NQ";
+    let incident = listed.iter().find(found).unwrap_or_else(|| panic!("{listed:?}"));
+    let mails = incident["num_mails"].as_u64().expect("a count");
+    assert!(mails >= 1, "{incident}");
+    assert!(account["mails"].as_u64() >= Some(mails), "{account}");
+}

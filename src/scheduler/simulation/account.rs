@@ -19,8 +19,8 @@ pub struct Account {
     pub tables: Vec<TableAccount>,
     /// Findings by check.
     pub findings: BTreeMap<&'static str, u32>,
-    /// Mails that the runs of this simulation put out; none as long as no job sends any.
-    pub mails: Option<u32>,
+    /// Mails that the runs of this simulation wrote; a simulation sends none.
+    pub mails: u32,
     /// Runs that this simulation made.
     pub num_runs: u32,
     /// Instants at which it ran anything.

@@ -172,7 +172,7 @@ impl Simulation {
         let jobs = self.job_accounts()?;
         let tables = tally_rows::count(&self.environment, &self.range).await?;
         let Tally { findings, num_runs, .. } = self.tally;
-        let mails = None;
+        let mails = self.ledger.mail_counts()?.queued;
         Ok(Account {
             jobs,
             tables,

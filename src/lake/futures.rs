@@ -1,8 +1,5 @@
 //! Rows of `futures_snapshots` as batches and back.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -10,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::calendar::TradingDay;
 use crate::market::{Changes, FuturesSnapshot, GatewayKind, PricePoint};
 
-use super::columns::{Columns, days_of, instant_array};
+use super::columns::Columns;
+use super::encode::Encoder;
 use super::row::{Key, Row};
 use super::schema::arrow_schema;
 use super::{ContractPrice, LakeError, TableName};
@@ -40,39 +38,28 @@ impl Row for FuturesSnapshot {
     }
 
     fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError> {
-        let floats = |value: fn(&Self) -> Option<f64>| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| value(row)).collect::<Float64Array>())
-        };
-        let integers = |value: fn(&Self) -> Option<i64>| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| value(row)).collect::<Int64Array>())
-        };
-        let texts = |value: fn(&Self) -> &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| value(row))))
-        };
-        let dates = |value: fn(&Self) -> chrono::NaiveDate| -> ArrayRef {
-            Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_of(value(row)))))
-        };
+        let rows = Encoder(rows);
         let columns = vec![
-            texts(|row| row.symbol.as_str()),
-            Arc::new(instant_array(rows.iter().map(|row| row.timestamp.instant()))),
-            floats(|row| row.bid),
-            floats(|row| row.ask),
-            floats(|row| row.last),
-            integers(|row| row.volume),
-            integers(|row| row.open_interest),
-            floats(|row| row.implied_vol),
-            floats(|row| row.changes.one_hour),
-            floats(|row| row.changes.four_hours),
-            floats(|row| row.changes.overnight),
-            floats(|row| row.changes.daily),
-            dates(|row| row.date.date()),
-            floats(|row| row.changes.since_close),
-            texts(|row| &row.contract),
-            dates(|row| row.expiry),
-            integers(|row| row.con_id.map(i64::from)),
-            texts(|row| row.source.as_str()),
-            texts(|row| row.gateway.as_str()),
-            Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),
+            rows.texts(|row| row.symbol.as_str()),
+            rows.instants(|row| row.timestamp.instant()),
+            rows.floats(|row| row.bid),
+            rows.floats(|row| row.ask),
+            rows.floats(|row| row.last),
+            rows.integers(|row| row.volume),
+            rows.integers(|row| row.open_interest),
+            rows.floats(|row| row.implied_vol),
+            rows.floats(|row| row.changes.one_hour),
+            rows.floats(|row| row.changes.four_hours),
+            rows.floats(|row| row.changes.overnight),
+            rows.floats(|row| row.changes.daily),
+            rows.dates(|row| row.date.date()),
+            rows.floats(|row| row.changes.since_close),
+            rows.texts(|row| &row.contract),
+            rows.dates(|row| row.expiry),
+            rows.integers(|row| row.con_id.map(i64::from)),
+            rows.texts(|row| row.source.as_str()),
+            rows.texts(|row| row.gateway.as_str()),
+            rows.instants(|row| row.captured_at),
         ];
         RecordBatch::try_new(arrow_schema(Self::TABLE), columns)
     }

@@ -1,8 +1,5 @@
 //! Rows of `spot_snapshots` as batches and back.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -10,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::calendar::TradingDay;
 use crate::market::{GatewayKind, SpotSnapshot};
 
-use super::columns::{Columns, days_of, instant_array};
+use super::columns::Columns;
+use super::encode::Encoder;
 use super::row::{Key, Row};
 use super::schema::arrow_schema;
 use super::{LakeError, TableName};
@@ -31,23 +29,18 @@ impl Row for SpotSnapshot {
     }
 
     fn encode(rows: &[&Self]) -> Result<RecordBatch, ArrowError> {
-        let floats = |value: fn(&Self) -> Option<f64>| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| value(row)).collect::<Float64Array>())
-        };
-        let texts = |value: fn(&Self) -> &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| value(row))))
-        };
-        let columns: Vec<ArrayRef> = vec![
-            texts(|row| row.symbol.as_str()),
-            Arc::new(instant_array(rows.iter().map(|row| row.timestamp.instant()))),
-            floats(|row| row.bid),
-            floats(|row| row.ask),
-            floats(|row| row.last),
-            Arc::new(rows.iter().map(|row| row.volume).collect::<Int64Array>()),
-            Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| days_of(row.date.date())))),
-            texts(|row| row.source.as_str()),
-            texts(|row| row.gateway.as_str()),
-            Arc::new(instant_array(rows.iter().map(|row| row.captured_at))),
+        let rows = Encoder(rows);
+        let columns = vec![
+            rows.texts(|row| row.symbol.as_str()),
+            rows.instants(|row| row.timestamp.instant()),
+            rows.floats(|row| row.bid),
+            rows.floats(|row| row.ask),
+            rows.floats(|row| row.last),
+            rows.integers(|row| row.volume),
+            rows.dates(|row| row.date.date()),
+            rows.texts(|row| row.source.as_str()),
+            rows.texts(|row| row.gateway.as_str()),
+            rows.instants(|row| row.captured_at),
         ];
         RecordBatch::try_new(arrow_schema(Self::TABLE), columns)
     }

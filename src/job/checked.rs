@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::alert::{Facts, GATEWAY_DOWN, MAX_SAMPLE_ROWS, Observation, Reach, Sample, Series};
-use crate::quality::{Action, CheckRun, Finding, Row, Severity as HowBad, Status, spec};
-use crate::state::{CheckStatus, IncidentKey, Severity};
+use crate::quality::{Action, CheckRun, Finding, Row, Severity, Status, spec};
+use crate::state::IncidentKey;
 
 /// Slots shown before and after the fault.
 const SLOTS_AROUND: usize = 40;
@@ -33,14 +33,7 @@ pub fn seen_by_checks((runs, rows): (&[CheckRun], &[Row]), open: &[IncidentKey],
 /// That the check was made. It opens nothing: what failed has a key of its own.
 fn mark(run: &CheckRun) -> Observation {
     let key = IncidentKey::new(run.check, "", "");
-    let status = match run.status {
-        Status::Pass => CheckStatus::Pass,
-        Status::Warn => CheckStatus::Warn,
-        Status::Fail => CheckStatus::Fail,
-        Status::Error => CheckStatus::Error,
-        Status::Skipped => CheckStatus::Skipped,
-    };
-    Observation { status, reach: Reach::Log, ..Observation::failed(key, Severity::Warn, Facts::default()) }
+    Observation { status: run.status, reach: Reach::Log, ..Observation::failed(key, Severity::Warn, Facts::default()) }
 }
 
 fn failures((run, rows): (&CheckRun, &[Row]), reach: Reach) -> Vec<Observation> {
@@ -51,15 +44,10 @@ fn failures((run, rows): (&CheckRun, &[Row]), reach: Reach) -> Vec<Observation> 
     }
     let observed = grouped.into_iter().filter_map(|(key, findings)| {
         let worst = findings.iter().max_by_key(|finding| finding.severity)?;
-        let severity = match worst.severity {
-            HowBad::Warn => Severity::Warn,
-            HowBad::Error => Severity::Error,
-            HowBad::Critical => Severity::Critical,
-        };
         // A warning is written down, and so is whatever is muted.
         let is_log = findings.iter().all(|finding| finding.action == Action::Log);
         let facts = facts((run, rows), worst, &findings);
-        let failed = Observation::failed(key, severity, facts);
+        let failed = Observation::failed(key, worst.severity, facts);
         let failed = Observation { reach: if is_log { Reach::Log } else { reach }, ..failed };
         let follows = OF_THE_GATEWAY.contains(&run.check);
         Some(if follows { failed.following_from(GATEWAY_DOWN) } else { failed })
@@ -127,7 +115,7 @@ mod tests {
     use crate::calendar::Slot;
     use crate::quality::FUTURES_TABLE;
 
-    fn finding(symbol: &str, severity: HowBad, action: Action) -> Finding {
+    fn finding(symbol: &str, severity: Severity, action: Action) -> Finding {
         let slot = Slot::at("2026-03-02T15:05:00Z".parse().expect("an instant")).expect("on the grid");
         Finding {
             check: "price.outlier",
@@ -147,23 +135,23 @@ mod tests {
         CheckRun { check: "price.outlier", status, looked_at: 3, findings, reason: None }
     }
 
-    fn told(run: CheckRun, open: &[IncidentKey]) -> Vec<(String, CheckStatus, Reach)> {
+    fn told(run: CheckRun, open: &[IncidentKey]) -> Vec<(String, Status, Reach)> {
         let seen = seen_by_checks((&[run], &[]), open, Reach::Mail);
         seen.into_iter().map(|seen| (seen.key.subject, seen.status, seen.reach)).collect()
     }
 
     #[test]
     fn each_symbol_fails_for_itself_and_the_check_leaves_its_mark() {
-        let error = |symbol| finding(symbol, HowBad::Error, Action::Quarantine);
+        let error = |symbol| finding(symbol, Severity::Error, Action::Quarantine);
         let seen = told(run(Status::Fail, vec![error("ES"), error("NQ"), error("ES")]), &[]);
-        let fail = |subject: &str, reach| (subject.to_owned(), CheckStatus::Fail, reach);
+        let fail = |subject: &str, reach| (subject.to_owned(), Status::Fail, reach);
         assert_eq!(seen, [fail("", Reach::Log), fail("ES", Reach::Mail), fail("NQ", Reach::Mail)]);
     }
 
     #[test]
     fn a_warning_is_written_down_only() {
-        let seen = told(run(Status::Warn, vec![finding("ES", HowBad::Warn, Action::Log)]), &[]);
-        assert_eq!(seen[1], ("ES".to_owned(), CheckStatus::Warn, Reach::Log));
+        let seen = told(run(Status::Warn, vec![finding("ES", Severity::Warn, Action::Log)]), &[]);
+        assert_eq!(seen[1], ("ES".to_owned(), Status::Warn, Reach::Log));
     }
 
     #[test]
@@ -171,7 +159,7 @@ mod tests {
         let open = [IncidentKey::new("price.outlier", FUTURES_TABLE, "ES"), IncidentKey::new("quote.age", "", "ES")];
         let passed = told(run(Status::Pass, Vec::new()), &open);
         assert_eq!(passed.len(), 2);
-        assert_eq!((passed[1].0.as_str(), passed[1].1), ("ES", CheckStatus::Pass));
+        assert_eq!((passed[1].0.as_str(), passed[1].1), ("ES", Status::Pass));
         for status in [Status::Error, Status::Skipped] {
             assert_eq!(told(run(status, Vec::new()), &open).len(), 1, "{status}");
         }
@@ -179,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_gap_follows_from_a_gateway_that_is_down() {
-        let mut gap = run(Status::Fail, vec![finding("ES", HowBad::Error, Action::Block)]);
+        let mut gap = run(Status::Fail, vec![finding("ES", Severity::Error, Action::Block)]);
         gap.check = "complete.session";
         let seen = seen_by_checks((&[gap], &[]), &[], Reach::Mail);
         assert_eq!(seen[1].follows_from.as_deref(), Some(GATEWAY_DOWN));

@@ -25,6 +25,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 3] = [Self::Warn, Self::Error, Self::Critical];
+
     /// The word as columns carry it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::calendar::{CalendarError, Slot};
@@ -12,7 +13,8 @@ use crate::calendar::{CalendarError, Slot};
 use super::{Finding, QualityConfig, Rule, Severity, spec};
 
 /// What became of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Nothing was found.
     Pass,
@@ -27,6 +29,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Pass, Self::Warn, Self::Fail, Self::Error, Self::Skipped];
+
     /// The word as columns and reports carry it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Row, Transaction, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::severity::named;
 use super::stamp::Stamp;
@@ -12,38 +12,7 @@ use super::{Ledger, LedgerError};
 /// Days for which marks are kept: a month and a little.
 pub const MARKS_KEPT_DAYS: i64 = 35;
 
-/// What a check came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckStatus {
-    /// All was well.
-    Pass,
-    /// It failed a little.
-    Warn,
-    /// It failed.
-    Fail,
-    /// The check itself broke: neither a pass nor a failure.
-    Error,
-    /// There was nothing to look at.
-    Skipped,
-}
-
-impl CheckStatus {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Pass, Self::Warn, Self::Fail, Self::Error, Self::Skipped];
-
-    /// Its name in the ledger and in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-            Self::Error => "error",
-            Self::Skipped => "skipped",
-        }
-    }
-}
+pub use crate::quality::Status as CheckStatus;
 
 impl ToSql for CheckStatus {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

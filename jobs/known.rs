@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::config::Config;
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
-use crate::market::{FuturesSnapshot, PricePoint, Symbol};
-use crate::signals::{DailyClose, Derived, EtfInputs, KnownBy, SignalInputs, derive};
+use crate::market::{DailyClose, FuturesSnapshot, PricePoint, Symbol};
+use crate::signals::{Derived, EtfInputs, KnownBy, SignalInputs, derive};
 
 /// A row this old at the close still tells the close: the last slots of a session can be missing.
 const CLOSE_ROOM: TimeDelta = TimeDelta::minutes(10);

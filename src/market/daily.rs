@@ -30,3 +30,20 @@ pub struct DailyBar {
     /// When the row was made.
     pub captured_at: DateTime<Utc>,
 }
+
+/// The close of an ETF's session, US dollars.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DailyClose {
+    /// Ticker of the ETF.
+    pub symbol: Symbol,
+    /// The session.
+    pub date: TradingDay,
+    /// Its last price, as it was paid.
+    pub close: f64,
+}
+
+impl From<&DailyBar> for DailyClose {
+    fn from(bar: &DailyBar) -> Self {
+        Self { symbol: bar.symbol.clone(), date: bar.date, close: bar.close }
+    }
+}

@@ -13,7 +13,7 @@ mod symbol;
 pub use bar::{Bar, BarSize};
 pub use change::{ChangeReferences, Changes, MAX_PRICE_AGE_MINUTES, PriceHistory, PricePoint};
 pub use contract::{EtfContract, FutureContract, Instrument, Lead, LeadError, lead_contract};
-pub use daily::DailyBar;
+pub use daily::{DailyBar, DailyClose};
 pub use quote::{MarketData, Quote};
 pub use snapshot::{FuturesSnapshot, GatewayKind, Source, SpotSnapshot};
 pub use symbol::{EtfSpec, FutureSpec, MarketConfig, Symbol, SymbolError};

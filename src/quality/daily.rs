@@ -1,9 +1,7 @@
 //! Checks of daily closes: no hole, no split taken for a move.
 
-use chrono::NaiveDate;
-
 use crate::calendar::{Calendar, Slot};
-use crate::market::Symbol;
+use crate::market::DailyClose;
 
 use super::{Action, CheckFault, CheckSpec, LooksAt, Measure, Measured, Place, Rule, Seen};
 
@@ -21,17 +19,6 @@ pub(super) const SPECS: &[CheckSpec] = &[
         .acts(Action::Block)
         .because("the exchange halts at 20 %: more is a split, whose factor raw prices need"),
 ];
-
-/// The close of a session.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DailyClose {
-    /// Whose it is.
-    pub symbol: Symbol,
-    /// The session.
-    pub date: NaiveDate,
-    /// US dollars.
-    pub close: f64,
-}
 
 /// Daily closes, each symbol's in the order of time.
 #[derive(Debug, Clone, Copy)]
@@ -65,9 +52,9 @@ fn pairs(batch: DailyBatch<'_>) -> Result<Vec<Pair<'_>>, CheckFault> {
         if before.symbol != after.symbol || before.date >= after.date {
             continue;
         }
-        let sessions = batch.nyse.sessions(before.date, after.date)?;
+        let sessions = batch.nyse.sessions(before.date.date(), after.date.date())?;
         let between = sessions.iter().filter(|session| {
-            let day = session.day.date();
+            let day = session.day;
             before.date < day && day < after.date
         });
         let missing = between.count();
@@ -100,11 +87,12 @@ mod tests {
     use super::super::Status;
     use super::super::fixtures::{NYSE, run, symbol};
     use super::*;
+    use crate::calendar::TradingDay;
 
     fn status(check: &str, closes: &[(&str, f64)]) -> Status {
         let of = |(date, close): &(&str, f64)| DailyClose {
             symbol: symbol("QQQ"),
-            date: date.parse().expect("a date"),
+            date: TradingDay::new(date.parse().expect("a date")),
             close: *close,
         };
         let closes: Vec<DailyClose> = closes.iter().map(of).collect();

@@ -2,27 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::calendar::{Calendar, TradingDay};
-use crate::market::{DailyBar, Symbol};
+use crate::calendar::Calendar;
+use crate::market::DailyClose;
 
 use super::{Side, SignalError, SignalsConfig};
-
-/// The close of an ETF's session, US dollars.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DailyClose {
-    /// Ticker of the ETF.
-    pub symbol: Symbol,
-    /// The session.
-    pub date: TradingDay,
-    /// Its last price, as it was paid.
-    pub close: f64,
-}
-
-impl From<&DailyBar> for DailyClose {
-    fn from(bar: &DailyBar) -> Self {
-        Self { symbol: bar.symbol.clone(), date: bar.date, close: bar.close }
-    }
-}
 
 /// Where the ETF stands, and by what numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]

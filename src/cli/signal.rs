@@ -1,7 +1,7 @@
 //! `jobs signal` and `jobs decide`: what the futures say of an ETF at an instant, and what the entry rules make of it.
 //! Neither writes anything.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -19,9 +19,6 @@ use crate::telemetry;
 use super::block_on;
 use super::output::{eastern, plain_table, print_document, print_line, print_text, right, utc};
 use super::settings::{Format, Globals};
-
-/// How far back the newest slot is looked for: a weekend with holidays on both sides, and room.
-const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
 
 /// What is asked about.
 #[derive(Debug, Args)]
@@ -141,8 +138,7 @@ fn facts(globals: &Globals, question: &Question) -> Result<Facts, JobError> {
 fn as_of(at: Option<&str>, calendars: &Calendars) -> Result<DateTime<Utc>, JobError> {
     let now = SystemClock.now();
     let Some(text) = at else {
-        let slots = calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
-        return Ok(slots.last().map_or(now, |slot| slot.instant()));
+        return Ok(calendars.newest_slot(now)?.instant());
     };
     let at = parse_instant(text)?;
     if at <= now {

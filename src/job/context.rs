@@ -35,6 +35,16 @@ impl Calendars {
             _ => &self.futures,
         }
     }
+
+    /// The newest slot at or before an instant.
+    ///
+    /// # Errors
+    /// Where the calendar does not reach there.
+    pub fn newest_slot(&self, now: DateTime<Utc>) -> Result<Slot, JobError> {
+        let recent = self.futures.slots(now - LONGEST_CLOSURE, now)?;
+        let none = || JobError::fail(Failure::Failed, format!("the calendar has no slot in the ten days before {now}"));
+        recent.last().copied().ok_or_else(none)
+    }
 }
 
 /// What a job works with. One connection to the gateway serves the whole attempt.
@@ -101,9 +111,7 @@ impl Context {
     /// # Errors
     /// Where the calendar does not reach there.
     pub fn newest_slot(&self, now: DateTime<Utc>) -> Result<Slot, JobError> {
-        let recent = self.calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
-        let none = || JobError::fail(Failure::Failed, format!("the calendar has no slot in the ten days before {now}"));
-        recent.last().copied().ok_or_else(none)
+        self.calendars.newest_slot(now)
     }
 
     /// Ends the connection, if there is one.

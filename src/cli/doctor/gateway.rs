@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::Config;
@@ -21,9 +21,6 @@ pub(super) const NAMES: [&str; 3] = ["gateway", "clock", "contracts"];
 
 /// From this difference between the clocks on there is a warning.
 const NOTABLE_SKEW_SECONDS: i64 = 2;
-
-/// Longest stretch without an open slot, and room.
-const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
 
 /// Connects once and checks all three.
 pub(super) async fn gateway(config: Config, calendars: &Calendars) -> Vec<Finding> {
@@ -59,8 +56,7 @@ pub(super) async fn gateway(config: Config, calendars: &Calendars) -> Vec<Findin
 /// The gateway that a run without an address would start.
 async fn inside(config: &Config, calendars: &Calendars) -> Result<SimulatedGateway, JobError> {
     let now = SystemClock.now();
-    let recent = calendars.futures.slots(now - LONGEST_CLOSURE, now)?;
-    let stands_at = recent.last().map_or(now, |slot| slot.instant());
+    let stands_at = calendars.newest_slot(now)?.instant();
     start_embedded(config, SimulatedClock::fixed(stands_at)).await
 }
 

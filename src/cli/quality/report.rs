@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -18,9 +18,6 @@ use super::super::block_on;
 use super::super::output::{eastern, plain_table, print_document, print_line, print_text, utc};
 use super::super::settings::{Format, Globals};
 use super::checks::last_marks;
-
-/// How far back the newest session is looked for.
-const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
 
 #[derive(Debug, Args)]
 pub(in super::super) struct ReportArgs {
@@ -65,11 +62,10 @@ pub(super) fn report(globals: &Globals, args: &ReportArgs) -> Result<u8, JobErro
 fn session(date: Option<NaiveDate>, calendars: &Calendars) -> Result<Session, JobError> {
     let futures = &calendars.futures;
     let Some(day) = date else {
-        let now = SystemClock.now();
-        let today = futures.trading_day(now)?.date();
-        let begun = futures.sessions(today - LONGEST_CLOSURE, today)?.into_iter().rfind(|session| session.open() < now);
-        return begun
-            .ok_or_else(|| JobError::fail(Failure::Failed, "the calendar has no session in the last ten days"));
+        let newest = calendars.newest_slot(SystemClock.now())?.instant();
+        let inside = "a slot of the calendar lies in a session";
+        let session = futures.session(futures.trading_day(newest)?.date())?;
+        return session.ok_or_else(|| JobError::fail(Failure::Failed, format!("{newest}: {inside}")));
     };
     futures.session(day)?.ok_or_else(|| {
         let told = format!("{day} is no trading day of cme_equity: give a day on which it trades");

@@ -8,11 +8,11 @@ use crate::calendar::{Session, Slot};
 use crate::gateway::{ClockSource, MarketDataMode};
 use crate::job::{Context, JobError, Run};
 use crate::lake::{AsOf, KeyRange, TableName};
-use crate::market::Symbol;
+use crate::market::{DailyClose, Symbol};
 use crate::quality::{
-    Batch, CheckRun, DailyBatch, DailyClose, DecisionFacts, DerivedFacts, LooksAt, MachineFacts, Row, SignalFacts,
-    Status, TableFacts, all, daily_checks, derived_checks, lake_checks, machine_checks, meta_check, row_checks,
-    run_checks, series_checks,
+    Batch, CheckRun, DailyBatch, DecisionFacts, DerivedFacts, LooksAt, MachineFacts, Row, SignalFacts, Status,
+    TableFacts, all, daily_checks, derived_checks, lake_checks, machine_checks, meta_check, row_checks, run_checks,
+    series_checks,
 };
 
 /// Sessions looked at without a range: as many as backfill fills.
@@ -62,7 +62,7 @@ pub(super) async fn look(
     runs.extend(run_checks(&daily_checks(daily), config, (slot, now)));
     let derived = DerivedFacts { signals: &made.signals, decisions: &made.decisions };
     runs.extend(run_checks(&derived_checks(derived), config, (slot, now)));
-    runs.extend(asked_elsewhere(&runs));
+    runs.extend(left_out(&runs));
     let ran: Vec<(String, Status)> = runs.iter().map(|run| (run.check.to_owned(), run.status)).collect();
     runs.extend(run_checks(&[meta_check(&ran, config, slot)], config, (slot, now)));
     Ok(Look { runs, rows })
@@ -199,10 +199,8 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
     let closes = context.lake.daily(&range, &AsOf::Latest).await?;
     let signals = context.lake.signals(&range, &AsOf::Latest).await?;
     let decisions = context.lake.decisions(&range, &AsOf::Latest).await?;
-    let close =
-        |bar: crate::market::DailyBar| DailyClose { symbol: bar.symbol, date: bar.date.date(), close: bar.close };
     Ok(Derivations {
-        closes: closes.into_iter().map(close).collect(),
+        closes: closes.iter().map(DailyClose::from).collect(),
         signals: signals
             .into_iter()
             .map(|row| SignalFacts {
@@ -220,14 +218,15 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
     })
 }
 
-/// The checks that other jobs make of what they meet: they are not missing, and nothing was looked at here.
-fn asked_elsewhere(runs: &[CheckRun]) -> Vec<CheckRun> {
+/// The checks for which there is nothing to look at here: those of quotes, which captures make, and those that no job makes
+/// yet. They are told as skipped with the reason.
+fn left_out(runs: &[CheckRun]) -> Vec<CheckRun> {
     let is_left = |check: &str| check != "meta.ran" && !runs.iter().any(|run| run.check == check);
     let elsewhere = all().into_iter().filter(|spec| is_left(spec.id)).filter_map(|spec| {
         let reason = match (spec.looks_at, spec.id) {
             (LooksAt::Quote, _) => "made of each quote, before it becomes a row",
-            (LooksAt::Bars, _) => "made of bars, which are not kept",
-            (_, "roll.table") => "made of a table of rolls, of which there is none",
+            (LooksAt::Bars, _) => "not made: no job keeps the bars it reads",
+            (_, "roll.table") => "not made: there is no table of rolls",
             _ => return None,
         };
         Some(CheckRun {

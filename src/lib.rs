@@ -1,7 +1,7 @@
 //! frontmonth: scheduled batch jobs that capture, keep and judge CME index futures quotes.
 //!
 //! Data goes one way, from the gateway to the tables. Modules import only from those named before them:
-//! `calendar < market < clock < telemetry < gateway < quality < lake < signals < rules < state < alert < config < job < jobs <
+//! `calendar < market < clock < telemetry < gateway < quality < lake < signals < rules < state < alert < monitor < config < job < jobs <
 //! scheduler < cli`. The reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
 
 pub mod alert;
@@ -15,6 +15,7 @@ pub mod job;
 pub mod jobs;
 pub mod lake;
 pub mod market;
+pub mod monitor;
 pub mod quality;
 pub mod rules;
 pub mod scheduler;

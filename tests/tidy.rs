@@ -12,7 +12,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// A module may import those before it.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "calendar",
     "market",
     "clock",
@@ -26,6 +26,7 @@ const ORDER: [&str; 20] = [
     "report",
     "state",
     "alert",
+    "monitor",
     "config",
     "job",
     "jobs",
@@ -36,7 +37,7 @@ const ORDER: [&str; 20] = [
 ];
 
 /// Foreign crates that one module alone may name.
-const HOMES: [(&str, &str); 24] = [
+const HOMES: [(&str, &str); 25] = [
     ("ibapi", "gateway"),
     ("prost", "gateway"),
     ("csv", "gateway"),
@@ -47,6 +48,7 @@ const HOMES: [(&str, &str); 24] = [
     ("arrow", "lake"),
     ("rusqlite", "state"),
     ("lettre", "alert"),
+    ("reqwest", "monitor"),
     ("tokio_cron_scheduler", "scheduler"),
     ("sd_notify", "scheduler"),
     ("croner", "scheduler"),

@@ -11,18 +11,20 @@ use crate::calendar::{Slot, parse_instant};
 use crate::clock::SystemClock;
 use crate::config::Loaded;
 use crate::job::{
-    Environment, Failure, JobError, Limits, RunReport, RunRequest, RunResult, SlotRange, Stop, WriteMode, chain,
-    execute,
+    Environment, Failure, Job, JobError, Limits, RunReport, RunRequest, RunResult, SlotRange, Stop, WriteMode, chain,
+    execute_watched,
 };
 use crate::jobs::catalogue;
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
 use crate::market::Symbol;
-use crate::scheduler::parse_duration;
+use crate::monitor::publish;
+use crate::scheduler::{metrics_of, parse_duration};
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
 use super::output::{eastern, print_document, print_documents, print_line, print_rows};
 use super::progress::Bar;
+use super::schedule::planner;
 use super::settings::{Format, GatewayFlag, Globals};
 use super::time_range::{Edge, in_order, instant_or_day};
 
@@ -143,9 +145,24 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         let environment =
             Environment::prepare(loaded.config.clone(), Arc::new(SystemClock), Arc::new(Bar::default())).await?;
         let mode = request.mode;
-        let report = execute(&environment, (job.clone(), request), Stop::on_signals()?).await;
-        print_report(&environment, (job.name(), mode), &report, globals.format).await
+        let report = execute_watched(&environment, (job.clone(), request), Stop::on_signals()?).await;
+        let code = print_report(&environment, (job.name(), mode), &report, globals.format).await?;
+        if mode != WriteMode::DryRun {
+            publish_metrics(&environment).await;
+        }
+        Ok(code)
     })
+}
+
+/// Writes the metrics file anew; schedules that cannot be read only leave out what is planned.
+async fn publish_metrics(environment: &Environment) {
+    let jobs = catalogue();
+    let jobs: Vec<&dyn Job> = jobs.iter().map(AsRef::as_ref).collect();
+    let planner = planner(environment.config()).ok();
+    let now = environment.clock().now();
+    if let Some((sources, folder)) = metrics_of(environment, (&jobs, planner.as_ref()), now) {
+        publish(sources, &folder, now).await;
+    }
 }
 
 fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError> {

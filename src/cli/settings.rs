@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::config::{Layers, Loaded, load, salvage};
+use crate::config::{Config, Layers, Loaded, load, salvage};
 use crate::job::{Failure, JobError};
+use crate::jobs::catalogue;
 use crate::telemetry::Verbosity;
 
 /// How data is printed on stdout.
@@ -74,7 +75,9 @@ impl Globals {
 
     /// Loads the configuration, with what flags set on top.
     pub(super) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, JobError> {
-        load(&self.layers(flags)).map_err(|error| JobError::fail(Failure::Misconfigured, error))
+        let loaded = load(&self.layers(flags)).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
+        check_watched(&loaded.config)?;
+        Ok(loaded)
     }
 
     /// What can still be used of a configuration with faults, to tell of them.
@@ -107,4 +110,13 @@ impl GatewayFlag {
     pub(super) fn flags(&self) -> Vec<Flag> {
         self.address.iter().map(|address| ("--gateway", "gateway.address", address.clone())).collect()
     }
+}
+
+/// A monitor of a job that is not there would wait for ever.
+fn check_watched(config: &Config) -> Result<(), JobError> {
+    let jobs = catalogue();
+    let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
+    let unknown = config.monitor.ping.keys().find(|job| !known.contains(&job.as_str()));
+    let told = |job| format!("monitor.ping.{job}: there is no job {job}: give one of {}", known.join(", "));
+    unknown.map_or(Ok(()), |job| Err(JobError::fail(Failure::Misconfigured, told(job))))
 }

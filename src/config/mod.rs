@@ -14,6 +14,7 @@ use crate::calendar::DayOverride;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
 use crate::market::{MarketConfig, Symbol};
+use crate::monitor::MonitorConfig;
 use crate::quality::QualityConfig;
 use crate::rules::RulesConfig;
 use crate::signals::SignalsConfig;
@@ -52,6 +53,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// When a person is told.
     pub alert: AlertConfig,
+    /// What an outside monitor is told.
+    pub monitor: MonitorConfig,
 }
 
 impl Config {
@@ -70,6 +73,7 @@ impl Config {
             self.log.faults(),
             self.mail.faults(),
             self.alert.faults(),
+            self.monitor.faults(),
         ];
         sections.concat()
     }

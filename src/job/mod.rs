@@ -15,6 +15,7 @@ mod runner;
 mod seen;
 mod simulated;
 mod stop;
+mod watched;
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub use runner::{RunReport, execute};
 pub use seen::{RUN_FAILED, RUN_MISSED, seen_at_end, seen_missed};
 pub use simulated::SimulatedWorld;
 pub use stop::{Stop, Stopper};
+pub use watched::execute_watched;
 
 /// A batch job. Running it twice for one slot equals running it once.
 #[async_trait]

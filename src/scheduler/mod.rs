@@ -24,6 +24,7 @@ mod narrowing;
 mod occurrence;
 mod parse;
 mod planner;
+mod publish;
 mod read_job;
 mod read_rule;
 mod reason;
@@ -65,6 +66,7 @@ pub use ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};
 pub use narrowing::{Edge, Narrowing, Period};
 pub use occurrence::PlannerCalendars;
 pub use planner::{PlannedSlot, Planner};
+pub use publish::metrics_of;
 pub use schedule::{JobSchedule, Misfire, Overlap, Retry, Rule, Schedules, Timing};
 pub use simulation::{
     Account, Beginning, JobAccount, SimulatedRange, Simulation, SimulationFolder, Staging, TableAccount,

@@ -16,6 +16,7 @@ mod ledger;
 mod logs;
 mod mail;
 mod manual;
+mod monitor;
 mod pause;
 mod quality;
 mod query;

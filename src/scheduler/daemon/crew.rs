@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::job::{Environment, Failure, Job, RunReport, RunRequest, Stop, Stopper, execute};
+use crate::job::{Environment, Failure, Job, RunReport, RunRequest, Stop, Stopper, execute_watched};
 
 /// Threads of a run: while a job blocks one, the other still keeps its time.
 const THREADS: usize = 2;
@@ -111,7 +111,7 @@ fn run_alone(
     stop: Stop,
 ) -> std::io::Result<RunReport> {
     let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().thread_name(job.name()).build()?;
-    let report = runtime.block_on(execute(environment, (job, request), stop));
+    let report = runtime.block_on(execute_watched(environment, (job, request), stop));
     // A job that blocks its thread must not keep the others waiting.
     runtime.shutdown_background();
     Ok(report)

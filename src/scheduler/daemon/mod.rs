@@ -9,6 +9,7 @@ mod clock_watch;
 mod crew;
 mod heartbeat;
 mod notifier;
+mod publisher;
 mod serve;
 mod settled;
 mod status;
@@ -38,6 +39,7 @@ use crate::telemetry;
 use alarm::Alarm;
 use clock_watch::ClockWatch;
 use crew::{Crew, RunKey};
+use publisher::Publisher;
 
 pub use heartbeat::beat;
 pub use notifier::Notifier;
@@ -81,6 +83,7 @@ pub struct Daemon {
     book: Book,
     crew: Crew,
     alarm: Alarm,
+    publisher: Publisher,
     watch: ClockWatch,
     notifier: Notifier,
     run_id: String,
@@ -123,6 +126,7 @@ impl Daemon {
             book,
             crew: Crew::new(),
             alarm,
+            publisher: Publisher::new(),
             watch: ClockWatch::default(),
             notifier,
             run_id,
@@ -165,6 +169,10 @@ impl Daemon {
         }
         self.drain(&mut commands).await;
         self.alarm.send_last(self.environment.clock()).await;
+        let jobs: Vec<&dyn Job> = self.jobs.iter().map(AsRef::as_ref).collect();
+        self.publisher.finish().await;
+        self.publisher.publish(&self.environment, (&jobs, self.book.planner()), self.environment.clock().now());
+        self.publisher.finish().await;
         if let Some(ledger) = self.environment.ledger()
             && let Err(error) = ledger.mark_stopped(&self.run_id, self.now())
         {
@@ -200,6 +208,8 @@ impl Daemon {
             self.give_up(&key);
         }
         self.alarm.send(self.environment.clock());
+        let jobs: Vec<&dyn Job> = self.jobs.iter().map(AsRef::as_ref).collect();
+        self.publisher.publish(&self.environment, (&jobs, self.book.planner()), now);
         self.keep_house(now);
         self.tell_status(now);
     }
@@ -266,6 +276,7 @@ impl Daemon {
         }
         let now = self.now();
         self.book.ended((&key.0, key.1), &report, now);
+        self.publisher.note();
         let looker = Looker { job: key.0.clone(), run_id: report.run_id.clone(), slot: key.1 };
         self.alarm.observe(&looker, &seen_at_end((&key.0, key.1), &report), now);
     }

@@ -1,0 +1,283 @@
+//! Where everything stands, in the text format of Prometheus.
+//!
+//! Source of the format: Prometheus, "Exposition formats", text-based format 0.0.4. All are gauges: they tell of the ledger
+//! and the tables as they are, not of a process, so that it does not matter which process wrote the file.
+
+use std::fmt::{self, Write as _};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::state::{Accounting, MailCounts, RunRow, Severity};
+
+/// What is known of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobFacts {
+    /// Its name.
+    pub job: String,
+    /// What became of its slots in the last seven days.
+    pub accounting: Accounting,
+    /// Its newest run that has ended.
+    pub last: Option<RunRow>,
+    /// The end of its newest run that was done.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// When it is planned next; none where nothing is, or where it follows another job.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// What is known of the rows of a symbol.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowFacts {
+    /// The table.
+    pub table: String,
+    /// The symbol.
+    pub symbol: String,
+    /// Its newest slot; none where it has no row.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// What is known of a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckFacts {
+    /// The check.
+    pub check: String,
+    /// What it came to when it was made last.
+    pub status: String,
+    /// When that was.
+    pub looked_at: DateTime<Utc>,
+    /// Findings of it in the last seven days, each counted once however many runs saw it.
+    pub findings: usize,
+}
+
+/// Where everything stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metrics {
+    /// The version of the program.
+    pub version: &'static str,
+    /// Job by job.
+    pub jobs: Vec<JobFacts>,
+    /// Symbol by symbol.
+    pub rows: Vec<RowFacts>,
+    /// Check by check.
+    pub checks: Vec<CheckFacts>,
+    /// Incidents that go on, by severity.
+    pub incidents: Vec<(Severity, usize)>,
+    /// Mails.
+    pub mails: MailCounts,
+}
+
+impl Metrics {
+    /// Writes `jobs.prom`: whole or not at all, readable by all, since the collector is another user.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        if !folder.is_dir() {
+            DirBuilder::new().recursive(true).create(folder)?;
+            fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+        }
+        let staged = folder.join(format!(".jobs.prom.{}", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&staged)?;
+        let placed = file
+            .write_all(self.to_string().as_bytes())
+            .and_then(|()| fs::set_permissions(&staged, Permissions::from_mode(0o644)))
+            .and_then(|()| fs::rename(&staged, folder.join("jobs.prom")));
+        if placed.is_err() {
+            let _ = fs::remove_file(&staged);
+        }
+        placed
+    }
+
+    fn of_jobs(&self, page: &mut Page) {
+        page.gauge("slots", "Slots of a job in the last seven days, by where they stand.");
+        for facts in &self.jobs {
+            let of = &facts.accounting;
+            let states = [
+                ("planned", of.waiting),
+                ("running", of.running),
+                ("done", of.done),
+                ("skipped", of.skipped),
+                ("missed", of.missed),
+                ("failed", of.failed),
+                ("timed_out", of.timed_out),
+                ("recovered", of.recovered),
+            ];
+            for (state, count) in states {
+                page.sample(&[("job", &facts.job), ("state", state)], f64::from(count));
+            }
+        }
+        page.gauge("rows_added", "Rows that a job added to the tables in the last seven days.");
+        for facts in &self.jobs {
+            page.sample(&[("job", &facts.job)], f64::from(facts.accounting.rows_added));
+        }
+        page.gauge("last_run_timestamp_seconds", "When the newest run of a job ended.");
+        self.of_last(page, |last| last.ended_at.map(seconds));
+        page.gauge("last_run_duration_seconds", "How long the newest run of a job took.");
+        self.of_last(page, |last| {
+            let took = last.ended_at? - last.started_at?;
+            Some(took.as_seconds_f64())
+        });
+        page.gauge("last_run_failed", "Whether the newest run of a job did not come to a good end.");
+        self.of_last(page, |last| Some(f64::from(u8::from(last.error.is_some()))));
+        page.gauge("last_success_timestamp_seconds", "When the newest run of a job that was done ended.");
+        for facts in &self.jobs {
+            page.maybe(&[("job", &facts.job)], facts.succeeded_at.map(seconds));
+        }
+        page.gauge("next_run_timestamp_seconds", "The slot of the next run that is planned.");
+        for facts in &self.jobs {
+            page.maybe(&[("job", &facts.job)], facts.next.map(seconds));
+        }
+    }
+
+    fn of_last(&self, page: &mut Page, value: impl Fn(&RunRow) -> Option<f64>) {
+        for facts in &self.jobs {
+            page.maybe(&[("job", &facts.job)], facts.last.as_ref().and_then(&value));
+        }
+    }
+}
+
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut page = Page::default();
+        page.gauge("info", "The program.");
+        page.sample(&[("version", self.version)], 1.0);
+        self.of_jobs(&mut page);
+        page.gauge("newest_slot_timestamp_seconds", "The newest slot of a symbol in its table.");
+        for rows in &self.rows {
+            page.maybe(&[("table", &rows.table), ("symbol", &rows.symbol)], rows.newest.map(seconds));
+        }
+        page.gauge("check_status", "What a check of the data came to when it was made last.");
+        for facts in &self.checks {
+            page.sample(&[("check", &facts.check), ("status", &facts.status)], 1.0);
+        }
+        page.gauge("check_timestamp_seconds", "When a check of the data was made last.");
+        for facts in &self.checks {
+            page.sample(&[("check", &facts.check)], seconds(facts.looked_at));
+        }
+        page.gauge("findings", "Findings of a check in the last seven days.");
+        for facts in &self.checks {
+            page.sample(&[("check", &facts.check)], count(facts.findings));
+        }
+        page.gauge("open_incidents", "Incidents that go on.");
+        for (severity, number) in &self.incidents {
+            page.sample(&[("severity", severity.as_str())], count(*number));
+        }
+        page.gauge("mails", "Mails in the ledger.");
+        for (state, number) in
+            [("queued", self.mails.queued), ("sent", self.mails.sent), ("refused", self.mails.refused)]
+        {
+            page.sample(&[("state", state)], f64::from(number));
+        }
+        f.write_str(&page.text)
+    }
+}
+
+/// A page as it is written.
+#[derive(Default)]
+struct Page {
+    text: String,
+    name: &'static str,
+}
+
+impl Page {
+    fn gauge(&mut self, name: &'static str, help: &str) {
+        self.name = name;
+        let _ = writeln!(self.text, "# HELP frontmonth_{name} {help}\n# TYPE frontmonth_{name} gauge");
+    }
+
+    fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
+        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+        let _ = writeln!(self.text, "frontmonth_{}{{{}}} {value}", self.name, labels.join(","));
+    }
+
+    /// What is not known is not there: a zero would be a number.
+    fn maybe(&mut self, labels: &[(&str, &str)], value: Option<f64>) {
+        if let Some(value) = value {
+            self.sample(labels, value);
+        }
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn seconds(at: DateTime<Utc>) -> f64 {
+    chrono::TimeDelta::milliseconds(at.timestamp_millis()).as_seconds_f64()
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics() -> Metrics {
+        let at = |text: &str| text.parse().expect("an instant");
+        Metrics {
+            version: "1.2.3",
+            jobs: vec![JobFacts {
+                job: "snapshot".to_owned(),
+                accounting: Accounting { planned: 3, done: 2, missed: 1, rows_added: 12, ..Accounting::default() },
+                last: None,
+                succeeded_at: Some(at("2026-11-18T17:00:02.5Z")),
+                next: None,
+            }],
+            rows: vec![RowFacts {
+                table: "futures_snapshots".to_owned(),
+                symbol: "ES".to_owned(),
+                newest: Some(at("2026-11-18T17:00:00Z")),
+            }],
+            checks: vec![CheckFacts {
+                check: "quote.\"odd\"".to_owned(),
+                status: "pass".to_owned(),
+                looked_at: at("2026-11-18T17:30:00Z"),
+                findings: 4,
+            }],
+            incidents: vec![(Severity::Error, 1)],
+            mails: MailCounts { queued: 1, sent: 2, refused: 0 },
+        }
+    }
+
+    #[test]
+    fn each_name_is_introduced_once_and_what_is_unknown_is_left_out() {
+        let page = metrics().to_string();
+        let lines: Vec<&str> = page.lines().collect();
+        for wanted in [
+            "frontmonth_info{version=\"1.2.3\"} 1",
+            "frontmonth_slots{job=\"snapshot\",state=\"done\"} 2",
+            "frontmonth_slots{job=\"snapshot\",state=\"missed\"} 1",
+            "frontmonth_rows_added{job=\"snapshot\"} 12",
+            "frontmonth_last_success_timestamp_seconds{job=\"snapshot\"} 1795021202.5",
+            "frontmonth_newest_slot_timestamp_seconds{table=\"futures_snapshots\",symbol=\"ES\"} 1795021200",
+            "frontmonth_check_status{check=\"quote.\\\"odd\\\"\",status=\"pass\"} 1",
+            "frontmonth_findings{check=\"quote.\\\"odd\\\"\"} 4",
+            "frontmonth_open_incidents{severity=\"error\"} 1",
+            "frontmonth_mails{state=\"queued\"} 1",
+        ] {
+            assert!(lines.contains(&wanted), "{wanted} in\n{page}");
+        }
+        assert!(!page.contains("frontmonth_next_run_timestamp_seconds{"), "{page}");
+        for name in lines.iter().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            assert_eq!(lines.iter().filter(|line| line.ends_with(name)).count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_replaced_as_a_whole_and_all_may_read_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let metrics = metrics();
+        for _ in 0..2 {
+            metrics.write(&folder.path().join("metrics")).expect("written");
+        }
+        let path = folder.path().join("metrics/jobs.prom");
+        assert_eq!(fs::read_to_string(&path).expect("a file"), metrics.to_string());
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o644);
+        assert_eq!(fs::read_dir(folder.path().join("metrics")).expect("a folder").count(), 1);
+    }
+}

@@ -1,0 +1,131 @@
+//! What an outside monitor is told: pings at the start and the end of a run, and a file of metrics.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::support::{Desk, NOON, Simulator};
+
+/// A monitor that takes pings, and gives them as `path body`.
+struct Monitor {
+    url: String,
+    pings: Receiver<String>,
+}
+
+impl Monitor {
+    fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/ping/one", listener.local_addr().expect("an address"));
+        let (sender, pings) = channel();
+        // It ends with the process of the test.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+                let request = request(&mut stream);
+                let _ = stream.write_all(answer.as_bytes());
+                if sender.send(request).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { url, pings }
+    }
+
+    fn next(&self) -> String {
+        self.pings.recv_timeout(Duration::from_secs(20)).expect("a ping")
+    }
+}
+
+/// The path and the body of a request.
+fn request(stream: &mut impl Read) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4_096];
+    loop {
+        let read = stream.read(&mut buffer).expect("bytes");
+        text.push_str(&String::from_utf8_lossy(buffer.get(..read).expect("within")));
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if read == 0 || body.len() >= length.unwrap_or(0_usize) {
+            let path = head.split(' ').nth(1).expect("a path");
+            return format!("{path} {body}");
+        }
+    }
+}
+
+const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";
+
+fn watched(simulator: &Simulator, url: &str) -> Desk {
+    let desk = Desk::at(simulator);
+    let address = &simulator.address;
+    desk.configure(&format!(
+        "gateway: {{ address: \"{address}\", clock: gateway }}\nruns: {{ max_retries: 0 }}\nmonitor: {{ ping: {{ snapshot: \"{url}\" }}, ping_timeout_seconds: 3 }}\n"
+    ));
+    desk
+}
+
+#[test]
+fn a_run_is_pinged_at_its_start_and_its_end_and_a_failure_says_so() {
+    let monitor = Monitor::start(GOOD);
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = watched(&simulator, &monitor.url);
+    desk.jobs(&["run", "snapshot"]).succeeded();
+    let (start, end) = (monitor.next(), monitor.next());
+    assert!(start.starts_with("/ping/one/start?rid="), "{start}");
+    assert!(end.starts_with("/ping/one?rid=") && end.ends_with(" 6 of 6 rows added"), "{end}");
+    let rid = |ping: &str| ping.split("rid=").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+    assert_eq!(rid(&start), rid(&end));
+    // A dry run is no run.
+    desk.jobs(&["run", "snapshot", "--dry-run"]).succeeded();
+    drop(simulator);
+    assert_eq!(desk.jobs(&["run", "snapshot"]).code, 69);
+    let (start, end) = (monitor.next(), monitor.next());
+    assert!(start.starts_with("/ping/one/start?"), "{start}");
+    assert!(end.starts_with("/ping/one/fail?") && end.contains("gateway"), "{end}");
+}
+
+#[test]
+fn a_monitor_that_is_broken_or_away_fails_no_run() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let monitor = Monitor::start("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let ran = watched(&simulator, &monitor.url).jobs(&["run", "snapshot"]).succeeded();
+    assert!(ran.stderr.contains("not reached by a ping") && ran.stderr.contains("500"), "{ran:#?}");
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let ran = watched(&simulator, &format!("http://{nobody}/secret")).jobs(&["run", "snapshot"]).succeeded();
+    assert!(ran.stderr.contains("not reached by a ping") && !ran.stderr.contains("secret"), "{ran:#?}");
+    let desk = watched(&simulator, &monitor.url);
+    desk.configure("monitor: { ping: { snapshott: \"https://hc-ping.com/one\" } }\n");
+    let refused = desk.jobs(&["run", "snapshot"]);
+    assert!(refused.code == 78 && refused.stderr.contains("there is no job snapshott"), "{refused:#?}");
+    let refused = watched(&simulator, "ftp://monitor/one").jobs(&["run", "snapshot"]);
+    assert!(refused.code == 78 && refused.stderr.contains("monitor.ping.snapshot"), "{refused:#?}");
+}
+
+#[test]
+fn the_metrics_tell_of_the_runs_the_rows_and_the_checks() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "snapshot"]).succeeded();
+    desk.jobs(&["run", "quality"]).succeeded();
+    let page = fs::read_to_string(desk.path().join("metrics/jobs.prom")).expect("metrics");
+    let value = |sample: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(sample));
+        line.unwrap_or_else(|| panic!("{sample} in\n{page}")).trim().parse::<f64>().expect("a number")
+    };
+    let close = |one: f64, other: f64| (one - other).abs() < 0.5;
+    // 2026-11-18 12:00 in New York.
+    let noon = "frontmonth_newest_slot_timestamp_seconds{table=\"futures_snapshots\",symbol=\"ES\"}";
+    assert!(close(value(noon), 1_795_021_200.0), "{page}");
+    assert!(close(value("frontmonth_last_run_failed{job=\"snapshot\"}"), 0.0));
+    assert!(value("frontmonth_next_run_timestamp_seconds{job=\"quality\"}") > 1_795_000_000.0);
+    assert!(close(value("frontmonth_check_status{check=\"meta.ran\",status=\"pass\"}"), 1.0));
+    assert!(value("frontmonth_findings{check=\"complete.session\"}") >= 0.0);
+    assert!(page.contains("frontmonth_open_incidents{severity=\"error\"}"), "{page}");
+    desk.configure("monitor: { metrics_folder: null }\n");
+    fs::remove_dir_all(desk.path().join("metrics")).expect("removed");
+    desk.jobs(&["quality", "checks"]).succeeded();
+    assert!(!desk.path().join("metrics").exists());
+}

@@ -15,6 +15,8 @@ use crate::quality::{
     series_checks,
 };
 
+use super::bar_checks::of_bars;
+
 /// Sessions looked at without a range: as many as backfill fills.
 const RECENT_SESSIONS: usize = 5;
 
@@ -52,6 +54,7 @@ pub(super) async fn look(
     let config = &context.config.quality;
     let rows = rows(context, sessions, now).await?;
     let mut runs = of_rows(context, (sessions, &rows), (slot, now));
+    runs.extend(of_bars(context, (sessions, &rows), (slot, now)).await);
     let skews = skew(context).await;
     let machine = MachineFacts { skews: &skews, rows: &rows, slot };
     runs.extend(run_checks(&machine_checks(machine), config, (slot, now)));
@@ -127,7 +130,7 @@ fn batch<'a>(
 }
 
 /// The same checks of several sessions as one run each: the worst status counts.
-fn merged(mut before: Vec<CheckRun>, more: Vec<CheckRun>) -> Vec<CheckRun> {
+pub(super) fn merged(mut before: Vec<CheckRun>, more: Vec<CheckRun>) -> Vec<CheckRun> {
     let rank = |status: Status| match status {
         Status::Skipped => 0,
         Status::Pass => 1,
@@ -225,7 +228,7 @@ fn left_out(runs: &[CheckRun]) -> Vec<CheckRun> {
     let elsewhere = all().into_iter().filter(|spec| is_left(spec.id)).filter_map(|spec| {
         let reason = match (spec.looks_at, spec.id) {
             (LooksAt::Quote, _) => "made of each quote, before it becomes a row",
-            (LooksAt::Bars, _) => "not made: no job keeps the bars it reads",
+            (LooksAt::Bars, _) => "the gateway gives no bars: no capture can do without it, and tells",
             (_, "roll.table") => "not made: there is no table of rolls",
             _ => return None,
         };

@@ -1,6 +1,7 @@
 //! The catalogue of jobs. A job is one small module; `src/lib.rs` takes this folder into the crate.
 
 mod backfill;
+mod bar_checks;
 mod bars;
 mod compaction;
 mod gaps;

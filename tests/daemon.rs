@@ -126,6 +126,7 @@ async fn service(folder: &Path, clock: Arc<ManualClock>, (yaml, jobs): (&str, &[
     let mut config = Config::default();
     config.paths.state = folder.join("state");
     config.paths.logs = folder.join("logs");
+    config.monitor.metrics_folder = Some(folder.join("metrics"));
     config.lake.uri = folder.join("lake").display().to_string();
     config.mail.folder = folder.join("mail");
     config.runs.stuck_after_seconds = 1;
@@ -453,7 +454,8 @@ fn a_ledger_that_is_locked_for_a_while_gets_every_decision_later() {
         return;
     };
     let mut orders = writer.stdin.take().expect("piped");
-    orders.write_all(b"BEGIN IMMEDIATE; SELECT 'held';\n").expect("told");
+    // The daemon may be writing at this moment: then the lock is waited for.
+    orders.write_all(b".timeout 10000\nBEGIN IMMEDIATE; SELECT 'held';\n").expect("told");
     let mut answer = [0; 5];
     writer.stdout.take().expect("piped").read_exact(&mut answer).expect("answered");
     scene.tick("10:05");

@@ -24,11 +24,14 @@ fn subjects(folder: &Path) -> Vec<String> {
     mails(folder).into_iter().map(|(subject, _)| subject).collect()
 }
 
+/// The clock of a scene runs five minutes in no time, and the run before may not have come home yet.
+const QUEUED: &str = ", overlap: queue_one";
+
 #[test]
 fn a_gateway_that_is_down_for_three_hours_is_two_mails() {
     let is_down = Arc::new(AtomicBool::new(true));
     let jobs = [acting("captures", Act::Gateway(is_down.clone())), acting("fills", Act::Gateway(is_down.clone()))];
-    let scene = Scene::start(&each_five_minutes(&[("captures", ""), ("fills", "")]), &jobs);
+    let scene = Scene::start(&each_five_minutes(&[("captures", QUEUED), ("fills", QUEUED)]), &jobs);
     let slots: Vec<String> = (0..36).map(|k| format!("{:02}:{:02}", 10 + (k + 1) / 12, (k + 1) % 12 * 5)).collect();
     for slot in &slots {
         scene.tick(slot);
@@ -69,6 +72,14 @@ fn a_run_that_fails_is_told_once_and_so_is_its_end() {
     let mut told = subjects(folder.path());
     told.sort();
     assert_eq!(told, ["[jobs] ERROR run.failed endless", "[jobs] ERROR run.failed panics"]);
+    let metrics = std::fs::read_to_string(folder.path().join("metrics/jobs.prom")).expect("metrics");
+    for sample in [
+        "last_run_failed{job=\"panics\"} 1",
+        "last_run_failed{job=\"healthy\"} 0",
+        "open_incidents{severity=\"error\"} 2",
+    ] {
+        assert!(metrics.contains(&format!("frontmonth_{sample}\n")), "{sample} in\n{metrics}");
+    }
 }
 
 #[test]

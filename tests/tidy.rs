@@ -37,7 +37,7 @@ const ORDER: [&str; 21] = [
 ];
 
 /// Foreign crates that one module alone may name.
-const HOMES: [(&str, &str); 25] = [
+const HOMES: [(&str, &str); 26] = [
     ("ibapi", "gateway"),
     ("prost", "gateway"),
     ("csv", "gateway"),
@@ -46,6 +46,7 @@ const HOMES: [(&str, &str); 25] = [
     ("deltalake", "lake"),
     ("datafusion", "lake"),
     ("arrow", "lake"),
+    ("statrs", "evaluation"),
     ("rusqlite", "state"),
     ("lettre", "alert"),
     ("reqwest", "monitor"),

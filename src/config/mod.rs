@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{AlertConfig, MailConfig};
 use crate::calendar::DayOverride;
+use crate::evaluation::EvaluationConfig;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
 use crate::market::{MarketConfig, Symbol};
@@ -41,6 +42,8 @@ pub struct Config {
     pub signals: SignalsConfig,
     /// By which thresholds it is decided.
     pub rules: RulesConfig,
+    /// How they are judged.
+    pub evaluation: EvaluationConfig,
     /// Market calendars.
     pub calendar: CalendarConfig,
     /// Folders.
@@ -69,6 +72,7 @@ impl Config {
             self.lake.faults(),
             self.signals.faults(&self.market),
             self.rules.faults(),
+            self.evaluation.faults(),
             self.runs.faults(),
             self.log.faults(),
             self.mail.faults(),

@@ -579,9 +579,13 @@ fn at_one_minute_there_is_no_lead_and_a_shifted_stamp_is_found() {
 #[test]
 fn on_days_of_pure_chance_confirmation_is_claimed_in_at_most_one_of_twenty() {
     let config = EvaluationConfig { draws: 400, ..EvaluationConfig::default() };
+    let config = &config;
     let claimed =
-        |edge: f64| (0..200).filter(|seed| verdict_of_chance((*seed, edge), &config) == Verdict::Adds).count();
-    let counts = [0.0, 10.0, 20.0, 40.0].map(claimed);
+        move |edge: f64| (0..200).filter(|seed| verdict_of_chance((*seed, edge), config) == Verdict::Adds).count();
+    let counts = std::thread::scope(|scope| {
+        let counting = [0.0, 10.0, 20.0, 40.0].map(|edge| scope.spawn(move || claimed(edge)));
+        counting.map(|counting| counting.join().expect("no panic"))
+    });
     println!("claims of 200 by planted edge of 0, 10, 20 and 40 bp: {counts:?}");
     assert!(counts[0] <= 10, "{counts:?}");
     assert!(counts.is_sorted() && counts[3] > 150, "{counts:?}");

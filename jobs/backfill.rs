@@ -13,6 +13,7 @@ use crate::job::{Context, Counts, Disposition, Failure, Job, JobError, Outcome, 
 use crate::quality::Finding;
 
 use super::bars::{self, Fill, Made};
+use super::daily::{self, DailyGap};
 use super::gaps::{self, Gap};
 use super::write::write;
 
@@ -41,15 +42,19 @@ impl Job for Backfill {
     async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError> {
         let newest = context.now().await? - LEFT_TO_SNAPSHOT;
         let gaps = gaps::find(context, run, newest).await?;
-        if gaps.is_empty() {
+        let days = daily::find(context, run, newest).await?;
+        if gaps.is_empty() && days.is_empty() {
             return Ok(Outcome::skipped(format!("nothing is missing up to {}", newest.format("%Y-%m-%dT%H:%M:%SZ"))));
         }
         if run.request.mode == WriteMode::DryRun {
             let counts = Counts { planned: num_slots(&gaps), ..Counts::default() };
-            return Ok(Outcome { notes: gaps.iter().map(describe).collect(), ..Outcome::done(counts) });
+            let notes = gaps.iter().map(describe).chain(days.iter().map(describe_days)).collect();
+            return Ok(Outcome { notes, ..Outcome::done(counts) });
         }
         let gateway = context.gateway().await?;
-        fill_all(context, gateway.as_ref(), &gaps, run.request.mode).await
+        let mut outcome = fill_all(context, gateway.as_ref(), &gaps, run.request.mode).await?;
+        outcome.notes.extend(fill_days(context, gateway.as_ref(), (&days, run.request.mode)).await?);
+        Ok(outcome)
     }
 }
 
@@ -60,6 +65,26 @@ fn num_slots(gaps: &[Gap]) -> usize {
 fn describe(gap: &Gap) -> String {
     let edge = |slot: Option<&crate::calendar::Slot>| slot.map_or_else(String::new, ToString::to_string);
     format!("{}: {} slots from {} to {}", gap.symbol, gap.slots.len(), edge(gap.slots.first()), edge(gap.slots.last()))
+}
+
+fn describe_days(gap: &DailyGap) -> String {
+    format!("{}: {} sessions of spot_daily", gap.symbol, gap.sessions.len())
+}
+
+/// Fills the daily bars of one ETF after the other; what was added, in words.
+async fn fill_days(
+    context: &Context,
+    gateway: &dyn Gateway,
+    (days, mode): (&[DailyGap], WriteMode),
+) -> Result<Vec<String>, JobError> {
+    let (mut added, mut missing) = (0, 0);
+    for gap in days {
+        let filled = daily::fill(context, gateway, (gap, mode)).await?;
+        added += filled;
+        missing += gap.sessions.len() - filled;
+    }
+    let told = if missing > 0 { format!(", {missing} without a bar") } else { String::new() };
+    Ok((!days.is_empty()).then(|| format!("spot_daily: {added} rows added{told}")).into_iter().collect())
 }
 
 /// Fills gap after gap. A symbol that is refused does not keep the others from being filled; a gateway that does not

@@ -1,11 +1,14 @@
 //! What was known of an ETF and its future at an instant, as signals and rules ask for it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::calendar::TradingDay;
 use crate::config::Config;
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
-use crate::market::{DailyClose, FuturesSnapshot, PricePoint, Symbol};
+use crate::market::{DailyBar, DailyClose, FuturesSnapshot, PricePoint, Symbol};
 use crate::signals::{Derived, EtfInputs, KnownBy, SignalInputs, derive};
 
 /// A row this old at the close still tells the close: the last slots of a session can be missing.
@@ -76,8 +79,18 @@ pub async fn known(
         closes.push(DailyClose { symbol: etf.clone(), date: session.day, close: point.price });
         close = Some(PricePoint { at: end, price: point.price });
     }
+    let daily = lake.daily(&KeyRange { symbols: vec![etf.clone()], from, to: as_of }, &AsOf::Latest).await?;
+    let closes = merged(closes, &daily);
     let prices = EtfInputs { close, spot: points.last().copied(), dividend: 0.0 };
     Ok(Known { etf: etf.clone(), as_of, rows, prices, closes })
+}
+
+/// The closes of the daily bars, and those of the snapshots where a session has none.
+fn merged(of_snapshots: Vec<DailyClose>, daily: &[DailyBar]) -> Vec<DailyClose> {
+    let of_snapshots = of_snapshots.into_iter().map(|close| (close.date, close));
+    let days: BTreeMap<TradingDay, DailyClose> =
+        of_snapshots.chain(daily.iter().map(|bar| (bar.date, DailyClose::from(bar)))).collect();
+    days.into_values().collect()
 }
 
 /// The newest price at or before an instant.

@@ -4,11 +4,16 @@ mod backfill;
 mod bar_checks;
 mod bars;
 mod compaction;
+mod daily;
 mod gaps;
 mod known;
 mod live;
 mod look;
+mod mornings;
 mod quality;
+mod rules;
+mod signal_rows;
+mod signals;
 mod snapshot;
 mod told;
 mod write;
@@ -21,10 +26,19 @@ pub use backfill::Backfill;
 pub use compaction::Compaction;
 pub use known::{Known, known};
 pub use quality::Quality;
+pub use rules::Rules;
+pub use signals::Signals;
 pub use snapshot::Snapshot;
 
 /// Every job, in the order of a trading day.
 #[must_use]
 pub fn catalogue() -> Vec<Arc<dyn Job>> {
-    vec![Arc::new(Snapshot), Arc::new(Backfill), Arc::new(Compaction), Arc::new(Quality)]
+    vec![
+        Arc::new(Snapshot),
+        Arc::new(Backfill),
+        Arc::new(Compaction),
+        Arc::new(Quality),
+        Arc::new(Signals),
+        Arc::new(Rules),
+    ]
 }

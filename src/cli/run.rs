@@ -47,6 +47,16 @@ pub(super) enum RunCommand {
   jobs run compaction
   jobs run compaction --dry-run                  the files of each table now and then")]
     Compaction(CompactionArgs),
+    /// Derive what the futures say of each ETF, as of the newest slot or the mornings of a range.
+    #[command(after_help = "Examples:
+  jobs run signals
+  jobs run signals --from 2026-11-02 --to 2026-11-20      the mornings of past sessions, from the rows known then")]
+    Signals(MorningsArgs),
+    /// Decide by the entry rules what each signal means; on paper, nothing is traded.
+    #[command(after_help = "Examples:
+  jobs run rules
+  jobs run rules --from 2026-11-02                        decisions made afterwards are marked late")]
+    Rules(MorningsArgs),
     /// Check the captured rows, their series and their tables.
     #[command(after_help = "Examples:
   jobs run quality                               the last 5 sessions
@@ -115,6 +125,18 @@ pub(super) struct QualityArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct MorningsArgs {
+    /// First trading day, or first instant: the mornings from there on, made afterwards [default: the newest slot].
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<String>,
+    /// Last trading day, or last instant [default: now].
+    #[arg(long, value_name = "DAY|TIME", requires = "from")]
+    to: Option<String>,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompactionArgs {
     #[command(flatten)]
     common: CommonFlags,
@@ -127,6 +149,8 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         RunCommand::Backfill(args) => ("backfill", &args.flags.common),
         RunCommand::Compaction(args) => ("compaction", &args.common),
         RunCommand::Quality(args) => ("quality", &args.common),
+        RunCommand::Signals(args) => ("signals", &args.flags.common),
+        RunCommand::Rules(args) => ("rules", &args.flags.common),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
@@ -175,6 +199,9 @@ fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError
         }
         RunCommand::Quality(args) => {
             RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.common.request() }
+        }
+        RunCommand::Signals(args) | RunCommand::Rules(args) => {
+            RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.flags.request(loaded)? }
         }
         RunCommand::Compaction(args) => args.common.request(),
     })
@@ -296,8 +323,13 @@ fn print_text_report(
             let mut parts = vec![match mode {
                 // What such a run did stands in its notes.
                 WriteMode::DryRun if job == "compaction" => format!("dry run, nothing written to {lake}"),
-                WriteMode::DryRun if job == "quality" => format!("dry run, nothing written to {lake}"),
+                WriteMode::DryRun if matches!(job, "quality" | "signals" | "rules") => {
+                    format!("dry run, nothing written to {lake}")
+                }
                 _ if job == "quality" => format!("the findings are in {lake}"),
+                _ if matches!(job, "signals" | "rules") => {
+                    format!("{} of {} rows added to {lake}", counts.added, counts.planned)
+                }
                 _ if job == "compaction" => format!("the tables in {lake} are in order"),
                 WriteMode::DryRun => {
                     format!("dry run, {} rows would be written to {lake}", counts.planned - counts.present)

@@ -41,7 +41,11 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
         Ok(Err(ibapi::Error::Timeout)) | Err(_) => return Err(gateway.timed_out(operation(), waited)),
         Ok(Err(source)) => return Err(failed(operation(), source)),
     };
-    let is_over = |bar: &Bar| request.after < bar.end && bar.end <= request.until && bar.end <= now;
+    // A day is told by its date: which of them is over, its session's close says, and who asks knows that.
+    let is_over = |bar: &Bar| match request.size {
+        BarSize::Day => request.after <= bar.start && bar.start < request.until,
+        BarSize::FiveMinutes | BarSize::Hour => request.after < bar.end && bar.end <= request.until && bar.end <= now,
+    };
     let mut bars: Vec<Bar> = data.bars.iter().filter_map(|bar| read(bar, request.size)).filter(is_over).collect();
     bars.sort_by_key(|bar| bar.end);
     bars.dedup_by_key(|bar| bar.end);

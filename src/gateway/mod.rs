@@ -80,7 +80,8 @@ pub trait Gateway: Send + Sync {
     /// Where the gateway refuses the data, or sends no price in time.
     async fn quote(&self, instrument: &Instrument) -> Result<Quote, GatewayError>;
 
-    /// Historical bars that are over, in order of time; none where the gateway has none.
+    /// Historical bars that are over, in order of time; none where the gateway has none. Days are told from the date of
+    /// `after` to before that of `until`, the one that goes on too: its session's close tells when it is over.
     ///
     /// # Errors
     /// Where the gateway refuses, or does not answer in time.

@@ -1,0 +1,113 @@
+//! Daily bars of the ETFs: the sessions that `spot_daily` lacks, asked from the gateway and kept as they were paid.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+
+use crate::calendar::{Session, Slot, TradingDay};
+use crate::gateway::{BarRequest, Gateway};
+use crate::job::{Context, JobError, Run, WriteMode};
+use crate::lake::{AsOf, KeyRange};
+use crate::market::{Bar, BarSize, DailyBar, Instrument, Symbol};
+
+/// Sessions looked over without a range.
+const RECENT_SESSIONS: usize = 5;
+
+/// Sessions of a first load: what the longer average of the outlook needs, and some.
+const FIRST_LOAD_SESSIONS: usize = 60;
+
+/// 60 sessions span at most so many days, holidays included.
+const FIRST_LOAD_SPAN: TimeDelta = TimeDelta::days(100);
+
+/// The closing auction is over, and its print is in the bar.
+const SETTLED: TimeDelta = TimeDelta::minutes(15);
+
+/// Sessions of an ETF without a daily bar, in order of time.
+#[derive(Debug, Clone)]
+pub(super) struct DailyGap {
+    pub(super) symbol: Symbol,
+    pub(super) sessions: Vec<Session>,
+}
+
+/// Finds the sessions that are over and have no daily bar.
+pub(super) async fn find(context: &Context, run: &Run, now: DateTime<Utc>) -> Result<Vec<DailyGap>, JobError> {
+    let nyse = &context.calendars.nyse;
+    let today = nyse.trading_day(now)?.date();
+    let (from, to) = match run.request.range {
+        Some(range) => (nyse.trading_day(range.from)?.date(), nyse.trading_day(range.to.min(now))?.date()),
+        None => (today - FIRST_LOAD_SPAN, today),
+    };
+    let mut sessions = nyse.sessions(from, to)?;
+    let is_wanted = |session: &Session| context.floor.is_none_or(|floor| floor <= session.open());
+    sessions.retain(|session| session.close() + SETTLED <= now && is_wanted(session));
+    let mut gaps = Vec::new();
+    for symbol in context.config.market.spot.iter().filter(|symbol| run.wants(symbol)) {
+        let known = known_days(context, symbol, &sessions).await?;
+        let looked_at = match run.request.range {
+            Some(_) => sessions.len(),
+            None => recent(&sessions, &known),
+        };
+        let replaces = run.request.mode == WriteMode::Replace;
+        let sessions = sessions.iter().skip(sessions.len() - looked_at.min(sessions.len())).cloned();
+        let missing: Vec<Session> = sessions.filter(|s| replaces || !known.contains(&s.day.date())).collect();
+        if !missing.is_empty() {
+            gaps.push(DailyGap { symbol: symbol.clone(), sessions: missing });
+        }
+    }
+    Ok(gaps)
+}
+
+/// The last sessions; as many as a first load takes, where the oldest of those is not there yet.
+fn recent(sessions: &[Session], known: &BTreeSet<NaiveDate>) -> usize {
+    let oldest = sessions.iter().rev().take(FIRST_LOAD_SESSIONS).next_back();
+    let is_loaded = oldest.is_some_and(|session| known.contains(&session.day.date()));
+    if is_loaded { RECENT_SESSIONS } else { FIRST_LOAD_SESSIONS }
+}
+
+async fn known_days(context: &Context, symbol: &Symbol, sessions: &[Session]) -> Result<BTreeSet<NaiveDate>, JobError> {
+    let Some((first, last)) = sessions.first().zip(sessions.last()) else { return Ok(BTreeSet::new()) };
+    let range = KeyRange { symbols: vec![symbol.clone()], from: first.open(), to: last.close() };
+    let bars = context.lake.daily(&range, &AsOf::Latest).await?;
+    Ok(bars.into_iter().map(|bar| bar.date.date()).collect())
+}
+
+/// Asks for the bars of a gap and keeps them; how many rows were added. A session of which the gateway has no bar stays
+/// missing, and is asked for again.
+pub(super) async fn fill(
+    context: &Context,
+    gateway: &dyn Gateway,
+    (gap, mode): (&DailyGap, WriteMode),
+) -> Result<usize, JobError> {
+    let Some((first, last)) = gap.sessions.first().zip(gap.sessions.last()) else { return Ok(0) };
+    let midnight = |session: &Session| session.day.date().and_time(chrono::NaiveTime::MIN).and_utc();
+    let request = BarRequest {
+        instrument: Instrument::Etf(gateway.etf(&gap.symbol)?),
+        after: midnight(first),
+        until: midnight(last) + Days::new(1),
+        size: BarSize::Day,
+    };
+    let bars: BTreeMap<NaiveDate, Bar> =
+        gateway.bars(&request).await?.into_iter().map(|bar| (bar.start.date_naive(), bar)).collect();
+    let captured_at = context.now().await?;
+    let row = |session: &Session| {
+        let bar = bars.get(&session.day.date())?;
+        Some(DailyBar {
+            symbol: gap.symbol.clone(),
+            date: TradingDay::new(session.day.date()),
+            timestamp: Slot::at_or_before(session.close()),
+            open: bar.open,
+            high: bar.high,
+            low: bar.low,
+            close: bar.close,
+            volume: bar.volume,
+            gateway: gateway.kind(),
+            captured_at,
+        })
+    };
+    let rows: Vec<DailyBar> = gap.sessions.iter().filter_map(row).collect();
+    Ok(match mode {
+        WriteMode::DryRun => 0,
+        WriteMode::Add => context.lake.append_daily(&rows).await?.added,
+        WriteMode::Replace => context.lake.replace_daily(&rows).await?.written,
+    })
+}

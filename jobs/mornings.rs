@@ -1,0 +1,19 @@
+//! The instants that signals and rules are about: half an hour before the open of each session, or the slot asked for.
+
+use chrono::TimeDelta;
+
+use crate::calendar::Slot;
+use crate::job::{Context, JobError, Run};
+
+/// So long before the open the signal of a session is made.
+pub(super) const BEFORE_OPEN: TimeDelta = TimeDelta::minutes(30);
+
+/// The slot of the run; of a range, the morning of each session in it that has come.
+pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, JobError> {
+    let Some(range) = run.request.range else { return Ok(vec![run.slot]) };
+    let (nyse, now) = (&context.calendars.nyse, context.now().await?);
+    let to = range.to.min(now);
+    let sessions = nyse.sessions(nyse.trading_day(range.from)?.date(), nyse.trading_day(to)?.date())?;
+    let mornings = sessions.iter().map(|session| Slot::at_or_before(session.open() - BEFORE_OPEN));
+    Ok(mornings.filter(|slot| slot.instant() <= now).collect())
+}

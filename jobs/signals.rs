@@ -1,0 +1,78 @@
+//! What the futures say of each ETF, kept as one row for each.
+//!
+//! When: half an hour before NYSE's open, a minute after the snapshot of that slot; by hand for the mornings of any range,
+//! from the rows known then. Twice equals once because a signal is keyed by its ETF and its instant.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::job::{Context, Counts, Job, JobError, Outcome, Run, WriteMode};
+use crate::lake::SignalRow;
+use crate::signals::Derived;
+
+use super::known::known;
+use super::mornings::mornings;
+use super::signal_rows::row_of;
+
+const TIMEOUT: Duration = Duration::from_mins(3);
+
+/// The job `signals`.
+pub struct Signals;
+
+#[async_trait]
+impl Job for Signals {
+    fn name(&self) -> &'static str {
+        "signals"
+    }
+
+    fn summary(&self) -> &'static str {
+        "derives what the futures say of each ETF before the open"
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT
+    }
+
+    async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError> {
+        let config = &context.config;
+        let (generated_at, gateway) = (context.now().await?, config.gateway.kind);
+        let (mut rows, mut notes, mut planned) = (Vec::new(), Vec::new(), 0);
+        for slot in mornings(context, run).await? {
+            for pair in config.signals.pairs.iter().filter(|pair| run.wants(&pair.etf)) {
+                planned += 1;
+                let known = known(&context.lake, (&pair.etf, slot.instant()), (&context.calendars, config)).await?;
+                match known.signal(&context.calendars, config)? {
+                    Derived::Signal(signal) => rows.push(row_of(&signal, slot, (gateway, generated_at))),
+                    Derived::Skipped(reason) => notes.push(format!("{} as of {slot}: no signal: {reason}", pair.etf)),
+                }
+            }
+        }
+        if rows.is_empty() {
+            let told = if notes.is_empty() { "no session opens in the range".to_owned() } else { notes.join("; ") };
+            return Ok(Outcome::skipped(told));
+        }
+        let counts = Counts { planned, without_data: planned - rows.len(), ..write(context, &rows, run).await? };
+        notes.extend(rows.iter().take(12).map(line));
+        Ok(Outcome { notes, ..Outcome::done(counts) })
+    }
+}
+
+fn line(row: &SignalRow) -> String {
+    let (symbol, as_of, confidence) = (&row.symbol, row.as_of, row.confidence);
+    format!("{symbol} as of {as_of}: {}, {}, confidence {confidence:.2}: {}", row.signal, row.sentiment, row.reasoning)
+}
+
+async fn write(context: &Context, rows: &[SignalRow], run: &Run) -> Result<Counts, JobError> {
+    Ok(match run.request.mode {
+        WriteMode::DryRun => Counts::default(),
+        WriteMode::Add => {
+            let written = context.lake.append_signals(rows).await?;
+            Counts { added: written.added, present: written.present, ..Counts::default() }
+        }
+        WriteMode::Replace => {
+            let replaced = context.lake.replace_signals(rows).await?;
+            Counts { added: replaced.written - replaced.old.len(), replaced: replaced.old.len(), ..Counts::default() }
+        }
+    })
+}

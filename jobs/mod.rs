@@ -1,5 +1,6 @@
 //! The catalogue of jobs. A job is one small module; `src/lib.rs` takes this folder into the crate.
 
+mod assess;
 mod backfill;
 mod bar_checks;
 mod bars;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use crate::job::Job;
 
+pub use assess::{Assessment, Span, assess};
 pub use backfill::Backfill;
 pub use compaction::Compaction;
 pub use known::{Known, known};

@@ -7,6 +7,7 @@ mod calendar;
 mod completions;
 mod configuration;
 mod doctor;
+mod evaluate;
 mod gateway;
 mod history;
 mod job_names;
@@ -73,6 +74,8 @@ enum Command {
     Signal(signal::SignalArgs),
     /// Tell which entry rule fires for an ETF, and what keeps the others.
     Decide(signal::DecideArgs),
+    /// Tell what the signals have been worth, with intervals, and what may be said of it.
+    Evaluate(evaluate::EvaluateArgs),
     /// Ask the tables with SQL.
     Query(query::QueryArgs),
     /// Look at the tables themselves: files, versions, commits.
@@ -171,6 +174,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Show(args) => show::show(&globals, &args),
         Command::Signal(args) => signal::signal(&globals, &args),
         Command::Decide(args) => signal::decide(&globals, &args),
+        Command::Evaluate(args) => evaluate::evaluate(&globals, &args),
         Command::Quality(command) => quality::quality(&globals, &command),
         Command::Query(args) => query::query(&globals, args),
         Command::Table(command) => table::table(&globals, &command),

@@ -17,6 +17,7 @@ mod logs;
 mod mail;
 mod manual;
 mod monitor;
+mod mornings;
 mod pause;
 mod quality;
 mod query;

@@ -1,0 +1,149 @@
+//! What became of each decision, on paper: in at the open after it, out at the close of its horizon.
+//!
+//! When: after NYSE's close, when backfill has the day's bars; by hand for any range. Twice equals once because an outcome is
+//! keyed by its ETF, the instant of its decision and its horizon; one whose horizon goes on is left for a later run.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
+use crate::lake::{AsOf, DecisionRow, KeyRange, OutcomeRow, SignalRow};
+use crate::market::{DailyBar, Symbol};
+use crate::rules::{Horizon, PaperEntry, open_position};
+use crate::signals::Side;
+
+const TIMEOUT: Duration = Duration::from_mins(3);
+
+/// Days looked back without a range: the longest horizon that is usual, holidays, and a machine that was off for a while.
+const RECENT: TimeDelta = TimeDelta::days(30);
+
+/// Days after a decision in which its horizon is over.
+const LONGEST_HORIZON: TimeDelta = TimeDelta::days(60);
+
+/// The job `evaluation`.
+pub struct Evaluation;
+
+#[async_trait]
+impl Job for Evaluation {
+    fn name(&self) -> &'static str {
+        "evaluation"
+    }
+
+    fn summary(&self) -> &'static str {
+        "notes what became of each decision, on paper"
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT
+    }
+
+    async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError> {
+        let now = context.now().await?;
+        let (from, to) = run.request.range.map_or((now - RECENT, now), |range| (range.from, range.to.min(now)));
+        let book = Book::read(context, run, (from, to)).await?;
+        let mut rows = Vec::new();
+        let config = &context.config.rules.paper;
+        for decision in &book.entered {
+            for sessions in &config.horizons_sessions {
+                rows.extend(book.outcome(context, decision, (Horizon::sessions(*sessions), now))?);
+            }
+        }
+        if rows.is_empty() {
+            let told = format!("of {} decisions to enter none has come to its horizon", book.entered.len());
+            return Ok(Outcome::skipped(told));
+        }
+        let counts = Counts { planned: rows.len(), ..write(context, &rows, run).await? };
+        let net: f64 = rows.iter().map(|row| row.net_bp).sum();
+        let notes = vec![format!("{} outcomes of {} decisions, {net:+.1} bp net in all", rows.len(), book.entered.len())];
+        Ok(Outcome { notes, ..Outcome::done(counts) })
+    }
+}
+
+/// Decisions to enter, with what is needed to follow them.
+struct Book {
+    entered: Vec<DecisionRow>,
+    signals: Vec<SignalRow>,
+    bars: Vec<DailyBar>,
+}
+
+impl Book {
+    async fn read(context: &Context, run: &Run, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Result<Self, JobError> {
+        let pairs = context.config.signals.pairs.iter().map(|pair| pair.etf.clone());
+        let symbols: Vec<Symbol> = pairs.filter(|symbol| run.wants(symbol)).collect();
+        let range = KeyRange { symbols: symbols.clone(), from, to };
+        let mut entered = context.lake.decisions(&range, &AsOf::Latest).await?;
+        entered.retain(|row| row.verdict == "decided" && row.action.as_deref() == Some("enter"));
+        let signals = context.lake.signals(&range, &AsOf::Latest).await?;
+        let bars = context.lake.daily(&KeyRange { symbols, from, to: to + LONGEST_HORIZON }, &AsOf::Latest).await?;
+        Ok(Self { entered, signals, bars })
+    }
+
+    /// None while the horizon goes on, or where a bar is missing.
+    fn outcome(
+        &self,
+        context: &Context,
+        decision: &DecisionRow,
+        (horizon, now): (Horizon, DateTime<Utc>),
+    ) -> Result<Option<OutcomeRow>, JobError> {
+        let as_of = decision.as_of.instant();
+        let unfit = |told: String| {
+            JobError::fail(Failure::BadData, format!("decisions {} {}: {told}", decision.symbol, decision.as_of))
+        };
+        let direction: Side = decision.direction.as_deref().unwrap_or_default().parse().map_err(unfit)?;
+        let entry = PaperEntry {
+            symbol: decision.symbol.clone(),
+            as_of,
+            direction,
+            position_multiplier: decision.position_multiplier.unwrap_or(0.0),
+        };
+        let first = as_of.date_naive();
+        let nyse = context.calendars.nyse.sessions(first, (first + LONGEST_HORIZON).min(now.date_naive()))?;
+        let sessions: Vec<(NaiveDate, DateTime<Utc>)> =
+            nyse.iter().map(|session| (session.day.date(), session.open())).collect();
+        let position = open_position(&entry, (&self.bars, &sessions), (horizon, &context.config.rules.paper));
+        let Some(position) = position.filter(|position| position.is_closed) else { return Ok(None) };
+        let base = base_side(decision).map_err(unfit)?;
+        let futures = self.signals.iter().find(|row| row.symbol == decision.symbol && row.as_of == decision.as_of);
+        let confirmed = futures.filter(|_| base != Side::Neutral).map(|row| i64::from(Side::of(row.strength) == base));
+        Ok(Some(OutcomeRow {
+            symbol: decision.symbol.clone(),
+            as_of: decision.as_of,
+            horizon: horizon.to_string(),
+            rule: decision.rule.clone(),
+            base: base.to_string(),
+            confirmed,
+            direction: direction.to_string(),
+            position_multiplier: position.position_multiplier,
+            entry_day: position.entry_day.date(),
+            entry_price: position.entry_price,
+            exit_day: position.mark_day.date(),
+            exit_price: position.mark_price,
+            gross_bp: position.gross_bp,
+            net_bp: position.net_bp,
+            gateway: decision.gateway,
+            generated_at: now,
+        }))
+    }
+}
+
+/// The side of the spot outlook, as the decision kept it.
+fn base_side(decision: &DecisionRow) -> Result<Side, String> {
+    let metadata: serde_json::Value = serde_json::from_str(&decision.metadata).map_err(|error| error.to_string())?;
+    metadata["outlook"].as_str().ok_or("its metadata has no outlook")?.parse()
+}
+
+async fn write(context: &Context, rows: &[OutcomeRow], run: &Run) -> Result<Counts, JobError> {
+    Ok(match run.request.mode {
+        WriteMode::DryRun => Counts::default(),
+        WriteMode::Add => {
+            let written = context.lake.append_outcomes(rows).await?;
+            Counts { added: written.added, present: written.present, ..Counts::default() }
+        }
+        WriteMode::Replace => {
+            let replaced = context.lake.replace_outcomes(rows).await?;
+            Counts { added: replaced.written - replaced.old.len(), replaced: replaced.old.len(), ..Counts::default() }
+        }
+    })
+}

@@ -56,7 +56,8 @@ impl Job for Evaluation {
         }
         let counts = Counts { planned: rows.len(), ..write(context, &rows, run).await? };
         let net: f64 = rows.iter().map(|row| row.net_bp).sum();
-        let notes = vec![format!("{} outcomes of {} decisions, {net:+.1} bp net in all", rows.len(), book.entered.len())];
+        let notes =
+            vec![format!("{} outcomes of {} decisions, {net:+.1} bp net in all", rows.len(), book.entered.len())];
         Ok(Outcome { notes, ..Outcome::done(counts) })
     }
 }

@@ -6,6 +6,7 @@ mod bar_checks;
 mod bars;
 mod compaction;
 mod daily;
+mod evaluation;
 mod gaps;
 mod known;
 mod live;
@@ -26,6 +27,7 @@ use crate::job::Job;
 pub use assess::{Assessment, Span, assess};
 pub use backfill::Backfill;
 pub use compaction::Compaction;
+pub use evaluation::Evaluation;
 pub use known::{Known, known};
 pub use quality::Quality;
 pub use rules::Rules;
@@ -42,5 +44,6 @@ pub fn catalogue() -> Vec<Arc<dyn Job>> {
         Arc::new(Quality),
         Arc::new(Signals),
         Arc::new(Rules),
+        Arc::new(Evaluation),
     ]
 }

@@ -57,6 +57,11 @@ pub(super) enum RunCommand {
   jobs run rules
   jobs run rules --from 2026-11-02                        decisions made afterwards are marked late")]
     Rules(MorningsArgs),
+    /// Note what became of each decision, on paper: in at the open after it, out at the close of its horizon.
+    #[command(after_help = "Examples:
+  jobs run evaluation                            decisions of the last 30 days
+  jobs run evaluation --from 2026-09-01")]
+    Evaluation(MorningsArgs),
     /// Check the captured rows, their series and their tables.
     #[command(after_help = "Examples:
   jobs run quality                               the last 5 sessions
@@ -126,7 +131,7 @@ pub(super) struct QualityArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct MorningsArgs {
-    /// First trading day, or first instant: the mornings from there on, made afterwards [default: the newest slot].
+    /// First trading day, or first instant: the mornings from there on [default: the newest slot; of evaluation, 30 days ago].
     #[arg(long, value_name = "DAY|TIME")]
     from: Option<String>,
     /// Last trading day, or last instant [default: now].
@@ -151,6 +156,7 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         RunCommand::Quality(args) => ("quality", &args.common),
         RunCommand::Signals(args) => ("signals", &args.flags.common),
         RunCommand::Rules(args) => ("rules", &args.flags.common),
+        RunCommand::Evaluation(args) => ("evaluation", &args.flags.common),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
@@ -200,7 +206,7 @@ fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError
         RunCommand::Quality(args) => {
             RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.common.request() }
         }
-        RunCommand::Signals(args) | RunCommand::Rules(args) => {
+        RunCommand::Signals(args) | RunCommand::Rules(args) | RunCommand::Evaluation(args) => {
             RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.flags.request(loaded)? }
         }
         RunCommand::Compaction(args) => args.common.request(),
@@ -323,11 +329,11 @@ fn print_text_report(
             let mut parts = vec![match mode {
                 // What such a run did stands in its notes.
                 WriteMode::DryRun if job == "compaction" => format!("dry run, nothing written to {lake}"),
-                WriteMode::DryRun if matches!(job, "quality" | "signals" | "rules") => {
+                WriteMode::DryRun if matches!(job, "quality" | "signals" | "rules" | "evaluation") => {
                     format!("dry run, nothing written to {lake}")
                 }
                 _ if job == "quality" => format!("the findings are in {lake}"),
-                _ if matches!(job, "signals" | "rules") => {
+                _ if matches!(job, "signals" | "rules" | "evaluation") => {
                     format!("{} of {} rows added to {lake}", counts.added, counts.planned)
                 }
                 _ if job == "compaction" => format!("the tables in {lake} are in order"),

@@ -11,6 +11,7 @@ use super::yaml::{self, Content};
 const BUILT_IN: [(&str, &str); 2] = [
     ("schedules/capture.yaml", include_str!("../../schedules/capture.yaml")),
     ("schedules/maintenance.yaml", include_str!("../../schedules/maintenance.yaml")),
+    ("schedules/signals.yaml", include_str!("../../schedules/signals.yaml")),
 ];
 
 /// A job's schedule and where it stands.

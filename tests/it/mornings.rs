@@ -68,6 +68,22 @@ fn past_mornings_are_made_from_the_rows_known_then_and_marked() {
         (timing("2026-11-17"), timing("2026-11-18")),
         (["late".to_owned()].into(), ["in_time".to_owned()].into())
     );
+    let told = desk.jobs(&["run", "evaluation"]).succeeded().stdout;
+    let entered: Vec<_> = desk.rows("decisions").into_iter().filter(|row| row["action"] == "enter").collect();
+    let over: Vec<_> = entered.iter().filter(|row| text(row, "as_of") < AS_OF.to_owned()).collect();
+    let outcomes = desk.rows("outcomes");
+    // Five sessions are over for none of them; one session is.
+    assert!(!over.is_empty(), "{entered:?}");
+    assert_eq!(outcomes.len(), over.len(), "{told}");
+    for row in &outcomes {
+        let of = |column: &str| row[column].as_f64().expect("a number");
+        let side = if row["direction"] == "bullish" { 1.0 } else { -1.0 };
+        let gross = side * of("position_multiplier") * 1e4 * (of("exit_price") / of("entry_price")).ln();
+        assert!((of("gross_bp") - gross).abs() < 1e-9 && of("net_bp") < gross, "{row}");
+        assert_eq!((row["horizon"].as_str(), &row["entry_day"]), (Some("1d"), &row["exit_day"]), "{row}");
+    }
+    let again = desk.jobs(&["run", "evaluation"]).succeeded().stdout;
+    assert!(again.contains("0 of ") && desk.rows("outcomes").len() == outcomes.len(), "{again}");
     let told = desk.jobs(&["evaluate", "--from", "2026-11-16", "--to", "2026-11-17"]).succeeded().stdout;
     assert!(told.contains("insufficient") && told.contains("too few signals: only counts are shown"), "{told}");
     let spy = &desk

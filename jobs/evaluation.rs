@@ -132,7 +132,7 @@ impl Book {
 /// The side of the spot outlook, as the decision kept it.
 fn base_side(decision: &DecisionRow) -> Result<Side, String> {
     let metadata: serde_json::Value = serde_json::from_str(&decision.metadata).map_err(|error| error.to_string())?;
-    metadata["outlook"].as_str().ok_or("its metadata has no outlook")?.parse()
+    metadata.get("outlook").and_then(serde_json::Value::as_str).ok_or("its metadata has no outlook")?.parse()
 }
 
 async fn write(context: &Context, rows: &[OutcomeRow], run: &Run) -> Result<Counts, JobError> {

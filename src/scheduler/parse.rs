@@ -8,7 +8,7 @@ use super::schedule::{JobSchedule, Schedules, Timing};
 use super::yaml::{self, Content};
 
 /// The schedule files compiled in, by the path they have in the project.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("schedules/capture.yaml", include_str!("../../schedules/capture.yaml")),
     ("schedules/maintenance.yaml", include_str!("../../schedules/maintenance.yaml")),
     ("schedules/signals.yaml", include_str!("../../schedules/signals.yaml")),

@@ -70,7 +70,7 @@ fn past_mornings_are_made_from_the_rows_known_then_and_marked() {
     );
     let told = desk.jobs(&["run", "evaluation"]).succeeded().stdout;
     let entered: Vec<_> = desk.rows("decisions").into_iter().filter(|row| row["action"] == "enter").collect();
-    let over: Vec<_> = entered.iter().filter(|row| text(row, "as_of") < AS_OF.to_owned()).collect();
+    let over: Vec<_> = entered.iter().filter(|row| text(row, "as_of").as_str() < AS_OF).collect();
     let outcomes = desk.rows("outcomes");
     // Five sessions are over for none of them; one session is.
     assert!(!over.is_empty(), "{entered:?}");

@@ -14,6 +14,8 @@ use crate::market::{DailyBar, Symbol};
 use crate::rules::{Horizon, PaperEntry, open_position};
 use crate::signals::Side;
 
+use super::write::{appended, replaced};
+
 const TIMEOUT: Duration = Duration::from_mins(3);
 
 /// Days looked back without a range: the longest horizon that is usual, holidays, and a machine that was off for a while.
@@ -138,13 +140,7 @@ fn base_side(decision: &DecisionRow) -> Result<Side, String> {
 async fn write(context: &Context, rows: &[OutcomeRow], run: &Run) -> Result<Counts, JobError> {
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
-        WriteMode::Add => {
-            let written = context.lake.append_outcomes(rows).await?;
-            Counts { added: written.added, present: written.present, ..Counts::default() }
-        }
-        WriteMode::Replace => {
-            let replaced = context.lake.replace_outcomes(rows).await?;
-            Counts { added: replaced.written - replaced.old.len(), replaced: replaced.old.len(), ..Counts::default() }
-        }
+        WriteMode::Add => appended(&context.lake.append_outcomes(rows).await?),
+        WriteMode::Replace => replaced(&context.lake.replace_outcomes(rows).await?),
     })
 }

@@ -18,6 +18,7 @@ use crate::signals::spot_outlook;
 use super::known::known;
 use super::mornings::mornings;
 use super::signal_rows::signal_of;
+use super::write::{appended, replaced};
 
 const TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -168,13 +169,7 @@ fn rows_of(
 async fn write(context: &Context, rows: &[DecisionRow], run: &Run) -> Result<Counts, JobError> {
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
-        WriteMode::Add => {
-            let written = context.lake.append_decisions(rows).await?;
-            Counts { added: written.added, present: written.present, ..Counts::default() }
-        }
-        WriteMode::Replace => {
-            let replaced = context.lake.replace_decisions(rows).await?;
-            Counts { added: replaced.written - replaced.old.len(), replaced: replaced.old.len(), ..Counts::default() }
-        }
+        WriteMode::Add => appended(&context.lake.append_decisions(rows).await?),
+        WriteMode::Replace => replaced(&context.lake.replace_decisions(rows).await?),
     })
 }

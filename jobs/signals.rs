@@ -14,6 +14,7 @@ use crate::signals::Derived;
 use super::known::known;
 use super::mornings::mornings;
 use super::signal_rows::row_of;
+use super::write::{appended, replaced};
 
 const TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -66,13 +67,7 @@ fn line(row: &SignalRow) -> String {
 async fn write(context: &Context, rows: &[SignalRow], run: &Run) -> Result<Counts, JobError> {
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
-        WriteMode::Add => {
-            let written = context.lake.append_signals(rows).await?;
-            Counts { added: written.added, present: written.present, ..Counts::default() }
-        }
-        WriteMode::Replace => {
-            let replaced = context.lake.replace_signals(rows).await?;
-            Counts { added: replaced.written - replaced.old.len(), replaced: replaced.old.len(), ..Counts::default() }
-        }
+        WriteMode::Add => appended(&context.lake.append_signals(rows).await?),
+        WriteMode::Replace => replaced(&context.lake.replace_signals(rows).await?),
     })
 }

@@ -1,7 +1,7 @@
 //! Writing what a run made, as its mode says.
 
 use crate::job::{Captured, Context, Counts, Failure, JobError, WriteMode};
-use crate::lake::{Rows, TableName};
+use crate::lake::{Replaced, Rows, TableName, Written};
 use crate::state::ReplacedRow;
 
 /// Writes rows as the mode says.
@@ -27,6 +27,17 @@ pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -
         }
     }
     Ok(counts)
+}
+
+/// What an append of one table came to.
+pub(super) fn appended(written: &Written) -> Counts {
+    Counts { added: written.added, present: written.present, ..Counts::default() }
+}
+
+/// What a replacement in one table came to.
+pub(super) fn replaced<R>(replaced: &Replaced<R>) -> Counts {
+    let old = replaced.old.len();
+    Counts { added: replaced.written - old, replaced: old, ..Counts::default() }
 }
 
 /// Keeps rows that were replaced in the ledger, or without one in the log file, so that no price is lost without a trace.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::calendar::{Session, Slot};
 use crate::gateway::{ChainScope, Gateway};
-use crate::job::{Context, JobError, chain};
+use crate::job::{Context, Disposition, JobError, chain};
 use crate::market::{Bar, Instrument, Symbol, lead_contract};
 use crate::quality::{BarBatch, CheckRun, Row, bar_checks, run_checks};
 
@@ -25,14 +25,22 @@ pub(super) async fn of_bars(
     let etfs = market.spot.iter().map(|symbol| (symbol, Table::Spot));
     let mut runs = Vec::new();
     for (symbol, table) in futures.chain(etfs) {
-        let series = series(context, gateway.as_ref(), (symbol, table), (session.open(), until)).await;
-        let told = |error: &JobError| tracing::warn!(%symbol, error = %chain(error), "no bars to check");
-        let Ok((contract, bars)) = series.inspect_err(told) else { continue };
+        let (contract, bars) = match series(context, gateway.as_ref(), (symbol, table), (session.open(), until)).await {
+            Ok(series) => series,
+            Err(error) => {
+                tracing::warn!(%symbol, error = %chain(&error), "no bars to check");
+                // One that does not answer would let every further request wait in vain.
+                if error.disposition() == Disposition::Retry {
+                    break;
+                }
+                continue;
+            }
+        };
         let is_own = |row: &&Row| {
             row.symbol == *symbol && row.at > session.open() && (table == Table::Spot || row.contract == contract)
         };
         let own: Vec<Row> = rows.iter().filter(is_own).cloned().collect();
-        let batch = BarBatch { symbol, bars: &bars, rows: &own };
+        let batch = BarBatch { table: table.name(), symbol, bars: &bars, rows: &own };
         runs = merged(runs, run_checks(&bar_checks(batch), &context.config.quality, (slot, now)));
     }
     runs

@@ -13,7 +13,7 @@ use crate::market::{
     Bar, BarSize, ChangeReferences, FutureContract, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory,
     PricePoint, Source, SpotSnapshot, Symbol, lead_contract,
 };
-use crate::quality::{Finding, check_expiry};
+use crate::quality::{FUTURES_TABLE, Finding, SPOT_TABLE, check_expiry};
 
 /// Which table rows are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,16 @@ pub(super) enum Table {
     Futures,
     /// `spot_snapshots`.
     Spot,
+}
+
+impl Table {
+    /// Its name, as findings have it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Futures => FUTURES_TABLE,
+            Self::Spot => SPOT_TABLE,
+        }
+    }
 }
 
 /// Slots of one symbol to be made from bars, in order of time.

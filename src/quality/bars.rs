@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::calendar::Slot;
 use crate::market::{Bar, Source, Symbol};
 
-use super::{Action, CheckSpec, FUTURES_TABLE, Finding, LooksAt, Measure, Measured, Place, Row, Rule, Seen};
+use super::{Action, CheckSpec, Finding, LooksAt, Measure, Measured, Place, Row, Rule, Seen};
 
 /// The checks of bars.
 pub(super) const SPECS: &[CheckSpec] = &[
@@ -22,6 +22,8 @@ pub(super) const SPECS: &[CheckSpec] = &[
 /// Bars of one contract in the order of time, and the rows of the same contract.
 #[derive(Debug, Clone, Copy)]
 pub struct BarBatch<'a> {
+    /// The table whose rows they are held against.
+    pub table: &'static str,
     /// Whose bars they are.
     pub symbol: &'a Symbol,
     /// The bars.
@@ -32,8 +34,7 @@ pub struct BarBatch<'a> {
 
 impl BarBatch<'_> {
     fn place(&self, bar: &Bar) -> Place {
-        let table = self.rows.first().map_or(FUTURES_TABLE, |row| row.table);
-        Place { table, symbol: Some(self.symbol.clone()), timestamp: Slot::at_or_before(bar.end) }
+        Place { table: self.table, symbol: Some(self.symbol.clone()), timestamp: Slot::at_or_before(bar.end) }
     }
 }
 
@@ -81,8 +82,8 @@ fn reconcile(batch: &BarBatch<'_>, rule: &Rule<'_>) -> Seen {
 mod tests {
     use chrono::TimeDelta;
 
-    use super::super::Status;
     use super::super::fixtures::{at, row, run, symbol};
+    use super::super::{FUTURES_TABLE, Status};
     use super::*;
 
     fn bar(minute: i64, [open, high, low, close]: [f64; 4]) -> Bar {
@@ -92,7 +93,7 @@ mod tests {
 
     fn status(check: &str, bars: &[Bar], rows: &[Row]) -> Status {
         let symbol = symbol("ES");
-        run(&bar_checks(BarBatch { symbol: &symbol, bars, rows }), check).status
+        run(&bar_checks(BarBatch { table: FUTURES_TABLE, symbol: &symbol, bars, rows }), check).status
     }
 
     const CALM: [f64; 4] = [6_000.0, 6_002.0, 5_999.0, 6_001.0];

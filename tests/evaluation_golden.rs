@@ -391,7 +391,7 @@ fn skill_of_three_pairs_is_the_known_one_and_null_where_little_was_seen() {
             told.close(&format!("{future}: recent skill"), (own, recent[0]), 6e-7);
             told.close(&format!("{future}: its 5 %"), (bound, recent[1]), 6e-7);
         }
-        let (own, bound, _) = auc_bound(&days, &BOOTSTRAP).expect("both ways");
+        let (own, bound) = auc_bound(&days, &BOOTSTRAP).expect("both ways");
         told.close(&format!("{future}: AUC"), (own, of_auc[0]), 6e-7);
         told.close(&format!("{future}: its 5 %"), (bound, of_auc[1]), 6e-5);
         told.same(&format!("{future}: predictive value"), (got.predictive_value, value));

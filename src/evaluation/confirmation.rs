@@ -60,23 +60,17 @@ pub struct Arms {
 
 impl Arms {
     fn of(returns: impl IntoIterator<Item = (bool, f64)>) -> Self {
-        let (mut sums, mut counts) = ([0.0, 0.0], [0_usize, 0]);
-        let ([confirmed, rejected], [num_confirmed, num_rejected]) = (&mut sums, &mut counts);
+        let (mut confirmed, mut rejected) = ((0.0, 0_usize), (0.0, 0_usize));
         for (is_confirmed, gross_bp) in returns {
-            let (sum, count) = if is_confirmed {
-                (&mut *confirmed, &mut *num_confirmed)
-            } else {
-                (&mut *rejected, &mut *num_rejected)
-            };
-            *sum += gross_bp;
-            *count += 1;
+            let arm = if is_confirmed { &mut confirmed } else { &mut rejected };
+            *arm = (arm.0 + gross_bp, arm.1 + 1);
         }
-        let mean = |sum: f64, count: usize| (count > 0).then(|| sum / real(count));
+        let mean = |(sum, count): (f64, usize)| (count > 0).then(|| sum / real(count));
         Self {
-            num_confirmed: *num_confirmed,
-            num_rejected: *num_rejected,
-            mean_confirmed: mean(*confirmed, *num_confirmed),
-            mean_rejected: mean(*rejected, *num_rejected),
+            num_confirmed: confirmed.1,
+            num_rejected: rejected.1,
+            mean_confirmed: mean(confirmed),
+            mean_rejected: mean(rejected),
         }
     }
 

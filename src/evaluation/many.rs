@@ -6,11 +6,14 @@ use super::number::real;
 /// Journal of Statistics 6 (1979), 65-70. In the order given.
 #[must_use]
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let n = p_values.len();
     let mut largest = 0.0_f64;
-    stepped(p_values, |p, rank, n| {
+    let mut adjusted = vec![1.0; n];
+    for (rank, (place, p)) in ranked(p_values).into_iter().enumerate() {
         largest = largest.max((p * real(n - rank)).min(1.0));
-        largest
-    })
+        set(&mut adjusted, place, largest);
+    }
+    adjusted
 }
 
 /// P-values for screening: the share of true nulls among those rejected stays below the level. Benjamini and Hochberg, JRSS B
@@ -20,32 +23,24 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     let n = p_values.len();
     let mut least = 1.0_f64;
     let mut adjusted = vec![1.0; n];
-    for (rank, place) in ranked(p_values).into_iter().enumerate().rev() {
-        let p = p_values.get(place).copied().unwrap_or(1.0);
+    for (rank, (place, p)) in ranked(p_values).into_iter().enumerate().rev() {
         least = least.min(p * real(n) / real(rank + 1));
-        if let Some(own) = adjusted.get_mut(place) {
-            *own = least;
-        }
+        set(&mut adjusted, place, least);
     }
     adjusted
 }
 
-fn stepped(p_values: &[f64], mut step: impl FnMut(f64, usize, usize) -> f64) -> Vec<f64> {
-    let mut adjusted = vec![1.0; p_values.len()];
-    for (rank, place) in ranked(p_values).into_iter().enumerate() {
-        let p = p_values.get(place).copied().unwrap_or(1.0);
-        if let Some(own) = adjusted.get_mut(place) {
-            *own = step(p, rank, p_values.len());
-        }
+fn set(values: &mut [f64], place: usize, value: f64) {
+    if let Some(own) = values.get_mut(place) {
+        *own = value;
     }
-    adjusted
 }
 
-/// Places of the values, the smallest first.
-fn ranked(values: &[f64]) -> Vec<usize> {
+/// Places and values, the smallest value first.
+fn ranked(values: &[f64]) -> Vec<(usize, f64)> {
     let mut places: Vec<(usize, f64)> = values.iter().copied().enumerate().collect();
     places.sort_by(|one, other| one.1.total_cmp(&other.1));
-    places.into_iter().map(|(place, _)| place).collect()
+    places
 }
 
 #[cfg(test)]

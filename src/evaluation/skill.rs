@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::number::real;
-use super::{Bootstrap, Day, EvaluationConfig, Interval, quantile};
+use super::{Bootstrap, Day, EvaluationConfig, quantile};
 
 /// Sessions that are only learnt from.
 const FIRST_SCORED: usize = 100;
@@ -159,15 +159,15 @@ pub fn auc(days: impl IntoIterator<Item = (f64, bool)>) -> Option<f64> {
     (ups > 0.0 && downs_below > 0.0).then(|| wins / (ups * downs_below))
 }
 
-/// [`auc`] of the futures, and its 95 % interval by days drawn; the lower 5 % is in the second place.
+/// [`auc`] of the futures, and its 5 % quantile by days drawn.
 #[must_use]
-pub fn auc_bound(days: &[Day], bootstrap: &Bootstrap) -> Option<(f64, f64, Interval)> {
+pub fn auc_bound(days: &[Day], bootstrap: &Bootstrap) -> Option<(f64, f64)> {
     let pair = |day: &Day| (day.futures, day.session > 0.0);
     let own = auc(days.iter().map(pair))?;
     let mut draws =
         bootstrap.resample(days.len(), |drawn| auc(drawn.iter().filter_map(|day| days.get(*day)).map(pair)));
     draws.sort_by(f64::total_cmp);
-    Some((own, quantile(&draws, 0.05)?, Interval::of(draws)?))
+    Some((own, quantile(&draws, 0.05)?))
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ const BASIS_POINTS: f64 = 1e4;
 /// Days before the range whose closes the outlook of its first morning needs.
 const OUTLOOK_DAYS: TimeDelta = TimeDelta::days(120);
 
+/// Longest stretch without a session of NYSE, and room.
+const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
+
 /// What is asked: the ETFs, and the sessions from one day to another.
 #[derive(Debug, Clone)]
 pub struct Span {
@@ -109,6 +112,14 @@ struct History {
     daily: BTreeMap<NaiveDate, DailyBar>,
 }
 
+/// The day of the session before the first one; none where the calendar begins there.
+fn session_before(sessions: &[Session], nyse: &Calendar) -> Result<Option<NaiveDate>, JobError> {
+    let Some(first) = sessions.first().map(|session| session.day.date()) else { return Ok(None) };
+    let from = (first - LONGEST_CLOSURE).max(*nyse.coverage().start());
+    let before = nyse.sessions(from, first)?.into_iter().map(|session| session.day.date());
+    Ok(before.rev().find(|day| *day < first))
+}
+
 /// The slot of a session's signal.
 fn morning(session: &Session) -> Slot {
     Slot::at_or_before(session.open() - BEFORE_OPEN)
@@ -180,7 +191,7 @@ impl History {
         (nyse, config): (&Calendar, &Config),
     ) -> Result<Assessment, JobError> {
         let (mut days, mut base, mut num_made_afterwards) = (Vec::new(), Vec::new(), 0);
-        let mut adjacent: Option<NaiveDate> = None;
+        let mut adjacent = session_before(sessions, nyse)?;
         for session in sessions {
             let before = adjacent.replace(session.day.date());
             // Over a session without a bar there is no gap of one night.

@@ -126,6 +126,6 @@ fn the_metrics_tell_of_the_runs_the_rows_and_the_checks() {
     assert!(page.contains("frontmonth_open_incidents{severity=\"error\"}"), "{page}");
     desk.configure("monitor: { metrics_folder: null }\n");
     fs::remove_dir_all(desk.path().join("metrics")).expect("removed");
-    desk.jobs(&["quality", "checks"]).succeeded();
+    desk.jobs(&["run", "compaction"]).succeeded();
     assert!(!desk.path().join("metrics").exists());
 }

@@ -79,12 +79,12 @@ async fn fill_days(
 ) -> Result<Vec<String>, JobError> {
     let (mut added, mut missing) = (0, 0);
     for gap in days {
-        let filled = daily::fill(context, gateway, (gap, mode)).await?;
-        added += filled;
-        missing += gap.sessions.len() - filled;
+        let (bars, written) = daily::fill(context, gateway, (gap, mode)).await?;
+        added += written;
+        missing += gap.sessions.len() - bars;
     }
     let told = if missing > 0 { format!(", {missing} without a bar") } else { String::new() };
-    Ok((!days.is_empty()).then(|| format!("spot_daily: {added} rows added{told}")).into_iter().collect())
+    Ok((!days.is_empty()).then(|| format!("spot_daily: {added} rows written{told}")).into_iter().collect())
 }
 
 /// Fills gap after gap. A symbol that is refused does not keep the others from being filled; a gateway that does not

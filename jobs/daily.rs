@@ -71,14 +71,14 @@ async fn known_days(context: &Context, symbol: &Symbol, sessions: &[Session]) ->
     Ok(bars.into_iter().map(|bar| bar.date.date()).collect())
 }
 
-/// Asks for the bars of a gap and keeps them; how many rows were added. A session of which the gateway has no bar stays
+/// Asks for the bars of a gap and keeps them; how many bars there are, and how many rows were written. A session of which the gateway has no bar stays
 /// missing, and is asked for again.
 pub(super) async fn fill(
     context: &Context,
     gateway: &dyn Gateway,
     (gap, mode): (&DailyGap, WriteMode),
-) -> Result<usize, JobError> {
-    let Some((first, last)) = gap.sessions.first().zip(gap.sessions.last()) else { return Ok(0) };
+) -> Result<(usize, usize), JobError> {
+    let Some((first, last)) = gap.sessions.first().zip(gap.sessions.last()) else { return Ok((0, 0)) };
     let midnight = |session: &Session| session.day.date().and_time(chrono::NaiveTime::MIN).and_utc();
     let request = BarRequest {
         instrument: Instrument::Etf(gateway.etf(&gap.symbol)?),
@@ -105,9 +105,10 @@ pub(super) async fn fill(
         })
     };
     let rows: Vec<DailyBar> = gap.sessions.iter().filter_map(row).collect();
-    Ok(match mode {
+    let written = match mode {
         WriteMode::DryRun => 0,
         WriteMode::Add => context.lake.append_daily(&rows).await?.added,
         WriteMode::Replace => context.lake.replace_daily(&rows).await?.written,
-    })
+    };
+    Ok((rows.len(), written))
 }

@@ -66,7 +66,25 @@ pub async fn known(
         }
         None => Vec::new(),
     };
-    let from = as_of - days_of(signals.outlook_long_sessions);
+    let EtfKnown { prices, closes } = etf_known(lake, (etf, as_of), (calendars, config)).await?;
+    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes })
+}
+
+/// What was known of an ETF alone.
+pub(super) struct EtfKnown {
+    /// Its prices.
+    prices: EtfInputs,
+    /// Closes of its sessions, oldest first.
+    pub(super) closes: Vec<DailyClose>,
+}
+
+/// Reads what was known of an ETF alone.
+pub(super) async fn etf_known(
+    lake: &Lake,
+    (etf, as_of): (&Symbol, DateTime<Utc>),
+    (calendars, config): (&Calendars, &Config),
+) -> Result<EtfKnown, JobError> {
+    let from = as_of - days_of(config.signals.outlook_long_sessions);
     let spot = lake.spot(&KeyRange { symbols: vec![etf.clone()], from, to: as_of }, &AsOf::Latest).await?;
     let points: Vec<PricePoint> =
         spot.iter().filter_map(|row| Some(PricePoint { at: row.timestamp.instant(), price: row.last? })).collect();
@@ -82,7 +100,7 @@ pub async fn known(
     let daily = lake.daily(&KeyRange { symbols: vec![etf.clone()], from, to: as_of }, &AsOf::Latest).await?;
     let closes = merged(closes, &daily);
     let prices = EtfInputs { close, spot: points.last().copied(), dividend: 0.0 };
-    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes })
+    Ok(EtfKnown { prices, closes })
 }
 
 /// The closes of the daily bars, and those of the snapshots where a session has none.

@@ -8,6 +8,9 @@ use crate::job::{Context, JobError, Run};
 /// So long before the open the signal of a session is made.
 pub(super) const BEFORE_OPEN: TimeDelta = TimeDelta::minutes(30);
 
+/// More lines than these of a long range are for nobody; the rows are in the table.
+pub(super) const MAX_NOTES: usize = 12;
+
 /// The slot of the run; of a range, the morning of each session in it that has come.
 pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, JobError> {
     let Some(range) = run.request.range else { return Ok(vec![run.slot]) };

@@ -15,8 +15,8 @@ use crate::market::GatewayKind;
 use crate::rules::{Decision, Engine, NO_RULE, Situation};
 use crate::signals::spot_outlook;
 
-use super::known::known;
-use super::mornings::mornings;
+use super::known::etf_known;
+use super::mornings::{MAX_NOTES, mornings};
 use super::signal_rows::signal_of;
 use super::write::{appended, replaced};
 
@@ -68,7 +68,7 @@ impl Job for Rules {
         if rows.is_empty() {
             return Ok(Outcome::skipped(notes.join("; ")));
         }
-        notes.truncate(12);
+        notes.truncate(MAX_NOTES);
         let counts = Counts { planned: rows.len(), ..write(context, &rows, run).await? };
         Ok(Outcome { notes, ..Outcome::done(counts) })
     }
@@ -89,8 +89,9 @@ async fn signals(context: &Context, run: &Run, slots: &[Slot]) -> Result<Vec<Sig
 async fn decide(context: &Context, engine: &Engine, row: &SignalRow) -> Result<Option<Decision>, JobError> {
     let signal = signal_of(row)?;
     let (config, calendars) = (&context.config, &context.calendars);
-    let known = known(&context.lake, (&row.symbol, row.as_of.instant()), (calendars, config)).await?;
-    let outlook = spot_outlook(&known.closes, (known.as_of, &calendars.nyse), &config.signals)?;
+    let as_of = row.as_of.instant();
+    let known = etf_known(&context.lake, (&row.symbol, as_of), (calendars, config)).await?;
+    let outlook = spot_outlook(&known.closes, (as_of, &calendars.nyse), &config.signals)?;
     Ok(outlook.map(|outlook| {
         let mut decision = engine.decide(&Situation { signal: &signal, outlook, iv_rank: None });
         decision.metadata.insert("outlook".to_owned(), outlook.side.to_string().into());

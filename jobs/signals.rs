@@ -12,7 +12,7 @@ use crate::lake::SignalRow;
 use crate::signals::Derived;
 
 use super::known::known;
-use super::mornings::mornings;
+use super::mornings::{MAX_NOTES, mornings};
 use super::signal_rows::row_of;
 use super::write::{appended, replaced};
 
@@ -54,7 +54,7 @@ impl Job for Signals {
             return Ok(Outcome::skipped(told));
         }
         let counts = Counts { planned, without_data: planned - rows.len(), ..write(context, &rows, run).await? };
-        notes.extend(rows.iter().take(12).map(line));
+        notes.extend(rows.iter().take(MAX_NOTES).map(line));
         Ok(Outcome { notes, ..Outcome::done(counts) })
     }
 }

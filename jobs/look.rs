@@ -180,13 +180,19 @@ async fn tables(context: &Context, (sessions, now): (&[Session], DateTime<Utc>))
             columns: columns.map(|columns| columns.found),
             doubled_keys: Some(number(count.rows.saturating_sub(count.keys))),
             files: Some(number(stats.partitions.iter().map(|partition| partition.files).sum())),
+            compacted: stats.compacted,
+            checkpoint_age_hours: stats.checkpoint_age().map(hours),
             log_entries: Some(stats.version - stats.checkpoint.unwrap_or(0).min(stats.version)),
             // One lake lies on one disk.
             disk_bytes: disk_bytes.filter(|_| facts.is_empty()),
-            ..TableFacts::default()
         });
     }
     Ok(facts)
+}
+
+/// Hours are told, so minutes are fine enough.
+fn hours(age: TimeDelta) -> f64 {
+    f64::from(i32::try_from(age.num_minutes()).unwrap_or(i32::MAX)) / 60.0
 }
 
 /// What other jobs make of the rows.
@@ -221,15 +227,14 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
     })
 }
 
-/// The checks for which there is nothing to look at here: those of quotes, which captures make, and those that no job makes
-/// yet. They are told as skipped with the reason.
+/// The checks for which there is nothing to look at here: those of quotes, which captures make, and those of bars where the
+/// gateway gives none. They are told as skipped with the reason.
 fn left_out(runs: &[CheckRun]) -> Vec<CheckRun> {
     let is_left = |check: &str| check != "meta.ran" && !runs.iter().any(|run| run.check == check);
     let elsewhere = all().into_iter().filter(|spec| is_left(spec.id)).filter_map(|spec| {
-        let reason = match (spec.looks_at, spec.id) {
-            (LooksAt::Quote, _) => "made of each quote, before it becomes a row",
-            (LooksAt::Bars, _) => "the gateway gives no bars: no capture can do without it, and tells",
-            (_, "roll.table") => "not made: there is no table of rolls",
+        let reason = match spec.looks_at {
+            LooksAt::Quote => "made of each quote, before it becomes a row",
+            LooksAt::Bars => "the gateway gives no bars: no capture can do without it, and tells",
             _ => return None,
         };
         Some(CheckRun {

@@ -98,7 +98,7 @@ fn history_in(log: &Path, limit: usize) -> io::Result<Vec<CommitEntry>> {
     Ok(commits)
 }
 
-fn commit(version: u64, actions: &[Json], rows_of: &mut HashMap<String, Option<u64>>) -> CommitEntry {
+pub(super) fn commit(version: u64, actions: &[Json], rows_of: &mut HashMap<String, Option<u64>>) -> CommitEntry {
     let of_kind = |kind: &'static str| actions.iter().filter_map(move |action| action.get(kind));
     let text = |value: Option<&Json>| value.and_then(Json::as_str).map(str::to_owned);
     let told = of_kind("commitInfo").next().unwrap_or(&Json::Null);

@@ -1,18 +1,18 @@
 //! How a table lies on the disk: its partitions and files, its log, what is left over, and its properties.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use serde::Serialize;
 
 use super::error::Cause;
 use super::files::{FileEntry, Files};
 use super::folder::bound_to;
-use super::history::{actions, entries, path_in};
+use super::history::{actions, commit, entries, path_in};
 use super::schema::{Retention, properties};
 use super::store::Durability;
 use super::sweep::is_staging;
@@ -30,6 +30,12 @@ pub struct TableStats {
     pub partitions: Vec<PartitionStats>,
     /// The newest version with a checkpoint.
     pub checkpoint: Option<u64>,
+    /// When the newest checkpoint was written, by the clock of the disk.
+    pub checkpointed_at: Option<DateTime<Utc>>,
+    /// When the oldest and the newest entry of its log were written, by the clock of the disk.
+    pub written_at: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Rows of the files that the newest compaction took out, and of those it put in; none where the log no longer tells.
+    pub compacted: Option<(u64, u64)>,
     /// Entries of its log.
     pub log_entries: usize,
     /// Bytes of its log, checkpoints included.
@@ -87,6 +93,18 @@ struct Found {
     log_entries: usize,
     log_bytes: u64,
     checkpoint: Option<u64>,
+    checkpointed_at: Option<DateTime<Utc>>,
+    written_at: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    compacted: Option<(u64, u64)>,
+}
+
+impl TableStats {
+    /// For how long commits go on without a checkpoint; none where there is no entry.
+    #[must_use]
+    pub fn checkpoint_age(&self) -> Option<TimeDelta> {
+        let (oldest, newest) = self.written_at?;
+        Some((newest - self.checkpointed_at.unwrap_or(oldest)).max(TimeDelta::zero()))
+    }
 }
 
 impl Lake {
@@ -115,6 +133,9 @@ async fn stats(view: &TableView) -> Result<TableStats, Cause> {
         version: view.version(),
         partitions: partitions(&files),
         checkpoint: found.checkpoint,
+        checkpointed_at: found.checkpointed_at,
+        written_at: found.written_at,
+        compacted: found.compacted,
         log_entries: found.log_entries,
         log_bytes: found.log_bytes,
         tombstones,
@@ -179,26 +200,46 @@ fn property_stats(view: &TableView) -> Result<Vec<PropertyStats>, Cause> {
 /// Looks through the folder of a table for its log, and for files that nobody named.
 fn look(table: &Path, mut named: BTreeSet<String>) -> io::Result<Found> {
     let (log, mut found) = (table.join("_delta_log"), Found::default());
-    for (_, entry) in entries(&log)? {
+    let mut rows_of = HashMap::new();
+    for (version, entry) in entries(&log)? {
         found.log_entries += 1;
-        for action in actions(&entry)? {
+        let Some(at) = modified(&entry)? else { continue };
+        found.written_at = Some(found.written_at.map_or((at, at), |(oldest, newest)| (oldest.min(at), newest.max(at))));
+        let actions = actions(&entry)?;
+        for action in &actions {
             named.extend(["add", "remove"].into_iter().filter_map(|kind| action.get(kind)).map(path_in));
         }
+        let commit = commit(version, &actions, &mut rows_of);
+        if !commit.changes_rows && commit.files_removed > 0 {
+            found.compacted = commit.rows_removed.zip(commit.rows_added);
+        }
     }
-    walk(table, &mut |path, bytes| {
+    walk(table, &mut |path, bytes| -> io::Result<()> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let below = path.strip_prefix(table).unwrap_or(path).to_string_lossy();
         if is_staging(&name) {
             found.staging_files += 1;
         } else if path.starts_with(&log) {
             found.log_bytes += bytes;
-            found.checkpoint = found.checkpoint.max(checkpoint_in(&name));
+            if let Some(version) = checkpoint_in(&name).filter(|version| found.checkpoint <= Some(*version)) {
+                found.checkpoint = Some(version);
+                found.checkpointed_at = modified(path)?;
+            }
         } else if !named.contains(below.as_ref()) {
             found.orphans += 1;
             found.orphan_bytes += bytes;
         }
+        Ok(())
     })?;
     Ok(found)
+}
+
+/// When a file was written; none where it is gone meanwhile.
+fn modified(path: &Path) -> io::Result<Option<DateTime<Utc>>> {
+    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        written => Ok(Some(written?.into())),
+    }
 }
 
 /// The version of a checkpoint by the name of its file.
@@ -209,7 +250,7 @@ fn checkpoint_in(name: &str) -> Option<u64> {
 }
 
 /// Visits every file below a folder; what goes meanwhile is passed over.
-fn walk(folder: &Path, visit: &mut impl FnMut(&Path, u64)) -> io::Result<()> {
+fn walk(folder: &Path, visit: &mut impl FnMut(&Path, u64) -> io::Result<()>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let metadata = match entry.metadata() {
@@ -219,7 +260,7 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path, u64)) -> io::Result<()> {
         if metadata.is_dir() {
             walk(&entry.path(), visit)?;
         } else {
-            visit(&entry.path(), metadata.len());
+            visit(&entry.path(), metadata.len())?;
         }
     }
     Ok(())
@@ -258,6 +299,8 @@ mod tests {
         assert_eq!((stats.orphans, stats.orphan_bytes), (1, 5));
         let entries = usize::try_from(stats.version).expect("small") + 1;
         assert_eq!((stats.log_entries, stats.checkpoint), (entries, Some(stats.version - 1)));
+        assert_eq!(stats.compacted, Some((18, 18)), "the rows that gave way and those in their place");
+        assert!(stats.checkpoint_age().is_some_and(|age| age < TimeDelta::hours(1)), "{stats:?}");
         let differing = stats.properties.iter().filter(|property| property.is != property.should_be);
         assert_eq!(differing.collect::<Vec<_>>(), Vec::<&PropertyStats>::new());
         assert!(stats.properties.iter().any(|p| p.name == "delta.checkpointInterval" && p.is.as_deref() == Some("50")));

@@ -54,7 +54,7 @@ pub struct TableFacts {
     pub files: Option<u64>,
     /// Log entries since the newest checkpoint.
     pub log_entries: Option<u64>,
-    /// Hours since the newest checkpoint.
+    /// Hours of commits since the newest checkpoint: a table that nobody writes to needs none.
     pub checkpoint_age_hours: Option<f64>,
     /// Bytes free and in all of the disk that it is on.
     pub disk_bytes: Option<(u64, u64)>,
@@ -77,7 +77,10 @@ pub fn lake_checks(tables: &[TableFacts], slot: Slot) -> Vec<Measure<'_>> {
         each("lake.log_entries", |facts| Some(counted(facts.log_entries?, "log entries since the checkpoint"))),
         each("lake.checkpoint_age", |facts| {
             let hours = facts.checkpoint_age_hours?;
-            Some(Measured::new(hours, format!("the newest checkpoint is {hours:.0} hours old")))
+            Some(Measured::new(
+                hours,
+                format!("the newest checkpoint is {hours:.0} hours older than the newest commit"),
+            ))
         }),
         each("lake.disk_free", disk),
     ]

@@ -35,5 +35,5 @@ pub use quote::{QuoteContext, check_expiry, check_quote};
 pub use row::row_checks;
 pub use rule::{Measured, Rule};
 pub use run::{CheckFault, CheckRun, Measure, Seen, Status, run_checks};
-pub use series::{check_rolls, series_checks};
+pub use series::series_checks;
 pub use spec::{CheckSpec, LooksAt, all, spec};

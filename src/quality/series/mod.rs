@@ -7,8 +7,6 @@ mod outlier;
 mod roll;
 mod steps;
 
-pub use roll::check_rolls;
-
 use super::{Action, Batch, CheckSpec, LooksAt, Measure};
 
 /// The checks of series.
@@ -50,9 +48,9 @@ pub(super) const SPECS: &[CheckSpec] = &[
     CheckSpec::new("roll.gap", LooksAt::Series, "the new contract stands near the old one")
         .steps(Some(150.0), Some(400.0), "bp")
         .because("three months of interest less dividends: 125 bp at 5 %, and the pause of a weekend in it"),
-    CheckSpec::new("roll.table", LooksAt::Series, "the rolls of a table are those of the calendar")
+    CheckSpec::new("roll.table", LooksAt::Series, "rows go over to the next contract when the calendar does")
         .steps(None, Some(5.0), "days from the nearest roll")
-        .because("conventions differ by four days at most; a vendor's table held rolls 54 days before expiry"),
+        .because("conventions differ by four days at most; a vendor's series rolled 54 days before expiry"),
 ];
 
 /// The checks of series.
@@ -68,5 +66,6 @@ pub fn series_checks<'a>(batch: &'a Batch<'a>) -> Vec<Measure<'a>> {
         Measure::new("cross.symbol", |rule| Ok(cross::cross(batch, rule))),
         Measure::new("roll.unmarked", |rule| roll::unmarked(batch, rule)),
         Measure::new("roll.gap", |rule| Ok(roll::gap(batch, rule))),
+        Measure::new("roll.table", |rule| roll::dates(batch, rule)),
     ]
 }

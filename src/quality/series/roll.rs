@@ -1,10 +1,10 @@
 //! Rolls: no hidden ones, no wide ones, and none on another date than the calendar's.
 
-use chrono::{NaiveDate, TimeDelta, Utc};
+use chrono::{NaiveDate, TimeDelta};
 
-use crate::calendar::{ContractMonth, RollRule, Slot, lead_month, roll_date};
+use crate::calendar::{ContractMonth, RollRule, lead_month, roll_date};
 
-use super::super::{Batch, CheckFault, FUTURES_TABLE, Measure, Measured, Place, Rule, Seen};
+use super::super::{Batch, CheckFault, FUTURES_TABLE, Measured, Row, Rule, Seen};
 use super::steps::{Step, steps};
 
 /// How far around a roll a jump may be one that nobody marked.
@@ -43,33 +43,45 @@ fn is_roll_week(step: &Step<'_>, rule: RollRule) -> Result<bool, CheckFault> {
 /// The distance of two contracts where one follows the other.
 pub(super) fn gap(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
     let mut seen = Seen::default();
-    for rows in batch.series().into_values() {
-        for (old, new) in rows.iter().zip(rows.iter().skip(1)) {
-            let switched = old.contract.is_some() && new.contract.is_some() && old.contract != new.contract;
-            let prices = old.price().zip(new.price()).filter(|_| new.at - old.at <= LONGEST_PAUSE);
-            let Some((before, after)) = prices.filter(|_| switched) else { continue };
-            seen.looked_at += 1;
-            let distance = 1e4 * (after / before).ln();
-            let names = [old, new].map(|row| row.contract.as_deref().unwrap_or_default());
-            let told = format!("{distance:+.1} bp from {} to {}", names[0], names[1]);
-            seen.findings.extend(rule.judge(&new.place(), Measured::new(distance.abs(), told)));
-        }
+    for (old, new) in switches(batch) {
+        let prices = old.price().zip(new.price()).filter(|_| new.at - old.at <= LONGEST_PAUSE);
+        let Some((before, after)) = prices else { continue };
+        seen.looked_at += 1;
+        let distance = 1e4 * (after / before).ln();
+        let told = format!("{distance:+.1} bp {}", named(old, new));
+        seen.findings.extend(rule.judge(&new.place(), Measured::new(distance.abs(), told)));
     }
     seen
 }
 
-/// The roll dates of somebody's table against the calendar's; whichever convention is nearest counts.
-#[must_use]
-pub fn check_rolls(dates: &[NaiveDate]) -> Measure<'_> {
-    Measure::new("roll.table", move |rule| {
-        Ok(Seen::each(dates, |date| {
-            let days = days_from_a_roll(*date);
-            let midnight = date.and_time(chrono::NaiveTime::MIN).and_local_timezone(Utc).earliest()?;
-            let place = Place { table: FUTURES_TABLE, symbol: None, timestamp: Slot::at_or_before(midnight) };
-            let days = f64::from(i32::try_from(days).unwrap_or(i32::MAX));
-            rule.judge(&place, Measured::new(days, format!("a roll on {date}, {days} days from the nearest")))
-        }))
-    })
+/// The days on which the rows go over to another contract, against the calendar's; whichever convention is nearest counts.
+pub(super) fn dates(batch: &Batch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
+    let mut seen = Seen::default();
+    for (old, new) in switches(batch) {
+        let day = batch.futures.trading_day(new.at)?.date();
+        let distance = days_from_a_roll(day);
+        seen.looked_at += 1;
+        let told = format!("{}: {distance} days from the nearest roll", named(old, new));
+        let measured = Measured::new(f64::from(i32::try_from(distance).unwrap_or(i32::MAX)), told);
+        seen.findings.extend(rule.judge(&new.place(), measured));
+    }
+    Ok(seen)
+}
+
+/// The last row of a contract and the first of another after it, of every series that names them.
+fn switches<'a>(batch: &Batch<'a>) -> Vec<(&'a Row, &'a Row)> {
+    let mut found = Vec::new();
+    for rows in batch.series().into_values() {
+        let named: Vec<&Row> = rows.into_iter().filter(|row| row.contract.is_some()).collect();
+        let neighbours = named.iter().zip(named.iter().skip(1));
+        found.extend(neighbours.map(|(old, new)| (*old, *new)).filter(|(old, new)| old.contract != new.contract));
+    }
+    found
+}
+
+fn named(old: &Row, new: &Row) -> String {
+    let [old, new] = [old, new].map(|row| row.contract.as_deref().unwrap_or_default());
+    format!("from {old} to {new}")
 }
 
 fn days_from_a_roll(date: NaiveDate) -> i64 {
@@ -125,11 +137,15 @@ mod tests {
     }
 
     #[test]
-    fn a_roll_far_from_those_of_the_calendar_is_told() {
-        let dates = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a date")).collect::<Vec<NaiveDate>>();
-        let sound = dates(&["2026-12-14", "2026-12-10", "2026-12-18"]);
-        assert_eq!(run(&[check_rolls(&sound)], "roll.table").status, Status::Pass);
-        let wrong = dates(&["2012-10-28", "2013-11-17"]);
-        assert_eq!(run(&[check_rolls(&wrong)], "roll.table").findings.len(), 2);
+    fn a_switch_far_from_every_roll_of_the_calendar_is_told() {
+        let status = |[before, after]: [&str; 2]| {
+            let mut rows = vec![row("ES", at(before), 6_000.0), row("ES", at(after), 6_010.0)];
+            rows[0].contract = Some("ESZ6".to_owned());
+            rows[1].contract = Some("ESH7".to_owned());
+            run(&series_checks(&batch(&rows, ROLL_DAYS)), "roll.table").status
+        };
+        assert_eq!(status(["2026-12-11 17:00", "2026-12-13 18:05"]), Status::Pass);
+        assert_eq!(status(["2026-12-10 09:00", "2026-12-10 09:05"]), Status::Pass, "eight days before expiry");
+        assert_eq!(status(["2026-10-27 09:00", "2026-10-27 09:05"]), Status::Fail, "weeks before it");
     }
 }

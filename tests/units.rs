@@ -223,7 +223,7 @@ fn owned((before, after): (&str, &str)) -> (String, String) {
 fn each_timer_starts_a_job_that_exists_and_gives_way_to_the_daemon() {
     let jobs = jobs_that_exist();
     let timers = files("timer");
-    assert!(timers.len() >= 2, "{timers:?}");
+    assert_eq!(timers.len(), jobs.len(), "every job has a timer: {timers:?}");
     for name in timers {
         let unit = value(&name, "Unit");
         let job = unit.strip_prefix("jobs@").and_then(|rest| rest.strip_suffix(".service"));

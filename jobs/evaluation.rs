@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::{AsOf, DecisionRow, KeyRange, OutcomeRow, SignalRow};
+use crate::lake::{AsOf, DecisionRow, KeyRange, OutcomeRow, SignalRow, TableName};
 use crate::market::{DailyBar, Symbol};
 use crate::rules::{Horizon, PaperEntry, open_position};
 use crate::signals::Side;
 
+use super::mornings::{MAX_NOTES, holds};
 use super::write::{appended, replaced};
 
 const TIMEOUT: Duration = Duration::from_mins(3);
@@ -45,21 +46,26 @@ impl Job for Evaluation {
         let now = context.now().await?;
         let (from, to) = run.request.range.map_or((now - RECENT, now), |range| (range.from, range.to.min(now)));
         let book = Book::read(context, run, (from, to)).await?;
-        let mut rows = Vec::new();
+        let (mut rows, mut notes) = (Vec::new(), Vec::new());
         let config = &context.config.rules.paper;
+        let holds = holds(context, now)?;
         for decision in &book.entered {
+            if let Some(why) = holds.on((TableName::Decisions.as_str(), &decision.symbol), decision.as_of) {
+                notes.push(format!("{} as of {}: no outcome: {why}", decision.symbol, decision.as_of));
+                continue;
+            }
             for sessions in &config.horizons_sessions {
                 rows.extend(book.outcome(context, decision, (Horizon::sessions(*sessions), now))?);
             }
         }
         if rows.is_empty() {
-            let told = format!("of {} decisions to enter none has come to its horizon", book.entered.len());
-            return Ok(Outcome::skipped(told));
+            notes.push(format!("of {} decisions to enter none has come to its horizon", book.entered.len()));
+            return Ok(Outcome::skipped(notes.join("; ")));
         }
         let counts = Counts { planned: rows.len(), ..write(context, &rows, run).await? };
         let net: f64 = rows.iter().map(|row| row.net_bp).sum();
-        let notes =
-            vec![format!("{} outcomes of {} decisions, {net:+.1} bp net in all", rows.len(), book.entered.len())];
+        notes.truncate(MAX_NOTES);
+        notes.push(format!("{} outcomes of {} decisions, {net:+.1} bp net in all", rows.len(), book.entered.len()));
         Ok(Outcome { notes, ..Outcome::done(counts) })
     }
 }

@@ -1,9 +1,9 @@
 //! The instants that signals and rules are about: half an hour before the open of each session, or the slot asked for.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::calendar::Slot;
-use crate::job::{Context, JobError, Run};
+use crate::calendar::{Slot, to_new_york};
+use crate::job::{Context, Holds, JobError, Run};
 
 /// So long before the open the signal of a session is made.
 pub(super) const BEFORE_OPEN: TimeDelta = TimeDelta::minutes(30);
@@ -13,10 +13,23 @@ pub(super) const MAX_NOTES: usize = 12;
 
 /// The slot of the run; of a range, the morning of each session in it that has come.
 pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, JobError> {
-    let Some(range) = run.request.range else { return Ok(vec![run.slot]) };
-    let (nyse, now) = (&context.calendars.nyse, context.now().await?);
+    let nyse = &context.calendars.nyse;
+    let Some(range) = run.request.range else {
+        // On a holiday nothing opens that a signal could be for.
+        let day = to_new_york(run.slot.instant()).date_naive();
+        return Ok(if nyse.sessions(day, day)?.is_empty() { Vec::new() } else { vec![run.slot] });
+    };
+    let now = context.now().await?;
     let to = range.to.min(now);
     let sessions = nyse.sessions(nyse.trading_day(range.from)?.date(), nyse.trading_day(to)?.date())?;
     let mornings = sessions.iter().map(|session| Slot::at_or_before(session.open() - BEFORE_OPEN));
     Ok(mornings.filter(|slot| slot.instant() <= now).collect())
+}
+
+/// What holds derived rows back; without a ledger nothing is known of it.
+pub(super) fn holds(context: &Context, now: DateTime<Utc>) -> Result<Holds, JobError> {
+    match &context.ledger {
+        Some(ledger) => Ok(Holds::of(ledger, &context.config, now)?),
+        None => Ok(Holds::default()),
+    }
 }

@@ -10,15 +10,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::Slot;
 use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::{AsOf, DecisionRow, KeyRange, SignalRow};
+use crate::lake::{AsOf, DecisionRow, KeyRange, SignalRow, TableName};
 use crate::market::GatewayKind;
 use crate::rules::{Decision, Engine, NO_RULE, Situation};
 use crate::signals::spot_outlook;
 
 use super::known::etf_known;
-use super::mornings::{MAX_NOTES, mornings};
+use super::mornings::{MAX_NOTES, holds, mornings};
 use super::signal_rows::signal_of;
 use super::write::{appended, replaced};
+
+/// What a decision is built on, as findings name it.
+const SIGNALS: &str = TableName::FuturesSignals.as_str();
+const DAILY: &str = TableName::SpotDaily.as_str();
 
 const TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -52,7 +56,14 @@ impl Job for Rules {
         let engine = engine.map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
         let generated_at = context.now().await?;
         let (mut rows, mut notes) = (Vec::new(), Vec::new());
+        let holds = holds(context, generated_at)?;
         for row in &signals {
+            let held =
+                holds.on((SIGNALS, &row.symbol), row.as_of).or_else(|| holds.on((DAILY, &row.symbol), row.as_of));
+            if let Some(why) = held {
+                notes.push(format!("{} as of {}: no decision: {why}", row.symbol, row.as_of));
+                continue;
+            }
             let Some(decision) = decide(context, &engine, row).await? else {
                 let needed = context.config.signals.outlook_long_sessions;
                 notes.push(format!(

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 
 use crate::job::{Context, Counts, Job, JobError, Outcome, Run, WriteMode};
 use crate::lake::SignalRow;
+use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::signals::Derived;
 
 use super::known::known;
-use super::mornings::{MAX_NOTES, mornings};
+use super::mornings::{MAX_NOTES, holds, mornings};
 use super::signal_rows::row_of;
 use super::write::{appended, replaced};
 
@@ -39,9 +40,15 @@ impl Job for Signals {
         let config = &context.config;
         let (generated_at, gateway) = (context.now().await?, config.gateway.kind);
         let (mut rows, mut notes, mut planned) = (Vec::new(), Vec::new(), 0);
+        let holds = holds(context, generated_at)?;
         for slot in mornings(context, run).await? {
             for pair in config.signals.pairs.iter().filter(|pair| run.wants(&pair.etf)) {
                 planned += 1;
+                let held = holds.on((FUTURES_TABLE, &pair.future), slot);
+                if let Some(why) = held.or_else(|| holds.on((SPOT_TABLE, &pair.etf), slot)) {
+                    notes.push(format!("{} as of {slot}: no signal: {why}", pair.etf));
+                    continue;
+                }
                 let known = known(&context.lake, (&pair.etf, slot.instant()), (&context.calendars, config)).await?;
                 match known.signal(&context.calendars, config)? {
                     Derived::Signal(signal) => rows.push(row_of(&signal, slot, (gateway, generated_at))),
@@ -50,7 +57,11 @@ impl Job for Signals {
             }
         }
         if rows.is_empty() {
-            let told = if notes.is_empty() { "no session opens in the range".to_owned() } else { notes.join("; ") };
+            let told = if notes.is_empty() {
+                "NYSE does not open in the range, or on that day".to_owned()
+            } else {
+                notes.join("; ")
+            };
             return Ok(Outcome::skipped(told));
         }
         let counts = Counts { planned, without_data: planned - rows.len(), ..write(context, &rows, run).await? };

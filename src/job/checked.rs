@@ -6,6 +6,8 @@ use crate::alert::{Facts, GATEWAY_DOWN, MAX_SAMPLE_ROWS, Observation, Reach, Sam
 use crate::quality::{Action, CheckRun, Finding, Row, Severity, Status, spec};
 use crate::state::IncidentKey;
 
+use super::holds::built_on;
+
 /// Slots shown before and after the fault.
 const SLOTS_AROUND: usize = 40;
 
@@ -67,12 +69,15 @@ fn facts((run, rows): (&CheckRun, &[Row]), worst: &Finding, findings: &[&Finding
         window: slots().min().zip(slots().max()),
         bad_rows: Some((count(findings.len()), count(run.looked_at))),
         sample: sample(findings),
+        held_jobs: held(worst),
         done: match worst.action {
             Action::Log | Action::Alert => "the rows stay where they are; the finding stands in quality_findings",
             Action::Quarantine => {
                 "the finding stands in quality_findings; what was rejected before it was stored is in quarantine"
             }
-            Action::Block => "the finding stands in quality_findings; do not rely on what is derived from these rows",
+            Action::Block => {
+                "the finding stands in quality_findings; what is derived from these rows waits until it passes"
+            }
         }
         .to_owned(),
         next: vec![
@@ -83,8 +88,13 @@ fn facts((run, rows): (&CheckRun, &[Row]), worst: &Finding, findings: &[&Finding
         ],
         runbook: known.map_or_else(String::new, |spec| format!("Why the bound is where it is: {}.", spec.reason)),
         series: series(worst, rows),
-        ..Facts::default()
     }
+}
+
+/// The jobs that wait until it passes.
+fn held(worst: &Finding) -> Vec<String> {
+    let is_held = worst.action == Action::Block && worst.severity >= Severity::Error;
+    built_on(worst.table).iter().filter(|_| is_held).map(|job| (*job).to_owned()).collect()
 }
 
 fn sample(findings: &[&Finding]) -> Sample {
@@ -163,6 +173,17 @@ mod tests {
         for status in [Status::Error, Status::Skipped] {
             assert_eq!(told(run(status, Vec::new()), &open).len(), 1, "{status}");
         }
+    }
+
+    #[test]
+    fn a_failure_that_blocks_names_the_jobs_that_wait() {
+        let held = |severity, action| {
+            let failed = run(Status::Fail, vec![finding("ES", severity, action)]);
+            seen_by_checks((&[failed], &[]), &[], Reach::Mail).remove(1).facts.held_jobs
+        };
+        assert_eq!(held(Severity::Error, Action::Block), ["signals", "rules"]);
+        assert_eq!(held(Severity::Warn, Action::Block), Vec::<String>::new());
+        assert_eq!(held(Severity::Error, Action::Alert), Vec::<String>::new());
     }
 
     #[test]

@@ -113,3 +113,22 @@ fn what_the_schedule_finds_is_one_incident_with_its_mail() {
     assert!(mails >= 1, "{incident}");
     assert!(account["mails"].as_u64() >= Some(mails), "{account}");
 }
+
+#[test]
+fn rows_that_are_not_whole_hold_back_the_signals_built_on_them_and_no_others() {
+    let desk = Desk::bare();
+    let faults = ["--fault", "stale:900@symbol=NQ", "--fault", "bars-missing"];
+    let days = ["simulate", "--from", "2026-11-18", "--to", "2026-11-19", "--format", "jsonl"];
+    desk.jobs(&[&days[..], &faults].concat());
+    desk.configure("paths: { state: data/simulation/state }\nlake: { uri: data/simulation/lake }\n");
+    let made: Vec<String> = desk.rows("futures_signals").iter().map(|row| text(row, "symbol")).collect();
+    assert!(made.iter().all(|symbol| symbol != "QQQ"), "{made:?}");
+    let run =
+        desk.jobs(&["run", "signals", "--from", "2026-11-19", "--to", "2026-11-19", "--symbols", "QQQ"]).succeeded();
+    let why = "no signal: held back by complete.session:futures_snapshots:NQ";
+    assert!(run.stdout.contains(why) || run.stderr.contains(why), "{run:#?}");
+    let mute = ["alert", "mute", "complete.session:futures_snapshots:NQ", "--for", "1h", "--reason", "known"];
+    desk.jobs(&mute).succeeded();
+    let run = desk.jobs(&["run", "signals", "--from", "2026-11-19", "--to", "2026-11-19", "--symbols", "QQQ"]);
+    assert!(!run.stdout.contains(why) && !run.stderr.contains(why), "{run:#?}");
+}

@@ -62,6 +62,9 @@ pub struct Assessment {
     pub look_ahead: LookAhead,
     /// Mornings with a signal on which the ETF's own outlook had a side: those are confirmed or not.
     pub confirmation: Confirmation,
+    /// Those mornings one by one, oldest first.
+    #[serde(skip)]
+    pub base: Vec<BaseSignal>,
     /// How many of those signals were made after the open, from the rows known before it.
     pub num_made_afterwards: usize,
     /// How often the base signals were right.
@@ -230,6 +233,7 @@ impl History {
             hits_base: right(&mut base.iter()),
             hits_confirmed: right(&mut base.iter().filter(|one| one.is_confirmed())),
             confirmation,
+            base,
             num_made_afterwards,
             corrected_p: None,
             verdict: Verdict::Insufficient,

@@ -13,6 +13,8 @@ mod live;
 mod look;
 mod mornings;
 mod quality;
+mod report;
+mod report_values;
 mod rules;
 mod signal_rows;
 mod signals;
@@ -29,7 +31,9 @@ pub use backfill::Backfill;
 pub use compaction::Compaction;
 pub use evaluation::Evaluation;
 pub use known::{Known, known};
+pub use mornings::BEFORE_OPEN;
 pub use quality::Quality;
+pub use report::DailyReport;
 pub use rules::Rules;
 pub use signals::Signals;
 pub use snapshot::Snapshot;
@@ -44,6 +48,7 @@ pub fn catalogue() -> Vec<Arc<dyn Job>> {
         Arc::new(Quality),
         Arc::new(Signals),
         Arc::new(Rules),
+        Arc::new(DailyReport),
         Arc::new(Evaluation),
     ]
 }

@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::calendar::{Slot, to_new_york};
+use crate::calendar::{Session, Slot, to_new_york};
 use crate::job::{Context, Holds, JobError, Run};
 
 /// So long before the open the signal of a session is made.
-pub(super) const BEFORE_OPEN: TimeDelta = TimeDelta::minutes(30);
+pub const BEFORE_OPEN: TimeDelta = TimeDelta::minutes(30);
+
+/// Longest stretch without a session of NYSE, and room.
+const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
 
 /// More lines than these of a long range are for nobody; the rows are in the table.
 pub(super) const MAX_NOTES: usize = 12;
@@ -24,6 +27,17 @@ pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, 
     let sessions = nyse.sessions(nyse.trading_day(range.from)?.date(), nyse.trading_day(to)?.date())?;
     let mornings = sessions.iter().map(|session| Slot::at_or_before(session.open() - BEFORE_OPEN));
     Ok(mornings.filter(|slot| slot.instant() <= now).collect())
+}
+
+/// The newest session of NYSE whose morning has come at a slot, and that morning; none in a long closure.
+pub(super) fn morning_before(context: &Context, slot: Slot) -> Result<Option<(Session, Slot)>, JobError> {
+    let day = to_new_york(slot.instant()).date_naive();
+    let sessions = context.calendars.nyse.sessions(day - LONGEST_CLOSURE, day)?;
+    let with_morning = sessions.into_iter().map(|session| {
+        let morning = Slot::at_or_before(session.open() - BEFORE_OPEN);
+        (session, morning)
+    });
+    Ok(with_morning.rev().find(|(_, morning)| *morning <= slot))
 }
 
 /// What holds derived rows back; without a ledger nothing is known of it.

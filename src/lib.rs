@@ -1,7 +1,7 @@
 //! frontmonth: scheduled batch jobs that capture, keep and judge CME index futures quotes.
 //!
 //! Data goes one way, from the gateway to the tables. Modules import only from those named before them:
-//! `calendar < market < clock < telemetry < gateway < quality < lake < signals < rules < evaluation < state < alert < monitor < config < job < jobs <
+//! `calendar < market < clock < telemetry < gateway < quality < lake < signals < rules < evaluation < report < state < alert < monitor < config < job < jobs <
 //! scheduler < cli`. The reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
 
 pub mod alert;
@@ -18,6 +18,7 @@ pub mod lake;
 pub mod market;
 pub mod monitor;
 pub mod quality;
+pub mod report;
 pub mod rules;
 pub mod scheduler;
 pub mod signals;

@@ -114,9 +114,13 @@ fn recipient(command: &str, to: &mut Vec<String>) -> String {
 fn body(lines: &mut impl BufRead) -> std::io::Result<String> {
     let mut text = String::new();
     let mut line = String::new();
-    while lines.read_line(&mut line)? > 0 && line != ".\r\n" {
+    while lines.read_line(&mut line)? > 0 {
+        if line == ".\r\n" {
+            return Ok(text);
+        }
         text.push_str(line.strip_prefix('.').unwrap_or(&line));
         line.clear();
     }
-    Ok(text)
+    // What was cut off in the middle is no mail.
+    Err(std::io::ErrorKind::UnexpectedEof.into())
 }

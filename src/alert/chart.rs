@@ -8,6 +8,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{self, Options, Tree, fontdb};
 
 use crate::calendar::to_new_york;
+use crate::report::escaped;
 
 use super::observation::{MAX_POINTS, Series};
 use super::words::one_line;
@@ -167,10 +168,6 @@ impl Scale {
 
 fn seconds(of: chrono::TimeDelta) -> f64 {
     of.as_seconds_f64()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

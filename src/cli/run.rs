@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::job::{
     Environment, Failure, Job, JobError, Limits, RunReport, RunRequest, RunResult, SlotRange, Stop, WriteMode, chain,
     execute_watched,
 };
-use crate::jobs::catalogue;
+use crate::jobs::{BEFORE_OPEN, catalogue};
 use crate::lake::{AsOf, RowQuery, Rows, TableName};
 use crate::market::Symbol;
 use crate::monitor::publish;
@@ -62,6 +62,12 @@ pub(super) enum RunCommand {
   jobs run evaluation                            decisions of the last 30 days
   jobs run evaluation --from 2026-09-01")]
     Evaluation(MorningsArgs),
+    /// Make the daily report: a page, and one mail a day.
+    #[command(after_help = "Examples:
+  jobs run report
+  jobs run report --dry-run                      the report in the terminal; nothing is written or sent
+  jobs run report --date 2026-11-20 --resend     that morning's page and mail anew")]
+    Report(ReportArgs),
     /// Check the captured rows, their series and their tables.
     #[command(after_help = "Examples:
   jobs run quality                               the last 5 sessions
@@ -142,6 +148,18 @@ pub(super) struct MorningsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The day of the session [default: the newest morning].
+    #[arg(long, value_name = "DAY")]
+    date: Option<NaiveDate>,
+    /// Make the page anew and send the mail again.
+    #[arg(long, conflicts_with = "dry_run")]
+    resend: bool,
+    #[command(flatten)]
+    common: CommonFlags,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompactionArgs {
     #[command(flatten)]
     common: CommonFlags,
@@ -157,6 +175,7 @@ pub(super) fn run(globals: &Globals, command: &RunCommand) -> Result<u8, JobErro
         RunCommand::Signals(args) => ("signals", &args.flags.common),
         RunCommand::Rules(args) => ("rules", &args.flags.common),
         RunCommand::Evaluation(args) => ("evaluation", &args.flags.common),
+        RunCommand::Report(args) => ("report", &args.common),
     };
     let unknown = || JobError::fail(Failure::Usage, format!("there is no job {name}"));
     let job = catalogue().into_iter().find(|job| job.name() == name).ok_or_else(unknown)?;
@@ -209,6 +228,11 @@ fn request(command: &RunCommand, loaded: &Loaded) -> Result<RunRequest, JobError
         RunCommand::Signals(args) | RunCommand::Rules(args) | RunCommand::Evaluation(args) => {
             RunRequest { range: range((&args.from, &args.to), loaded)?, ..args.flags.request(loaded)? }
         }
+        RunCommand::Report(args) => {
+            let request = args.common.request();
+            let mode = if args.resend { WriteMode::Replace } else { request.mode };
+            RunRequest { at: args.date.map(|day| morning_of(day, loaded)).transpose()?, mode, ..request }
+        }
         RunCommand::Compaction(args) => args.common.request(),
     })
 }
@@ -242,6 +266,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn slot(text: &str) -> Result<Slot, JobError> {
     Ok(Slot::at(parse_instant(text)?)?)
+}
+
+/// The slot of the report of a day: the morning of its session.
+fn morning_of(day: NaiveDate, loaded: &Loaded) -> Result<Slot, JobError> {
+    let session = crate::job::calendars(&loaded.config)?.nyse.session(day)?;
+    let closed = || JobError::fail(Failure::Usage, format!("NYSE does not open on {day}: give a day of a session"));
+    Ok(Slot::at_or_before(session.ok_or_else(closed)?.open() - BEFORE_OPEN))
 }
 
 /// The range of a backfill.
@@ -329,9 +360,10 @@ fn print_text_report(
             let mut parts = vec![match mode {
                 // What such a run did stands in its notes.
                 WriteMode::DryRun if job == "compaction" => format!("dry run, nothing written to {lake}"),
-                WriteMode::DryRun if matches!(job, "quality" | "signals" | "rules" | "evaluation") => {
+                WriteMode::DryRun if matches!(job, "quality" | "signals" | "rules" | "evaluation" | "report") => {
                     format!("dry run, nothing written to {lake}")
                 }
+                _ if job == "report" => "made".to_owned(),
                 _ if job == "quality" => format!("the findings are in {lake}"),
                 _ if matches!(job, "signals" | "rules" | "evaluation") => {
                     format!("{} of {} rows added to {lake}", counts.added, counts.planned)

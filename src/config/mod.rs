@@ -148,13 +148,20 @@ pub struct PathsConfig {
     pub state: PathBuf,
     /// Log files.
     pub logs: PathBuf,
+    /// Pages of the daily report.
+    pub reports: PathBuf,
     /// Schedule files, which replace those compiled in.
     pub schedules: Option<PathBuf>,
 }
 
 impl Default for PathsConfig {
     fn default() -> Self {
-        Self { state: PathBuf::from("state"), logs: PathBuf::from("logs"), schedules: None }
+        Self {
+            state: PathBuf::from("state"),
+            logs: PathBuf::from("logs"),
+            reports: PathBuf::from("data/reports"),
+            schedules: None,
+        }
     }
 }
 

@@ -77,7 +77,7 @@ fn every_fault_of_every_file_is_told_at_once() {
 
 #[test]
 fn the_built_in_schedules_are_sound_and_name_only_known_jobs() {
-    let known = ["snapshot", "backfill", "compaction", "quality", "signals", "rules", "evaluation"];
+    let known = ["snapshot", "backfill", "compaction", "quality", "signals", "rules", "report", "evaluation"];
     let built_in = Schedules::built_in(&known).unwrap();
     assert_eq!(built_in.iter().map(|schedule| schedule.job.as_str()).collect::<Vec<_>>(), known);
     let snapshot = built_in.of("snapshot").unwrap();

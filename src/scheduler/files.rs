@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_folder_replaces_what_is_compiled_in() {
         let folder = tempfile::tempdir().expect("a folder");
-        let known = ["snapshot", "backfill", "compaction", "quality", "signals", "rules", "evaluation"];
+        let known = ["snapshot", "backfill", "compaction", "quality", "signals", "rules", "report", "evaluation"];
         let load = || Schedules::load(Some(folder.path()), &known);
         assert!(matches!(load(), Err(ScheduleFileError::Empty { .. })));
         fs::write(folder.path().join("a.yaml"), "jobs: { backfill: { schedule: { on: start } } }\n").expect("a file");

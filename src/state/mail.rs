@@ -224,6 +224,17 @@ impl Ledger {
         })
     }
 
+    /// Where a mail stands: `queued`, `sent` or `refused`; none where none has this Message-ID.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn mail_state(&self, message_id: &str) -> Result<Option<String>, LedgerError> {
+        self.read("read", |connection| {
+            let sql = "SELECT state FROM mails WHERE message_id = ?1";
+            connection.prepare_cached(sql)?.query_row([message_id], |row| row.get(0)).optional()
+        })
+    }
+
     /// The mails that wait, in order.
     ///
     /// # Errors

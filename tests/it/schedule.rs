@@ -40,7 +40,7 @@ fn the_jobs_are_listed_with_their_schedules() {
     let desk = Desk::bare();
     let lines = desk.jobs(&["list", "--format", "jsonl"]).succeeded().lines();
     let names: Vec<String> = lines.iter().map(|line| text(line, "job")).collect();
-    assert_eq!(names, ["snapshot", "backfill", "compaction", "quality", "signals", "rules", "evaluation"]);
+    assert_eq!(names, ["snapshot", "backfill", "compaction", "quality", "signals", "rules", "report", "evaluation"]);
     assert_eq!(lines[0]["schedule"], serde_json::json!(["every 5m during cme_equity"]));
 }
 

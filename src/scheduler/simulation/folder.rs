@@ -1,4 +1,4 @@
-//! The folder of a simulation, beside the lake: `simulation/` with tables, ledger and logs of its own, and a note of what
+//! The folder of a simulation, beside the lake: `simulation/` with tables, ledger, logs and reports of its own, and a note of what
 //! it was made by.
 
 use std::fs;
@@ -14,7 +14,7 @@ use super::Staging;
 use super::made_by::MadeBy;
 
 /// The folders in it, which `--fresh` deletes.
-const FOLDERS: [&str; 3] = ["lake", "state", "logs"];
+const FOLDERS: [&str; 4] = ["lake", "state", "logs", "reports"];
 
 /// What becomes of an earlier simulation in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +75,14 @@ impl SimulationFolder {
         &self.root
     }
 
-    /// The configuration with tables, ledger and logs in this folder.
+    /// The configuration with tables, ledger, logs and reports in this folder.
     #[must_use]
     pub fn configured(&self, mut config: Config) -> Config {
-        let [lake, state, logs] = FOLDERS.map(|folder| self.root.join(folder));
+        let [lake, state, logs, reports] = FOLDERS.map(|folder| self.root.join(folder));
         config.lake.uri = lake.display().to_string();
         config.paths.state = state;
         config.paths.logs = logs;
+        config.paths.reports = reports;
         config
     }
 }

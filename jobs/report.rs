@@ -49,10 +49,15 @@ impl Job for DailyReport {
             return Ok(Outcome::skipped("no session of NYSE opens near that slot"));
         };
         let post = Post::of(context, &session);
-        let is_anew = run.request.mode == WriteMode::Replace;
-        if run.request.mode == WriteMode::Add && post.is_queued(context).await? {
+        let again = (run.request.mode == WriteMode::Replace).then_some(context.run_id.as_str());
+        if run.request.mode == WriteMode::Add && post.mail_state(context).await?.is_some() {
             deliver(context, run).await?;
-            let told = format!("made already: {}; --resend makes and sends it anew", post.page.display());
+            let mail = match post.mail_state(context).await?.as_deref() {
+                Some("sent") => "its mail was sent",
+                Some("refused") => "its mail was refused for good by the server",
+                _ => "its mail waits in the outbox",
+            };
+            let told = format!("made already: {}, and {mail}; --resend makes and sends it anew", post.page.display());
             return Ok(Outcome::skipped(told));
         }
         let report = gather(context, (&session, morning), now).await?;
@@ -65,7 +70,10 @@ impl Job for DailyReport {
         write_page(&post.page, &sheet.html(Pictures::Inline))?;
         let mut notes = vec![report.subject(), format!("the page is {}", post.page.display())];
         notes.push(match context.ledger.clone() {
-            Some(ledger) => queue(ledger, post.letter((&report, &sheet), (is_anew, now)), now).await?,
+            Some(ledger) => {
+                let letter = post.letter((&report, &sheet), (again, now));
+                queue(ledger, (format!("report-{}", report.day), letter), now).await?
+            }
             None => "no mail: there is no ledger to queue it in".to_owned(),
         });
         notes.extend(deliver(context, run).await?);
@@ -91,20 +99,19 @@ impl Post {
         }
     }
 
-    async fn is_queued(&self, context: &Context) -> Result<bool, JobError> {
-        let Some(ledger) = context.ledger.clone() else { return Ok(false) };
+    async fn mail_state(&self, context: &Context) -> Result<Option<String>, JobError> {
+        let Some(ledger) = context.ledger.clone() else { return Ok(None) };
         let message_id = self.message_id.clone();
-        Ok(blocking(move || ledger.mail_state(&message_id)).await??.is_some())
+        Ok(blocking(move || ledger.mail_state(&message_id)).await??)
     }
 
     /// The mail; one that is sent again answers the first.
-    fn letter(&self, (report, sheet): (&Report, &Sheet), (is_anew, now): (bool, DateTime<Utc>)) -> Letter {
-        let stem = self.message_id.trim_matches(['<', '>']).split_once('@').map_or("", |(stem, _)| stem);
-        let again = format!("<{stem}.r{}@{}>", now.timestamp_micros(), self.host);
+    fn letter(&self, (report, sheet): (&Report, &Sheet), (again, now): (Option<&str>, DateTime<Utc>)) -> Letter {
+        let again = again.map(|run_id| format!("<jobs.report.{}.{run_id}@{}>", report.day, self.host));
         let picture = |chart: &crate::report::Chart| Picture { name: chart.name.to_owned(), svg: chart.svg.clone() };
         Letter {
-            message_id: if is_anew { again } else { self.message_id.clone() },
-            follows: if is_anew { vec![self.message_id.clone()] } else { Vec::new() },
+            follows: again.is_some().then(|| self.message_id.clone()).into_iter().collect(),
+            message_id: again.unwrap_or_else(|| self.message_id.clone()),
             subject: report.subject(),
             severity: None,
             written_at: now,
@@ -118,9 +125,8 @@ impl Post {
 }
 
 /// Queues the mail; says so.
-async fn queue(ledger: Ledger, letter: Letter, now: DateTime<Utc>) -> Result<String, JobError> {
+async fn queue(ledger: Ledger, (thread, letter): (String, Letter), now: DateTime<Utc>) -> Result<String, JobError> {
     let text = serde_json::to_string(&letter).map_err(|error| JobError::fail(Failure::Failed, error))?;
-    let thread = letter.list.clone();
     let message_id = letter.message_id;
     let mail =
         NewMail { message_id: message_id.clone(), kind: MailKind::Report, thread, letter: text, not_before: now };

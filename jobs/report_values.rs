@@ -124,7 +124,10 @@ async fn why_not(context: &Context, pair: &Pair, (morning, now): (Slot, DateTime
     let known = known(&context.lake, (&pair.etf, morning.instant()), (calendars, config)).await?;
     Ok(match known.signal(calendars, config)? {
         Derived::Skipped(reason) => reason.to_string(),
-        Derived::Signal(_) => "jobs run signals has not been run".to_owned(),
+        Derived::Signal(_) => format!(
+            "none was derived for this morning: jobs run signals --from {}",
+            morning.instant().format("%Y-%m-%d")
+        ),
     })
 }
 

@@ -56,9 +56,13 @@ pub(super) fn lines(title: &str, all: &[Line]) -> Option<String> {
     let x = |at: DateTime<Utc>| left + (at - from).as_seconds_f64() / (to - from).as_seconds_f64() * (right - left);
     let y = |value: f64| bottom - (value - low) / (high - low) * (bottom - top);
     let mut out = begun(title);
-    for number in 0..=NUM_GRID_LINES {
-        let value = low + (high - low) * f64::from(number) / f64::from(NUM_GRID_LINES);
-        grid_line(&mut out, y(value), &format!("{value:.0}"));
+    let step = round_step((high - low) / f64::from(NUM_GRID_LINES));
+    let decimals = usize::from(step < 1.0);
+    let mut value = (low / step).ceil() * step;
+    while value <= high {
+        // No minus before a zero.
+        grid_line(&mut out, y(value), &format!("{:.decimals$}", value + 0.0));
+        value += step;
     }
     let zero = y(0.0);
     let _ = write!(
@@ -90,6 +94,13 @@ pub(super) fn lines(title: &str, all: &[Line]) -> Option<String> {
     legend(&mut out, names);
     out.push_str("</svg>");
     Some(out)
+}
+
+/// The next of 1, 2, 5, 10 and so on, so that the values beside the lines are round.
+fn round_step(least: f64) -> f64 {
+    let power = 10.0_f64.powf(least.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= least).unwrap_or(10.0);
+    factor * power
 }
 
 /// Bars of parts, each in per cent of its whole; none where there is no bar.
@@ -182,6 +193,13 @@ mod tests {
     fn lines_keep_their_zero_in_sight_and_say_who_they_are() {
         let drawn = lines("Night, bp", &[line("ES +5.0 bp", &[1.0, 3.0, 5.0]), line("NQ", &[2.0, 8.0, 9.0])]);
         insta::assert_snapshot!(drawn.expect("a chart"));
+    }
+
+    #[test]
+    fn the_values_beside_the_lines_are_round() {
+        for (least, step) in [(0.3, 0.5), (1.0, 1.0), (13.0, 20.0), (61.9, 100.0)] {
+            assert!((round_step(least) - step).abs() < 1e-9, "{least}: {}", round_step(least));
+        }
     }
 
     #[test]

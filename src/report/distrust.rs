@@ -19,10 +19,13 @@ pub(super) fn distrust(report: &Report) -> Option<Section> {
         lines.push(format!("the silence of {}: there is no signal, which is not the same as hold", silent.join(", ")));
     }
     lines.extend(morning::late(report).map(|late| format!("the timing: {late}")));
-    for morning in &report.mornings {
-        if let Some(heard) = morning.heard.as_ref().ok().filter(|heard| heard.confidence < LOW_CONFIDENCE) {
-            lines.push(format!("{}: a confidence of {:.2} only", morning.etf, heard.confidence));
-        }
+    let heard = report.mornings.iter().filter_map(|morning| Some((&morning.etf, morning.heard.as_ref().ok()?)));
+    let doubted: Vec<String> = heard
+        .filter(|(_, heard)| heard.confidence < LOW_CONFIDENCE)
+        .map(|(etf, heard)| format!("{etf} {:.2}", heard.confidence))
+        .collect();
+    if !doubted.is_empty() {
+        lines.push(format!("signals of little confidence: {}", doubted.join(", ")));
     }
     let missing = report.completeness.last().map_or(0, super::Completeness::missing);
     if missing > 0 {

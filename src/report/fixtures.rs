@@ -55,7 +55,10 @@ pub(super) fn report() -> Report {
         multiplier: 1.09,
         urgency: "normal".to_owned(),
         outlook: "bullish".to_owned(),
-        missed: vec![("futures_momentum_entry".to_owned(), "|momentum| 0.0010 is not above 0.0030".to_owned())],
+        missed: vec![
+            ("futures_bearish_entry".to_owned(), "outlook bullish, needs bearish; signal buy, needs sell".to_owned()),
+            ("futures_momentum_entry".to_owned(), "size of momentum 0.0010, needs > 0.0030".to_owned()),
+        ],
         is_late: false,
     });
     let qqq = morning(["QQQ", "NQ"], Ok(heard("hold", "NQZ6", "Futures mixed → HOLD")), -0.05);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::chart::{Line, lines};
 use super::sheet::{Chart, Grid, Section};
@@ -58,7 +58,7 @@ pub(super) fn book(report: &Report) -> Option<Section> {
     let [end_without, end_with] = [&without, &with].map(|of| of.last().map_or(0.0, |(_, total)| *total));
     let line = |name: &str, of: &[(NaiveDate, f64)]| Line {
         name: name.to_owned(),
-        points: of.iter().map(|(day, total)| (midnight(*day), *total)).collect(),
+        points: of.iter().map(|(day, total)| (noon(*day), *total)).collect(),
     };
     let drawn = [line("without futures", &without), line("with futures", &with)];
     let svg = lines("Book on paper, sum of bp net of costs", &drawn)?;
@@ -78,8 +78,9 @@ pub(super) fn book(report: &Report) -> Option<Section> {
     })
 }
 
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
+/// An instant that is of the day in every zone of interest.
+fn noon(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(16)
 }
 
 /// What may be said.

@@ -139,8 +139,7 @@ pub(super) fn decisions(report: &Report) -> Section {
             decided.outlook.clone(),
         ]);
         notes.push(format!("{} {}: {}", morning.etf, decided.action, decided.reason));
-        let missed = decided.missed.iter().map(|(rule, why)| format!("{} not {rule}: {why}", morning.etf));
-        notes.extend(missed);
+        notes.extend(nearest(&decided.missed).map(|(rule, why)| format!("{} nearest was {rule}: {why}", morning.etf)));
     }
     if rows.is_empty() {
         let lines =
@@ -149,6 +148,14 @@ pub(super) fn decisions(report: &Report) -> Section {
     }
     let grid = Grid::new(&["ETF", "action", "direction", "rule", ">size", "urgency", "own outlook"], rows);
     Section { title: "Decisions", grid: Some(grid), notes, ..Section::default() }
+}
+
+/// The rules that lacked the fewest conditions: each condition that was not met stands in the reason, with semicolons
+/// between them. The others are in the table of decisions.
+fn nearest(missed: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
+    let lacked = |(_, why): &(String, String)| why.split(';').count();
+    let least = missed.iter().map(lacked).min();
+    missed.iter().filter(move |rule| Some(lacked(rule)) == least)
 }
 
 /// The futures since the ETFs' last close.

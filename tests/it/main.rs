@@ -22,6 +22,7 @@ mod pause;
 mod quality;
 mod query;
 mod recorded;
+mod report;
 mod schedule;
 mod serve;
 mod shell;

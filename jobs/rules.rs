@@ -3,6 +3,7 @@
 //! When: after `signals`, about its slot; by hand for the mornings of any range. Twice equals once because a verdict is keyed
 //! by its ETF, its instant and its rule. Nothing is traded.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -93,6 +94,8 @@ async fn signals(context: &Context, run: &Run, slots: &[Slot]) -> Result<Vec<Sig
     let range = KeyRange { symbols, from: first.instant(), to: last.instant() };
     let mut rows = context.lake.signals(&range, &AsOf::Latest).await?;
     rows.retain(|row| slots.contains(&row.as_of));
+    // The newest first: those are told of a long range.
+    rows.sort_by_key(|row| Reverse(row.as_of));
     Ok(rows)
 }
 

@@ -65,7 +65,8 @@ impl Job for Signals {
             return Ok(Outcome::skipped(told));
         }
         let counts = Counts { planned, without_data: planned - rows.len(), ..write(context, &rows, run).await? };
-        notes.extend(rows.iter().take(MAX_NOTES).map(line));
+        // Of a long range the newest are told.
+        notes.extend(rows.iter().rev().take(MAX_NOTES).map(line));
         Ok(Outcome { notes, ..Outcome::done(counts) })
     }
 }

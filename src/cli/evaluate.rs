@@ -69,7 +69,7 @@ pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, Job
     Ok(0)
 }
 
-fn text(found: &[Assessment], useful: f64) -> Result<(), JobError> {
+pub(super) fn text(found: &[Assessment], useful: f64) -> Result<(), JobError> {
     let mut table = plain_table();
     let header = [
         "",

@@ -6,6 +6,7 @@ mod as_of;
 mod calendar;
 mod completions;
 mod configuration;
+mod demo;
 mod doctor;
 mod evaluate;
 mod gateway;
@@ -76,6 +77,8 @@ enum Command {
     Decide(signal::DecideArgs),
     /// Tell what the signals have been worth, with intervals, and what may be said of it.
     Evaluate(evaluate::EvaluateArgs),
+    /// Tell the whole story on simulated data: capture, signals, rules, and what they are worth. Leaves nothing behind.
+    Demo(demo::DemoArgs),
     /// Ask the tables with SQL.
     Query(query::QueryArgs),
     /// Look at the tables themselves: files, versions, commits.
@@ -175,6 +178,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
         Command::Signal(args) => signal::signal(&globals, &args),
         Command::Decide(args) => signal::decide(&globals, &args),
         Command::Evaluate(args) => evaluate::evaluate(&globals, &args),
+        Command::Demo(args) => demo::demo(&globals, &args),
         Command::Quality(command) => quality::quality(&globals, &command),
         Command::Query(args) => query::query(&globals, args),
         Command::Table(command) => table::table(&globals, &command),

@@ -10,12 +10,13 @@ use crate::job::{Context, JobError, Run};
 use crate::lake::{AsOf, KeyRange, TableName};
 use crate::market::{DailyClose, Symbol};
 use crate::quality::{
-    Batch, CheckRun, DailyBatch, DecisionFacts, DerivedFacts, LooksAt, MachineFacts, Row, SignalFacts, Status,
-    TableFacts, all, daily_checks, derived_checks, lake_checks, machine_checks, meta_check, row_checks, run_checks,
-    series_checks,
+    Batch, CheckRun, DailyBatch, DecisionFacts, DerivedFacts, LooksAt, MachineFacts, ReportFacts, Row, SignalFacts,
+    Status, TableFacts, all, daily_checks, derived_checks, lake_checks, machine_checks, meta_check, row_checks,
+    run_checks, series_checks,
 };
 
 use super::bar_checks::of_bars;
+use super::report::message_id;
 
 /// Sessions looked at without a range: as many as backfill fills.
 const RECENT_SESSIONS: usize = 5;
@@ -63,7 +64,8 @@ pub(super) async fn look(
     let made = made(context, (sessions, now)).await?;
     let daily = DailyBatch { closes: &made.closes, nyse: &context.calendars.nyse };
     runs.extend(run_checks(&daily_checks(daily), config, (slot, now)));
-    let derived = DerivedFacts { signals: &made.signals, decisions: &made.decisions };
+    let report = report(context, now)?;
+    let derived = DerivedFacts { signals: &made.signals, decisions: &made.decisions, report: report.as_ref() };
     runs.extend(run_checks(&derived_checks(derived), config, (slot, now)));
     runs.extend(left_out(&runs));
     let ran: Vec<(String, Status)> = runs.iter().map(|run| (run.check.to_owned(), run.status)).collect();
@@ -225,6 +227,20 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
             .map(|row| DecisionFacts { symbol: row.symbol, as_of: row.as_of.instant() })
             .collect(),
     })
+}
+
+/// The report of the newest session that has opened; none where none was ever made, or none is sent.
+fn report(context: &Context, now: DateTime<Utc>) -> Result<Option<ReportFacts>, JobError> {
+    // A simulation sends nothing.
+    let Some(ledger) = context.ledger.as_ref().filter(|_| context.floor.is_none()) else { return Ok(None) };
+    if !ledger.has_reports()? {
+        return Ok(None);
+    }
+    let today = now.date_naive();
+    let sessions = context.calendars.nyse.sessions(today - RECENT_DAYS, today)?;
+    let Some(session) = sessions.into_iter().rfind(|session| session.open() <= now) else { return Ok(None) };
+    let mail = ledger.mail_state(&message_id(context, session.day.date()))?;
+    Ok(Some(ReportFacts { opened_at: session.open(), mail }))
 }
 
 /// The checks for which there is nothing to look at here: those of quotes, which captures make, and those of bars where the

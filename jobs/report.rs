@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::alert::{Letter, Picture, SendErrorClass};
 use crate::calendar::Session;
@@ -82,6 +82,11 @@ impl Job for DailyReport {
     }
 }
 
+/// The Message-ID of the report of a day: the same however often it is made.
+pub(super) fn message_id(context: &Context, day: NaiveDate) -> String {
+    format!("<jobs.report.{day}@{}>", origin(&context.config).host)
+}
+
 /// Where the report of a day goes.
 struct Post {
     page: PathBuf,
@@ -94,7 +99,7 @@ impl Post {
         let (day, host) = (session.day.date(), origin(&context.config).host);
         Self {
             page: context.config.paths.reports.join(format!("{day}.html")),
-            message_id: format!("<jobs.report.{day}@{host}>"),
+            message_id: message_id(context, day),
             host,
         }
     }

@@ -18,6 +18,9 @@ pub(super) const SPECS: &[CheckSpec] = &[
         .steps(None, Some(1.0), "decisions without a signal")
         .acts(Action::Block)
         .because("a decision comes of a signal of the same symbol and instant, and of nothing else"),
+    CheckSpec::new("report.sent", LooksAt::Derived, "the report of the session has left")
+        .steps(None, Some(60.0), "minutes after the open")
+        .because("it is for before the open; an hour later whoever waits for it has long looked elsewhere"),
 ];
 
 /// What is checked of a signal.
@@ -51,6 +54,17 @@ pub struct DerivedFacts<'a> {
     pub signals: &'a [SignalFacts],
     /// The decisions.
     pub decisions: &'a [DecisionFacts],
+    /// The report of the newest session that has opened; none where none is ever made.
+    pub report: Option<&'a ReportFacts>,
+}
+
+/// What is checked of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFacts {
+    /// When its session opened.
+    pub opened_at: DateTime<Utc>,
+    /// Where its mail stands: `queued`, `sent` or `refused`; none where there is none.
+    pub mail: Option<String>,
 }
 
 /// The checks of derived tables.
@@ -61,6 +75,7 @@ pub fn derived_checks(facts: DerivedFacts<'_>) -> Vec<Measure<'_>> {
         Measure::new("decision.signal", move |rule| {
             Ok(Seen::each(facts.decisions, |decision| signalled(facts.signals, decision, rule)))
         }),
+        Measure::new("report.sent", move |rule| Ok(Seen::each(facts.report, |report| sent(report, rule)))),
     ]
 }
 
@@ -79,6 +94,17 @@ fn signalled(signals: &[SignalFacts], decision: &DecisionFacts, rule: &Rule<'_>)
     let is_there = signals.iter().any(|s| s.symbol == decision.symbol && s.as_of == decision.as_of);
     let place = place("decisions", &decision.symbol, decision.as_of);
     rule.judge(&place, Measured::count(usize::from(!is_there), format!("no signal as of {}", decision.as_of)))
+}
+
+fn sent(report: &ReportFacts, rule: &Rule<'_>) -> Option<Finding> {
+    let told = match report.mail.as_deref() {
+        Some("sent") => return None,
+        Some(state) => format!("its mail is {state}"),
+        None => "there is no report".to_owned(),
+    };
+    let minutes = (rule.now - report.opened_at).num_minutes();
+    let place = Place { table: "decisions", symbol: None, timestamp: Slot::at_or_before(report.opened_at) };
+    rule.judge(&place, Measured::new(f64::from(i32::try_from(minutes).unwrap_or(i32::MAX)), told))
 }
 
 fn place(table: &'static str, symbol: &Symbol, at: DateTime<Utc>) -> Place {
@@ -100,7 +126,7 @@ mod tests {
 
     fn status(check: &str, signal: SignalFacts, decided_at: &str) -> Status {
         let decisions = [DecisionFacts { symbol: symbol("SPY"), as_of: at(decided_at) }];
-        run(&derived_checks(DerivedFacts { signals: &[signal], decisions: &decisions }), check).status
+        run(&derived_checks(DerivedFacts { signals: &[signal], decisions: &decisions, report: None }), check).status
     }
 
     #[test]
@@ -111,6 +137,20 @@ mod tests {
         assert_eq!(sound(SignalFacts { newest_input: late, ..signal() }), Status::Fail);
         assert_eq!(sound(SignalFacts { confidence: f64::NAN, ..signal() }), Status::Fail);
         assert_eq!(sound(SignalFacts { strength: 1.5, ..signal() }), Status::Fail);
+    }
+
+    #[test]
+    fn a_report_that_has_not_left_an_hour_after_the_open_is_told() {
+        // The run is at noon.
+        let status = |opened_at, mail: Option<&str>| {
+            let report = ReportFacts { opened_at: at(opened_at), mail: mail.map(str::to_owned) };
+            let facts = DerivedFacts { signals: &[], decisions: &[], report: Some(&report) };
+            run(&derived_checks(facts), "report.sent").status
+        };
+        assert_eq!(status("2026-11-18 09:30", Some("sent")), Status::Pass);
+        assert_eq!(status("2026-11-18 09:30", Some("queued")), Status::Fail);
+        assert_eq!(status("2026-11-18 09:30", None), Status::Fail);
+        assert_eq!(status("2026-11-18 11:30", None), Status::Pass, "half an hour is no fault yet");
     }
 
     #[test]

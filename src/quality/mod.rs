@@ -26,7 +26,7 @@ pub use bars::{BarBatch, bar_checks};
 pub use batch::{Batch, Row};
 pub use config::{CheckSettings, QualityConfig, SymbolSteps};
 pub use daily::{DailyBatch, daily_checks};
-pub use derived::{DecisionFacts, DerivedFacts, SignalFacts, derived_checks};
+pub use derived::{DecisionFacts, DerivedFacts, ReportFacts, SignalFacts, derived_checks};
 pub use finding::{Action, FUTURES_TABLE, Finding, Place, SPOT_TABLE, Severity};
 pub use lake::{TableFacts, lake_checks};
 pub use machine::{MachineFacts, machine_checks};

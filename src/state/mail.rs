@@ -235,6 +235,16 @@ impl Ledger {
         })
     }
 
+    /// Whether a report was ever queued.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn has_reports(&self) -> Result<bool, LedgerError> {
+        self.read("read", |connection| {
+            connection.query_row("SELECT EXISTS (SELECT 1 FROM mails WHERE kind = 'report')", [], |row| row.get(0))
+        })
+    }
+
     /// The mails that wait, in order.
     ///
     /// # Errors

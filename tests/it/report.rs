@@ -84,3 +84,15 @@ fn an_etf_without_a_signal_is_told_with_the_reason() {
     assert!(told.contains("no signal: "), "{told}");
     assert_eq!(text(&document, "status"), "done");
 }
+
+#[test]
+fn a_report_that_did_not_leave_is_found_by_the_checks() {
+    let (simulator, desk) = decided();
+    desk.jobs(&["run", "report", "--date", "2026-11-17"]).succeeded();
+    let found = |desk: &Desk| desk.jobs(&["run", "quality", "--dry-run"]).succeeded().stderr;
+    let told = found(&desk);
+    assert!(told.contains("report.sent") && told.contains("there is no report"), "{told}");
+    desk.jobs(&["run", "report"]).succeeded();
+    assert!(!found(&desk).contains("report.sent"));
+    drop(simulator);
+}

@@ -39,7 +39,8 @@ pub(super) async fn find(context: &Context, run: &Run, now: DateTime<Utc>) -> Re
     };
     let mut sessions = nyse.sessions(from, to)?;
     let is_wanted = |session: &Session| context.floor.is_none_or(|floor| floor <= session.open());
-    sessions.retain(|session| session.close() + SETTLED <= now && is_wanted(session));
+    let is_asked = |session: &Session| run.request.range.is_none_or(|range| session.close() <= range.to);
+    sessions.retain(|session| session.close() + SETTLED <= now && is_asked(session) && is_wanted(session));
     let mut gaps = Vec::new();
     for symbol in context.config.market.spot.iter().filter(|symbol| run.wants(symbol)) {
         let known = known_days(context, symbol, &sessions).await?;

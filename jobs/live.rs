@@ -36,7 +36,7 @@ pub(super) async fn capture(
         spot: spot_rows(context, gateway, wanted.slot, etfs)?,
     };
     let counts = write(context, &rows, mode).await?;
-    if desk.rejected > 0 && mode != WriteMode::DryRun {
+    if !desk.findings.is_empty() && mode != WriteMode::DryRun {
         let futures = futures_rows(context, gateway, wanted.slot, bad_leads).await?;
         let spot = spot_rows(context, gateway, wanted.slot, bad_etfs)?;
         keep_apart(context, (&futures, &spot), &desk.findings).await?;

@@ -39,6 +39,10 @@ pub(super) fn window(context: &Context, run: &Run, now: DateTime<Utc>) -> Result
         None => (today - RECENT_DAYS, today),
     };
     let mut sessions = futures.sessions(from, to)?;
+    if let Some(range) = run.request.range {
+        // A range that ends at a close ends with that session.
+        sessions.retain(|session| session.open() < range.to);
+    }
     sessions.retain(|session| session.open() < now && context.floor.is_none_or(|floor| floor <= session.open()));
     if run.request.range.is_none() {
         sessions.drain(..sessions.len().saturating_sub(RECENT_SESSIONS));

@@ -26,7 +26,7 @@ pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, 
     let to = range.to.min(now);
     let sessions = nyse.sessions(nyse.trading_day(range.from)?.date(), nyse.trading_day(to)?.date())?;
     let mornings = sessions.iter().map(|session| Slot::at_or_before(session.open() - BEFORE_OPEN));
-    Ok(mornings.filter(|slot| slot.instant() <= now).collect())
+    Ok(mornings.filter(|slot| (range.from..=to).contains(&slot.instant())).collect())
 }
 
 /// The newest session of NYSE whose morning has come at a slot, and that morning; none in a long closure.

@@ -49,7 +49,7 @@ pub(super) async fn keep_findings(context: &Context, findings: &[&Finding]) -> R
     Ok(())
 }
 
-/// Keeps rows apart that are not fit to be stored, with what was found of them. A row of a key that waits there already
+/// Keeps what was found of rows, and apart those that are not fit to be stored. A row of a key that waits there already
 /// is left out: the first that came is kept.
 pub(super) async fn keep_apart(
     context: &Context,
@@ -87,7 +87,6 @@ pub(super) async fn keep_apart(
     }
     if !rows.is_empty() {
         context.lake.append_quarantine(&rows).await?;
-        keep_findings(context, &findings.iter().collect::<Vec<_>>()).await?;
     }
-    Ok(())
+    keep_findings(context, &findings.iter().collect::<Vec<_>>()).await
 }

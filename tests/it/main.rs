@@ -7,6 +7,7 @@ mod bad_input;
 mod calendar;
 mod capture;
 mod compaction;
+mod defects;
 mod demo;
 mod doctor;
 mod faults;

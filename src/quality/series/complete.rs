@@ -108,7 +108,9 @@ pub(super) fn fresh(batch: &Batch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFau
     let mut seen = Seen::default();
     for (table, symbols) in batch.captured() {
         let open = batch.calendar(table).segment_of(batch.now)?;
-        let Some(open) = open.filter(|segment| segment.contains_instant(batch.now)) else { continue };
+        // Of days gone by, the newest row is never fresh.
+        let is_asked = batch.calendar(table).trading_day(batch.now)?.date() <= batch.dates.1;
+        let Some(open) = open.filter(|segment| is_asked && segment.contains_instant(batch.now)) else { continue };
         for symbol in symbols {
             seen.looked_at += 1;
             let rows = batch.rows.iter().filter(|row| row.table == table && row.symbol == *symbol);

@@ -117,7 +117,7 @@ pub(super) fn signals(report: &Report) -> Section {
             Err(why) => notes.push(format!("{}: no signal: {why}", morning.etf)),
         }
     }
-    let columns = ["ETF", "future", "signal", "sentiment", ">confidence", ">price", ">1 h", ">4 h", ">24 h"];
+    let columns = ["ETF", "future", "signal", "sentiment", ">conf.", ">price", ">1 h", ">4 h", ">24 h"];
     let grid = (!rows.is_empty()).then(|| Grid::new(&columns, rows));
     Section { title: "What the futures say", grid, notes, ..Section::default() }
 }

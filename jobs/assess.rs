@@ -10,7 +10,7 @@ use crate::calendar::{Calendar, Session, Slot};
 use crate::config::Config;
 use crate::evaluation::{
     BaseSignal, Confirmation, Day, EvaluationConfig, Hits, LookAhead, MeanTest, Skill, Verdict, VerdictInputs, confirm,
-    default_lag, hits, holm, judge, look_ahead_alarms, mean_test, signed_returns, skill,
+    default_lag, hits, holm, judge, least_sessions, look_ahead_alarms, mean_test, signed_returns, skill,
 };
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
@@ -27,6 +27,9 @@ const OUTLOOK_DAYS: TimeDelta = TimeDelta::days(120);
 
 /// Longest stretch without a session of NYSE, and room.
 const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
+
+/// Skill is measured on so long a time.
+const TRACKED: TimeDelta = TimeDelta::days(3 * 366);
 
 /// What is asked: the ETFs, and the sessions from one day to another.
 #[derive(Debug, Clone)]
@@ -106,6 +109,41 @@ fn judged(one: &Assessment, config: &EvaluationConfig) -> Verdict {
     judge(&VerdictInputs { confirmation: &one.confirmation, corrected_p: one.corrected_p }, config)
 }
 
+/// Sessions of a pair that are over, for the skill that was measured before each of some mornings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Track {
+    days: Vec<Day>,
+}
+
+impl Track {
+    /// Those that were over at an instant, of three years. Where the ETF has too few daily bars for any skill to be told, the
+    /// future's prices are not read at all.
+    pub(super) async fn read(
+        lake: &Lake,
+        (pair, until): (&Pair, DateTime<Utc>),
+        (calendars, config): (&Calendars, &Config),
+    ) -> Result<Self, JobError> {
+        let nyse = &calendars.nyse;
+        let from = (until - TRACKED).date_naive().max(*nyse.coverage().start());
+        let mut sessions = nyse.sessions(from, until.date_naive())?;
+        sessions.retain(|session| session.close() <= until);
+        let Some((first, last)) = sessions.first().zip(sessions.last()) else { return Ok(Self::default()) };
+        let range = KeyRange { symbols: vec![pair.etf.clone()], from: first.open(), to: last.close() };
+        if lake.daily(&range, &AsOf::Latest).await?.len() < least_sessions(&config.evaluation) {
+            return Ok(Self::default());
+        }
+        let history = History::read(lake, pair, (&sessions, nyse)).await?;
+        Ok(Self { days: history.days(&sessions, nyse)?.into_iter().map(|(_, day)| day).collect() })
+    }
+
+    /// What the future's skill was measured to be before a day; none where too few sessions came before it.
+    pub(super) fn predictive_value(&self, before: NaiveDate, config: &EvaluationConfig) -> Option<f64> {
+        let days = self.days.get(..self.days.partition_point(|day| day.date < before))?;
+        let is_enough = days.len() >= least_sessions(config);
+        skill(days, config).filter(|_| is_enough).and_then(|skill| skill.predictive_value)
+    }
+}
+
 /// What the tables have of a pair.
 struct History {
     /// The future's row of each morning.
@@ -176,6 +214,18 @@ impl History {
         })
     }
 
+    /// The sessions of which all is known, each with what it was like.
+    fn days<'a>(&self, sessions: &'a [Session], nyse: &Calendar) -> Result<Vec<(&'a Session, Day)>, JobError> {
+        let (mut days, mut adjacent) = (Vec::new(), session_before(sessions, nyse)?);
+        for session in sessions {
+            let before = adjacent.replace(session.day.date());
+            // Over a session without a bar there is no gap of one night.
+            let has_before = before.is_none_or(|before| self.daily.contains_key(&before));
+            days.extend(self.day(session).filter(|_| has_before).map(|day| (session, day)));
+        }
+        Ok(days)
+    }
+
     /// The side that the closes before a session had of their own.
     fn outlook(
         &self,
@@ -193,14 +243,9 @@ impl History {
         (pair, sessions): (&Pair, &[Session]),
         (nyse, config): (&Calendar, &Config),
     ) -> Result<Assessment, JobError> {
-        let (mut days, mut base, mut num_made_afterwards) = (Vec::new(), Vec::new(), 0);
-        let mut adjacent = session_before(sessions, nyse)?;
-        for session in sessions {
-            let before = adjacent.replace(session.day.date());
-            // Over a session without a bar there is no gap of one night.
-            let has_before = before.is_none_or(|before| self.daily.contains_key(&before));
-            let Some(day) = self.day(session).filter(|_| has_before) else { continue };
-            days.push(day);
+        let (mut base, mut num_made_afterwards) = (Vec::new(), 0);
+        let known = self.days(sessions, nyse)?;
+        for (session, day) in &known {
             let Some((side, made_at)) = self.sides.get(&morning(session)) else { continue };
             let own = self.outlook((&pair.etf, session), (nyse, config))?.sign();
             if own != 0.0 {
@@ -214,6 +259,7 @@ impl History {
                 });
             }
         }
+        let days: Vec<Day> = known.into_iter().map(|(_, day)| day).collect();
         let returns = signed_returns(&days);
         let right = |signals: &mut dyn Iterator<Item = &BaseSignal>| hits(signals.map(|one| (1.0, one.gross_bp)));
         let pairs = |of: fn(&Day) -> f64| days.iter().map(move |day| (day.futures, of(day)));
@@ -238,5 +284,32 @@ impl History {
             corrected_p: None,
             verdict: Verdict::Insufficient,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sessions_before_the_day_make_its_predictive_value() {
+        let config = EvaluationConfig::default();
+        let first: NaiveDate = "2024-01-01".parse().expect("a day");
+        // A future that tells the session: the skill is there.
+        let day = |number: i64| {
+            let sign = if (number * 7 % 11) % 2 == 0 { 1.0 } else { -1.0 };
+            Day { date: first + TimeDelta::days(number), futures: 0.01 * sign, gap: 0.0, session: 0.005 * sign }
+        };
+        let least = i64::try_from(least_sessions(&config)).expect("small");
+        let mut track = Track { days: (0..least + 30).map(day).collect() };
+        let morning = first + TimeDelta::days(least + 10);
+        let value = track.predictive_value(morning, &config);
+        assert!(value.is_some_and(|value| value > 0.9), "{value:?}");
+        for day in track.days.iter_mut().filter(|day| day.date >= morning) {
+            day.session = -day.session;
+        }
+        assert_eq!(track.predictive_value(morning, &config), value, "what came later changes nothing");
+        assert_eq!(track.predictive_value(first + TimeDelta::days(least - 1), &config), None, "too few sessions");
+        assert_eq!(Track::default().predictive_value(morning, &config), None);
     }
 }

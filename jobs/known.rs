@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::calendar::TradingDay;
+use crate::calendar::{TradingDay, to_new_york};
 use crate::config::Config;
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
 use crate::market::{DailyBar, DailyClose, FuturesSnapshot, PricePoint, Symbol};
 use crate::signals::{Derived, EtfInputs, KnownBy, SignalInputs, derive};
+
+use super::assess::Track;
 
 /// A row this old at the close still tells the close: the last slots of a session can be missing.
 const CLOSE_ROOM: TimeDelta = TimeDelta::minutes(10);
@@ -27,6 +29,8 @@ pub struct Known {
     pub prices: EtfInputs,
     /// Closes of its sessions, oldest first, for as many sessions as the outlook looks back; those that the table has.
     pub closes: Vec<DailyClose>,
+    /// What the skill of its future had been measured to be; none where too few sessions were over.
+    pub predictive_value: Option<f64>,
 }
 
 impl Known {
@@ -43,7 +47,7 @@ impl Known {
             etf: self.prices,
             calendar: &calendars.futures,
             config: &config.signals,
-            predictive_value: None,
+            predictive_value: self.predictive_value,
         };
         Ok(derive(&inputs)?)
     }
@@ -58,6 +62,19 @@ pub async fn known(
     (etf, as_of): (&Symbol, DateTime<Utc>),
     (calendars, config): (&Calendars, &Config),
 ) -> Result<Known, JobError> {
+    let track = match config.signals.pair(etf) {
+        Some(pair) => Track::read(lake, (pair, as_of), (calendars, config)).await?,
+        None => Track::default(),
+    };
+    known_after(lake, (etf, as_of, &track), (calendars, config)).await
+}
+
+/// The same, where the sessions before are known already.
+pub(super) async fn known_after(
+    lake: &Lake,
+    (etf, as_of, track): (&Symbol, DateTime<Utc>, &Track),
+    (calendars, config): (&Calendars, &Config),
+) -> Result<Known, JobError> {
     let signals = &config.signals;
     let rows = match signals.pair(etf) {
         Some(pair) => {
@@ -67,7 +84,8 @@ pub async fn known(
         None => Vec::new(),
     };
     let EtfKnown { prices, closes } = etf_known(lake, (etf, as_of), (calendars, config)).await?;
-    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes })
+    let predictive_value = track.predictive_value(to_new_york(as_of).date_naive(), &config.evaluation);
+    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes, predictive_value })
 }
 
 /// What was known of an ETF alone.

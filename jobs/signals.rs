@@ -12,7 +12,8 @@ use crate::lake::SignalRow;
 use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::signals::Derived;
 
-use super::known::known;
+use super::assess::Track;
+use super::known::known_after;
 use super::mornings::{MAX_NOTES, holds, mornings};
 use super::signal_rows::row_of;
 use super::write::{appended, replaced};
@@ -41,21 +42,26 @@ impl Job for Signals {
         let (generated_at, gateway) = (context.now().await?, config.gateway.kind);
         let (mut rows, mut notes, mut planned) = (Vec::new(), Vec::new(), 0);
         let holds = holds(context, generated_at)?;
-        for slot in mornings(context, run).await? {
-            for pair in config.signals.pairs.iter().filter(|pair| run.wants(&pair.etf)) {
+        let mornings = mornings(context, run).await?;
+        let last = mornings.last().map_or(generated_at, |slot| slot.instant());
+        for pair in config.signals.pairs.iter().filter(|pair| run.wants(&pair.etf)) {
+            let track = Track::read(&context.lake, (pair, last), (&context.calendars, config)).await?;
+            for &slot in &mornings {
                 planned += 1;
                 let held = holds.on((FUTURES_TABLE, &pair.future), slot);
                 if let Some(why) = held.or_else(|| holds.on((SPOT_TABLE, &pair.etf), slot)) {
                     notes.push(format!("{} as of {slot}: no signal: {why}", pair.etf));
                     continue;
                 }
-                let known = known(&context.lake, (&pair.etf, slot.instant()), (&context.calendars, config)).await?;
+                let asked = (&pair.etf, slot.instant(), &track);
+                let known = known_after(&context.lake, asked, (&context.calendars, config)).await?;
                 match known.signal(&context.calendars, config)? {
                     Derived::Signal(signal) => rows.push(row_of(&signal, slot, (gateway, generated_at))),
                     Derived::Skipped(reason) => notes.push(format!("{} as of {slot}: no signal: {reason}", pair.etf)),
                 }
             }
         }
+        rows.sort_by_key(|row| row.as_of);
         if rows.is_empty() {
             let told = if notes.is_empty() {
                 "NYSE does not open in the range, or on that day".to_owned()

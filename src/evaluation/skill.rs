@@ -53,6 +53,12 @@ pub fn skill(days: &[Day], config: &EvaluationConfig) -> Option<Skill> {
     })
 }
 
+/// So many sessions there must be for a predictive value.
+#[must_use]
+pub fn least_sessions(config: &EvaluationConfig) -> usize {
+    FIRST_SCORED + config.min_scored_sessions
+}
+
 fn brier_skill(scored: &[Scored]) -> Option<f64> {
     skill_of(scored.iter())
 }

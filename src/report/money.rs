@@ -130,7 +130,8 @@ fn row(of: &Judged) -> Vec<String> {
 
 fn words(of: &Judged) -> String {
     let visible = of.confirmation.smallest_visible.filter(|least| least.is_finite());
-    let visible = visible.map_or_else(String::new, |least| format!("; from so few only a difference above {least:.0} bp could be told"));
+    let visible = visible
+        .map_or_else(String::new, |least| format!("; from so few only a difference above {least:.0} bp could be told"));
     let afterwards = match of.num_made_afterwards {
         0 => String::new(),
         number => format!("; {number} of the signals were made after the open"),

@@ -8,13 +8,17 @@ use crate::calendar::{TradingDay, to_new_york};
 use crate::config::Config;
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
-use crate::market::{DailyBar, DailyClose, FuturesSnapshot, PricePoint, Symbol};
+use crate::market::{DailyBar, DailyClose, FuturesSnapshot, PricePoint, Symbol, WentEx};
 use crate::signals::{Derived, EtfInputs, KnownBy, SignalInputs, derive};
 
-use super::assess::Track;
+use super::index_feed::level_at;
+use super::track::Track;
 
 /// A row this old at the close still tells the close: the last slots of a session can be missing.
 const CLOSE_ROOM: TimeDelta = TimeDelta::minutes(10);
+
+/// So far back a close is taken from the snapshots where its daily bar is not there: over the longest closure, and some.
+const RECENT: TimeDelta = TimeDelta::days(14);
 
 /// What was known at an instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +35,8 @@ pub struct Known {
     pub closes: Vec<DailyClose>,
     /// What the skill of its future had been measured to be; none where too few sessions were over.
     pub predictive_value: Option<f64>,
+    /// By what its rows count as known.
+    pub known_by: KnownBy,
 }
 
 impl Known {
@@ -42,7 +48,7 @@ impl Known {
         let inputs = SignalInputs {
             symbol: &self.etf,
             as_of: self.as_of,
-            known_by: KnownBy::Slot,
+            known_by: self.known_by,
             rows: &self.rows,
             etf: self.prices,
             calendar: &calendars.futures,
@@ -53,39 +59,61 @@ impl Known {
     }
 }
 
+/// What is asked: an ETF as of an instant, from the rows of the tables as they are to be seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The ETF.
+    pub etf: &'a Symbol,
+    /// The instant: nothing stamped later counts.
+    pub as_of: DateTime<Utc>,
+    /// All rows, or those that had been captured by some instant.
+    pub rows: AsOf,
+}
+
 /// Reads what was known of an ETF at an instant.
 ///
 /// # Errors
 /// Where the tables cannot be read, or the calendar does not reach there.
 pub async fn known(
     lake: &Lake,
-    (etf, as_of): (&Symbol, DateTime<Utc>),
+    question: Question<'_>,
     (calendars, config): (&Calendars, &Config),
 ) -> Result<Known, JobError> {
-    let track = match config.signals.pair(etf) {
-        Some(pair) => Track::read(lake, (pair, as_of), (calendars, config)).await?,
+    let track = match config.signals.pair(question.etf) {
+        Some(pair) => {
+            let mornings = (question.as_of, question.as_of);
+            Track::read(lake, (pair, mornings, question.rows), (calendars, config)).await?
+        }
         None => Track::default(),
     };
-    known_after(lake, (etf, as_of, &track), (calendars, config)).await
+    known_after(lake, (question, &track), (calendars, config)).await
 }
 
 /// The same, where the sessions before are known already.
 pub(super) async fn known_after(
     lake: &Lake,
-    (etf, as_of, track): (&Symbol, DateTime<Utc>, &Track),
+    (question, track): (Question<'_>, &Track),
     (calendars, config): (&Calendars, &Config),
 ) -> Result<Known, JobError> {
-    let signals = &config.signals;
+    let (signals, Question { etf, as_of, rows: seen }) = (&config.signals, question);
     let rows = match signals.pair(etf) {
         Some(pair) => {
             let from = as_of - days_of(signals.deviation_sessions);
-            lake.futures(&KeyRange { symbols: vec![pair.future.clone()], from, to: as_of }, &AsOf::Latest).await?
+            lake.futures(&KeyRange { symbols: vec![pair.future.clone()], from, to: as_of }, &seen).await?
         }
         None => Vec::new(),
     };
-    let EtfKnown { prices, closes } = etf_known(lake, (etf, as_of), (calendars, config)).await?;
+    let EtfKnown { mut prices, closes } = etf_known(lake, question, (calendars, config)).await?;
+    let feed = signals.pair(etf).and_then(|pair| pair.index.as_ref()).zip(signals.index_file.as_ref());
+    if let Some((index, path)) = feed {
+        prices.index = level_at(path, (index, as_of))?;
+    }
     let predictive_value = track.predictive_value(to_new_york(as_of).date_naive(), &config.evaluation);
-    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes, predictive_value })
+    let known_by = match seen {
+        AsOf::Latest | AsOf::Version(_) => KnownBy::Slot,
+        AsOf::Instant(at) => KnownBy::Capture(at),
+    };
+    Ok(Known { etf: etf.clone(), as_of, rows, prices, closes, predictive_value, known_by })
 }
 
 /// What was known of an ETF alone.
@@ -99,11 +127,13 @@ pub(super) struct EtfKnown {
 /// Reads what was known of an ETF alone.
 pub(super) async fn etf_known(
     lake: &Lake,
-    (etf, as_of): (&Symbol, DateTime<Utc>),
+    Question { etf, as_of, rows }: Question<'_>,
     (calendars, config): (&Calendars, &Config),
 ) -> Result<EtfKnown, JobError> {
-    let from = as_of - days_of(config.signals.outlook_long_sessions);
-    let spot = lake.spot(&KeyRange { symbols: vec![etf.clone()], from, to: as_of }, &AsOf::Latest).await?;
+    let range = |from| KeyRange { symbols: vec![etf.clone()], from, to: as_of };
+    // Only the newest sessions may lack their daily bar.
+    let from = as_of - RECENT;
+    let spot = lake.spot(&range(from), &rows).await?;
     let points: Vec<PricePoint> =
         spot.iter().filter_map(|row| Some(PricePoint { at: row.timestamp.instant(), price: row.last? })).collect();
     let (mut closes, mut close) = (Vec::new(), None);
@@ -113,11 +143,17 @@ pub(super) async fn etf_known(
             continue;
         };
         closes.push(DailyClose { symbol: etf.clone(), date: session.day, close: point.price });
-        close = Some(PricePoint { at: end, price: point.price });
+        close = Some((session.day.date(), PricePoint { at: end, price: point.price }));
     }
-    let daily = lake.daily(&KeyRange { symbols: vec![etf.clone()], from, to: as_of }, &AsOf::Latest).await?;
+    let daily = lake.daily(&range(as_of - days_of(config.signals.outlook_long_sessions)), &rows).await?;
     let closes = merged(closes, &daily);
-    let prices = EtfInputs { close, spot: points.last().copied(), dividend: 0.0 };
+    let went_ex = close.map(|(day, _)| calendars.dividends.between(etf, (day, to_new_york(as_of).date_naive())));
+    let prices = EtfInputs {
+        close: close.map(|(_, point)| point),
+        spot: points.last().copied(),
+        dividend: went_ex.and_then(WentEx::usd),
+        index: None,
+    };
     Ok(EtfKnown { prices, closes })
 }
 

@@ -37,7 +37,43 @@ pub(super) fn row_of(
         basis_change_bp: signal.basis_change_bp,
         gateway,
         generated_at,
+        futures_close: Some(signal.futures_close),
+        spot_close: signal.spot_close,
+        dividend: signal.dividend,
     }
+}
+
+/// The fields in which two rows of one signal differ, numbers by their bits. A field that an earlier program did not write is
+/// no difference.
+pub(super) fn differing(kept: &SignalRow, again: &SignalRow) -> Vec<&'static str> {
+    let bits = |value: Option<f64>| value.map(f64::to_bits);
+    let numbers = [
+        ("confidence", Some(kept.confidence), Some(again.confidence)),
+        ("futures_price", Some(kept.futures_price), Some(again.futures_price)),
+        ("spot_price", kept.spot_price, again.spot_price),
+        ("basis", kept.basis, again.basis),
+        ("change_1h", kept.change_1h, again.change_1h),
+        ("change_4h", kept.change_4h, again.change_4h),
+        ("change_daily", kept.change_daily, again.change_daily),
+        ("momentum", Some(kept.momentum), Some(again.momentum)),
+        ("predictive_value", kept.predictive_value, again.predictive_value),
+        ("strength", Some(kept.strength), Some(again.strength)),
+        ("deviations", kept.deviations, again.deviations),
+        ("basis_change_bp", kept.basis_change_bp, again.basis_change_bp),
+        ("futures_close", kept.futures_close, again.futures_close.filter(|_| kept.futures_close.is_some())),
+        ("spot_close", kept.spot_close, again.spot_close.filter(|_| kept.futures_close.is_some())),
+        ("dividend", kept.dividend, again.dividend.filter(|_| kept.futures_close.is_some())),
+    ];
+    let texts = [
+        ("sentiment", &kept.sentiment, &again.sentiment),
+        ("signal", &kept.signal, &again.signal),
+        ("reasoning", &kept.reasoning, &again.reasoning),
+        ("contract", &kept.contract, &again.contract),
+    ];
+    let numbers = numbers.into_iter().filter(|(_, one, other)| bits(*one) != bits(*other)).map(|(name, ..)| name);
+    let texts = texts.into_iter().filter(|(_, one, other)| one != other).map(|(name, ..)| name);
+    let stamps = (kept.timestamp != again.timestamp).then_some("timestamp");
+    numbers.chain(texts).chain(stamps).collect()
 }
 
 /// The signal of a row.
@@ -68,5 +104,9 @@ pub(super) fn signal_of(row: &SignalRow) -> Result<FuturesSignal, JobError> {
         contract: row.contract.clone(),
         deviations: row.deviations,
         basis_change_bp: row.basis_change_bp,
+        futures_close: row.futures_close.unwrap_or(f64::NAN),
+        spot_close: row.spot_close,
+        dividend: row.dividend,
+        basis_withheld: None,
     })
 }

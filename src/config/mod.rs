@@ -14,7 +14,7 @@ use crate::calendar::DayOverride;
 use crate::evaluation::EvaluationConfig;
 use crate::gateway::GatewayConfig;
 use crate::lake::LakeConfig;
-use crate::market::{MarketConfig, Symbol};
+use crate::market::{Dividends, ExDate, MarketConfig, Symbol};
 use crate::monitor::MonitorConfig;
 use crate::quality::QualityConfig;
 use crate::rules::RulesConfig;
@@ -190,9 +190,46 @@ pub fn read_overrides(path: &Path) -> Result<Vec<DayOverride>, ConfigError> {
     })
 }
 
+/// Reads an operator's ex-dates.
+///
+/// # Errors
+/// Where the file cannot be read, is no list of ex-dates, or one of them cannot be.
+pub fn read_dividends(path: &Path) -> Result<Dividends, ConfigError> {
+    let text = layers::read_file(path)?;
+    let all: Vec<ExDate> = serde_yaml::from_str(&text).map_err(|error| {
+        ConfigError::new(vec![format!(
+            "{}: {error}: write a list such as - {{ etf: SPY, ex_date: 2026-12-18, usd: 1.99 }}",
+            path.display()
+        )])
+    })?;
+    Dividends::new(all).map_err(|error| ConfigError::new(vec![format!("{}: {error}", path.display())]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ex_dates_are_read_and_what_is_none_is_told_with_its_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("dividends.yaml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            read_dividends(&path).map_err(|error| error.to_string())
+        };
+        let known = read("- { etf: SPY, ex_date: 2026-12-18, usd: 1.99 }\n- { etf: QQQ, ex_date: 2026-12-21 }\n");
+        let (from, to) = ("2026-12-01".parse().expect("a day"), "2026-12-31".parse().expect("a day"));
+        let spy = "SPY".parse().expect("a symbol");
+        assert_eq!(known.map(|known| known.between(&spy, (from, to)).usd()), Ok(Some(1.99)));
+        for (text, told) in [
+            ("- { etf: SPY, ex_date: soon }\n", "line 1"),
+            ("- { etf: SPY, ex_date: 2026-12-18, us: 1 }\n", "us"),
+            ("- { etf: SPY, ex_date: 2026-12-18, usd: -1 }\n", "above 0"),
+        ] {
+            let refused = read(text).expect_err("unsound");
+            assert!(refused.contains(told) && refused.contains("dividends.yaml"), "{refused}");
+        }
+    }
 
     #[test]
     fn the_sample_uncommented_is_the_default_and_names_every_key() {

@@ -10,6 +10,7 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::gateway::{ClockSource, Endpoint, Gateway, IbGateway};
 use crate::lake::{Lake, TableName};
+use crate::market::Dividends;
 use crate::state::Ledger;
 
 use super::{Failure, JobError, Progress};
@@ -24,6 +25,8 @@ pub struct Calendars {
     pub futures: Calendar,
     /// The New York Stock Exchange.
     pub nyse: Calendar,
+    /// The days on which ETFs go ex.
+    pub dividends: Dividends,
 }
 
 impl Calendars {

@@ -7,11 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, CalendarId};
 use crate::clock::SharedClock;
-use crate::config::{Config, read_overrides};
+use crate::config::{Config, read_dividends, read_overrides};
 use crate::gateway::simulated::{SimulatedClock, SimulatedConfig, SimulatedGateway, SyntheticTape, Tape};
 use crate::gateway::{ClockSource, Endpoint, PacingLimits};
 use crate::lake::Lake;
-use crate::market::GatewayKind;
+use crate::market::{Dividends, GatewayKind};
 use crate::state::Ledger;
 
 use super::{Calendars, Context, Failure, JobError, NoProgress, Progress, chain};
@@ -141,10 +141,10 @@ fn open_ledger(config: &Config) -> Option<Ledger> {
     opened.map_err(|error| tracing::error!(error = %chain(&error), "runs of this process are not recorded")).ok()
 }
 
-/// The calendars with the operator's overrides.
+/// The calendars with the operator's overrides and ex-dates.
 ///
 /// # Errors
-/// Where the override file is unsound.
+/// Where the override file or that of the dividends is unsound.
 pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
     let overrides = match &config.calendar.override_file {
         Some(path) => read_overrides(path).map_err(|e| JobError::fail(Failure::Misconfigured, e))?,
@@ -154,7 +154,11 @@ pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
         let calendar = Calendar::embedded(id).with_overrides(&overrides);
         calendar.map_err(|error| JobError::fail(Failure::Misconfigured, error))
     };
-    Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)? })
+    let dividends = match &config.signals.dividends_file {
+        Some(path) => read_dividends(path).map_err(|e| JobError::fail(Failure::Misconfigured, e))?,
+        None => Dividends::default(),
+    };
+    Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)?, dividends })
 }
 
 /// What time it is inside the embedded gateway.

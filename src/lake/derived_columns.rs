@@ -18,7 +18,7 @@ pub(super) const SPOT_DAILY: [ColumnSpec; 10] = [
 ];
 
 /// `timestamp` is the newest row used, `as_of` the instant the signal is about.
-pub(super) const FUTURES_SIGNALS: [ColumnSpec; 22] = [
+pub(super) const FUTURES_SIGNALS: [ColumnSpec; 25] = [
     required("symbol", Text),
     required("futures_symbol", Text),
     required("timestamp", Timestamp),
@@ -41,6 +41,9 @@ pub(super) const FUTURES_SIGNALS: [ColumnSpec; 22] = [
     optional("basis_change_bp", Float),
     required("gateway", Text),
     required("generated_at", Timestamp),
+    optional("futures_close", Float),
+    optional("spot_close", Float),
+    optional("dividend", Float),
 ];
 
 /// One row a rule; only the row that decided says what to do.

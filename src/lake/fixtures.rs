@@ -116,6 +116,9 @@ pub(super) fn signal_row(name: &str, slot: Slot) -> SignalRow {
         basis_change_bp: Some(0.9),
         gateway: GatewayKind::Simulated,
         generated_at: slot.instant() + TimeDelta::seconds(40),
+        futures_close: Some(5_987.75),
+        spot_close: Some(599.0),
+        dividend: Some(0.0),
     }
 }
 

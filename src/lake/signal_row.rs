@@ -54,12 +54,18 @@ pub struct SignalRow {
     pub contract: String,
     /// The daily change in standard deviations.
     pub deviations: Option<f64>,
-    /// The basis in bp of the price.
+    /// What the future has gained on the ETF since the last close, in bp.
     pub basis_change_bp: Option<f64>,
     /// Real or simulated.
     pub gateway: GatewayKind,
     /// When the row was made; long after `as_of` where it was made afterwards.
     pub generated_at: DateTime<Utc>,
+    /// Price of the contract at the last close of the ETF; none in rows of an earlier program.
+    pub futures_close: Option<f64>,
+    /// The last close of the ETF.
+    pub spot_close: Option<f64>,
+    /// What had gone ex since that close, US dollars; none where it is not known.
+    pub dividend: Option<f64>,
 }
 
 impl Row for SignalRow {
@@ -102,6 +108,9 @@ impl Row for SignalRow {
             rows.floats(|row| row.basis_change_bp),
             rows.texts(|row| row.gateway.as_str()),
             rows.instants(|row| row.generated_at),
+            rows.floats(|row| row.futures_close),
+            rows.floats(|row| row.spot_close),
+            rows.floats(|row| row.dividend),
         ];
         RecordBatch::try_new(arrow_schema(Self::TABLE), columns)
     }
@@ -119,6 +128,8 @@ impl Row for SignalRow {
         let (strength, contract) = (columns.floats("strength")?, columns.texts("contract")?);
         let (deviations, basis_change_bp) = (columns.floats("deviations")?, columns.floats("basis_change_bp")?);
         let (gateway, generated_at) = (columns.texts("gateway")?, columns.instants("generated_at")?);
+        let (futures_close, spot_close) = (columns.floats("futures_close")?, columns.floats("spot_close")?);
+        let dividend = columns.floats("dividend")?;
         let row = |row| {
             Ok(Self {
                 symbol: symbol.symbol(row)?,
@@ -143,6 +154,9 @@ impl Row for SignalRow {
                 basis_change_bp: basis_change_bp.float(row),
                 gateway: gateway.gateway(row)?,
                 generated_at: generated_at.instant(row)?,
+                futures_close: futures_close.float(row),
+                spot_close: spot_close.float(row),
+                dividend: dividend.float(row),
             })
         };
         (0..batch.num_rows()).map(row).collect()

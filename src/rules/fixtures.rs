@@ -64,6 +64,10 @@ impl Case {
             contract: "ESZ6".to_owned(),
             deviations: None,
             basis_change_bp: None,
+            futures_close: 6000.0,
+            spot_close: None,
+            dividend: None,
+            basis_withheld: None,
         };
         // A test's few situations may live as long as the test.
         let signal: &'static FuturesSignal = Box::leak(Box::new(signal));

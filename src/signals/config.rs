@@ -1,5 +1,7 @@
 //! The configuration section `signals`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::market::{MarketConfig, Symbol};
@@ -12,6 +14,9 @@ pub struct Pair {
     pub etf: Symbol,
     /// Its index future.
     pub future: Symbol,
+    /// Its index, as the index feed names it; none where there is no feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Symbol>,
 }
 
 /// The configuration section `signals`: which ETFs get a signal, and by which thresholds.
@@ -36,12 +41,20 @@ pub struct SignalsConfig {
     pub outlook_short_sessions: u32,
     /// Sessions of the longer one.
     pub outlook_long_sessions: u32,
+    /// A YAML list of the days on which ETFs go ex; none: no dividend is known.
+    pub dividends_file: Option<PathBuf>,
+    /// A file of JSON lines to which another program adds levels of indices; none: the basis is that of the ETF.
+    pub index_file: Option<PathBuf>,
+    /// A basis by the ETF that has changed by more since its close is none: a dividend is missing, or a price is wrong.
+    pub max_basis_change_bp: f64,
 }
 
 impl Default for SignalsConfig {
     fn default() -> Self {
         let pairs = [("SPY", "ES"), ("QQQ", "NQ"), ("IWM", "RTY")];
-        let pair = |(etf, future): (&str, &str)| Some(Pair { etf: etf.parse().ok()?, future: future.parse().ok()? });
+        let pair = |(etf, future): (&str, &str)| {
+            Some(Pair { etf: etf.parse().ok()?, future: future.parse().ok()?, index: None })
+        };
         Self {
             pairs: pairs.into_iter().filter_map(pair).collect(),
             lookback_minutes: 60,
@@ -52,6 +65,9 @@ impl Default for SignalsConfig {
             stale_minutes: 30,
             outlook_short_sessions: 20,
             outlook_long_sessions: 50,
+            dividends_file: None,
+            index_file: None,
+            max_basis_change_bp: 25.0,
         }
     }
 }
@@ -78,13 +94,18 @@ impl SignalsConfig {
         let mut faults: Vec<String> = outside
             .map(|(key, value, least, most)| format!("signals.{key} is {value}: give {least} to {most}"))
             .collect();
-        for (key, value) in [("strong_deviations", self.strong_deviations), ("sentiment_bp", self.sentiment_bp)] {
+        for (key, value) in [
+            ("strong_deviations", self.strong_deviations),
+            ("sentiment_bp", self.sentiment_bp),
+            ("max_basis_change_bp", self.max_basis_change_bp),
+        ] {
             if !(value > 0.0 && value <= 1_000.0) {
                 faults.push(format!("signals.{key} is {value}: give a number above 0 and at most 1000"));
             }
         }
         faults.extend(self.disorder());
         faults.extend(self.unknown_pairs(market));
+        faults.extend(self.unfed());
         faults
     }
 
@@ -103,6 +124,12 @@ impl SignalsConfig {
                 format!("signals.{less} is {value} and signals.{more} is {bound}: give {less} the smaller value")
             })
             .collect()
+    }
+
+    /// Indices that nothing feeds.
+    fn unfed(&self) -> Option<String> {
+        let pair = self.pairs.iter().find(|pair| pair.index.is_some() && self.index_file.is_none())?;
+        Some(format!("signals.pairs names an index for {}: give signals.index_file, which feeds it", pair.etf))
     }
 
     fn unknown_pairs(&self, market: &MarketConfig) -> Vec<String> {
@@ -135,6 +162,7 @@ mod tests {
         let pair = |etf: &str, future: &str| Pair {
             etf: etf.parse().expect("a symbol"),
             future: future.parse().expect("a symbol"),
+            index: Some("SPX".parse().expect("a symbol")),
         };
         let config = SignalsConfig {
             pairs: vec![pair("SPY", "ES"), pair("SPY", "XX")],
@@ -145,7 +173,7 @@ mod tests {
             ..SignalsConfig::default()
         };
         let faults = config.faults(&MarketConfig::default());
-        assert_eq!(faults.len(), 6, "{faults:#?}");
+        assert_eq!(faults.len(), 7, "{faults:#?}");
         assert!(faults.contains(&"signals.lookback_minutes is 0: give 10 to 1440".to_owned()));
         assert!(faults.iter().any(|fault| fault.starts_with("signals.pairs: unknown symbol XX")));
     }

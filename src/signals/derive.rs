@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::market::{Changes, FuturesSnapshot};
 
-use super::basis::{EtfMove, FutureMove, etf_only_basis_change_bp, index_basis};
+use super::against::Against;
+use super::basis::FutureMove;
 use super::confidence::{Confidence, coverage, freshness};
 use super::spread::{deviation, sessions_before};
 use super::window::{Priced, Window};
@@ -50,7 +51,7 @@ pub fn derive(inputs: &SignalInputs<'_>) -> Result<Derived, SignalError> {
         agreement: votes.agreement(),
         side_deviations: signal.side().sign() * deviations.unwrap_or(0.0),
     };
-    let against_etf = parts.against_etf(inputs);
+    let against = Against::of(FutureMove { close: parts.close(), now: parts.last }, inputs);
     Ok(Derived::Signal(Box::new(FuturesSignal {
         symbol: pair.etf.clone(),
         futures_symbol: pair.future.clone(),
@@ -60,8 +61,8 @@ pub fn derive(inputs: &SignalInputs<'_>) -> Result<Derived, SignalError> {
         signal,
         confidence: confidence.value(),
         futures_price: parts.last,
-        spot_price: against_etf.map(|(_, etf)| etf.now),
-        basis: against_etf.map(|(future, etf)| index_basis(future, etf)),
+        spot_price: against.spot_price,
+        basis: against.basis,
         change_1h: newest.changes.one_hour,
         change_4h: newest.changes.four_hours,
         change_daily: newest.changes.daily,
@@ -70,7 +71,11 @@ pub fn derive(inputs: &SignalInputs<'_>) -> Result<Derived, SignalError> {
         reasoning: reasoning(sentiment, &newest.changes, signal),
         contract: newest.contract.clone(),
         deviations,
-        basis_change_bp: against_etf.map(|(future, etf)| etf_only_basis_change_bp(future, etf)),
+        basis_change_bp: against.basis_change_bp,
+        futures_close: parts.close(),
+        spot_close: inputs.etf.close.map(|close| close.price),
+        dividend: inputs.etf.close.and(inputs.etf.dividend),
+        basis_withheld: against.withheld,
     })))
 }
 
@@ -123,16 +128,6 @@ impl Parts {
         } else {
             Side::Neutral
         }
-    }
-
-    /// What moved since the close on both sides, where the ETF trades and nothing is zero or below.
-    fn against_etf(&self, inputs: &SignalInputs<'_>) -> Option<(FutureMove, EtfMove)> {
-        let (close, spot) = (inputs.etf.close?, inputs.etf.spot?);
-        let stale = TimeDelta::minutes(i64::from(inputs.config.stale_minutes));
-        let is_fresh = spot.at > close.at && inputs.as_of - spot.at < stale;
-        let future = FutureMove { close: self.close(), now: self.last };
-        let etf = EtfMove { close: close.price, now: spot.price, dividend: inputs.etf.dividend };
-        (is_fresh && future.close > 0.0 && etf.close > 0.0 && etf.now > 0.0).then_some((future, etf))
     }
 }
 
@@ -251,23 +246,6 @@ mod tests {
             newest.changes.since_close = Some(since_close);
             assert_eq!(signal_of(&scene).sentiment, expected, "{since_close}");
         }
-    }
-
-    #[test]
-    fn where_the_etf_trades_the_basis_is_what_the_future_gained_on_it() {
-        let mut scene = Scene::new();
-        let close = PricePoint { at: instant("2026-11-17T21:00:00Z"), price: 600.0 };
-        let spot = PricePoint { at: scene.as_of, price: 600.5 };
-        scene.etf.close = Some(close);
-        scene.etf.spot = Some(spot);
-        let newest = scene.newest();
-        (newest.last, newest.changes.since_close) = (Some(6010.0), Some(10.0));
-        let signal = signal_of(&scene);
-        assert_eq!(signal.spot_price, Some(600.5));
-        assert!((signal.basis.expect("known") - 5.0).abs() < 1e-9);
-        assert!((signal.basis_change_bp.expect("known") - 8.32).abs() < 0.01);
-        scene.etf.spot = Some(PricePoint { at: close.at, price: 600.0 });
-        assert_eq!(signal_of(&scene).basis, None, "the close itself is no trade of today");
     }
 
     #[test]

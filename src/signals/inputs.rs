@@ -16,15 +16,17 @@ pub enum KnownBy {
     Capture(DateTime<Utc>),
 }
 
-/// The ETF's side of a signal; US dollars.
+/// The ETF's side of a signal; US dollars, but for the index.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct EtfInputs {
     /// The last regular close.
     pub close: Option<PricePoint>,
     /// The price while it trades.
     pub spot: Option<PricePoint>,
-    /// What has gone ex since that close.
-    pub dividend: f64,
+    /// What has gone ex since that close, 0 where nothing has; none where it is not known.
+    pub dividend: Option<f64>,
+    /// The level of its index, points, where one is fed.
+    pub index: Option<PricePoint>,
 }
 
 /// Everything a signal is made from.
@@ -51,7 +53,7 @@ pub struct SignalInputs<'a> {
 impl SignalInputs<'_> {
     /// Refuses any input that was not known at the instant.
     pub(super) fn check(&self) -> Result<(), SignalError> {
-        let etf = [("the close", self.etf.close), ("the price", self.etf.spot)];
+        let etf = [("the close", self.etf.close), ("the price", self.etf.spot), ("the index", self.etf.index)];
         let etf = etf.into_iter().filter_map(|(what, point)| Some((what, self.symbol, point?.at)));
         let rows = self.rows.iter().map(|row| ("the row", &row.symbol, row.timestamp.instant()));
         if let Some((what, symbol, at)) = etf.chain(rows).find(|(.., at)| *at > self.as_of) {

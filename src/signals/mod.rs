@@ -3,6 +3,7 @@
 //! Pure: rows in, a signal out, or the reason why there is none. An input from after the instant is an error, not a thing to
 //! filter away: it would mean that a caller looked ahead.
 
+mod against;
 mod basis;
 mod confidence;
 mod config;

@@ -159,7 +159,8 @@ pub struct FuturesSignal {
     pub futures_price: f64,
     /// The ETF's price, where it trades.
     pub spot_price: Option<f64>,
-    /// What the future has gained on the ETF since the last close, in points of the index, where the ETF trades.
+    /// Future less index in points; without a feed of the index what the future has gained on the ETF since the last close, in
+    /// points of the index, where the ETF trades.
     pub basis: Option<f64>,
     /// Change over an hour.
     pub change_1h: Option<f64>,
@@ -177,8 +178,16 @@ pub struct FuturesSignal {
     pub contract: String,
     /// The daily change in standard deviations of the last sessions; none where there are too few.
     pub deviations: Option<f64>,
-    /// The basis in bp of the price, a diagnostic.
+    /// What the future has gained on the ETF since the last close, in bp, a diagnostic.
     pub basis_change_bp: Option<f64>,
+    /// Price of the contract at the last close of the ETF.
+    pub futures_close: f64,
+    /// The last close of the ETF.
+    pub spot_close: Option<f64>,
+    /// What has gone ex since that close, US dollars; none where it is not known.
+    pub dividend: Option<f64>,
+    /// Why the ETF's price gives no basis, where it trades and gives none.
+    pub basis_withheld: Option<String>,
 }
 
 impl FuturesSignal {

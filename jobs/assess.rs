@@ -1,37 +1,30 @@
 //! What signals have been worth, from the tables: the mornings of past sessions, with what the futures said and what the
-//! session then did.
+//! session then did. Signals that were made in time and those that were made afterwards are judged apart.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use crate::calendar::{Calendar, Session, Slot};
+use crate::calendar::Session;
 use crate::config::Config;
 use crate::evaluation::{
-    BaseSignal, Confirmation, Day, EvaluationConfig, Hits, LookAhead, MeanTest, Skill, Verdict, VerdictInputs, confirm,
-    default_lag, hits, holm, judge, least_sessions, look_ahead_alarms, mean_test, signed_returns, skill,
+    BaseSignal, Bootstrap, Confirmation, Day, EvaluationConfig, Hits, LeadLag, LookAhead, MeanTest, Skill, Timing,
+    Verdict, VerdictInputs, confirm, default_lag, hits, holm, judge, lead_lag, look_ahead_alarms, mean_test,
+    pesaran_timmermann, signed_returns, skill,
 };
 use crate::job::{Calendars, JobError};
-use crate::lake::{AsOf, KeyRange, Lake};
-use crate::market::{DailyBar, DailyClose, FuturesSnapshot, Symbol};
-use crate::signals::{Pair, Side, spot_outlook};
+use crate::lake::{AsOf, Lake};
+use crate::market::Symbol;
+use crate::rules::Horizon;
+use crate::signals::Pair;
 
-use super::mornings::BEFORE_OPEN;
-use super::signal_rows::signal_of;
+use super::past::{Past, side_by_side};
+use super::rule_record::{Made, RuleRecord, deflated, of_rules};
 
 const BASIS_POINTS: f64 = 1e4;
 
-/// Days before the range whose closes the outlook of its first morning needs.
-const OUTLOOK_DAYS: TimeDelta = TimeDelta::days(120);
-
-/// Longest stretch without a session of NYSE, and room.
-const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
-
-/// Skill is measured on so long a time.
-const TRACKED: TimeDelta = TimeDelta::days(3 * 366);
-
-/// What is asked: the ETFs, and the sessions from one day to another.
+/// What is asked: the ETFs, the sessions from one day to another, and for how long a position is held.
 #[derive(Debug, Clone)]
 pub struct Span {
     /// The ETFs; empty: all that have a future.
@@ -40,6 +33,8 @@ pub struct Span {
     pub from: NaiveDate,
     /// Last session.
     pub to: NaiveDate,
+    /// From the open of a session to the close of so many.
+    pub horizon: Horizon,
 }
 
 /// What the signals of an ETF have been worth.
@@ -49,35 +44,74 @@ pub struct Assessment {
     pub symbol: Symbol,
     /// Its future.
     pub future: Symbol,
+    /// For how long a position is held, such as `1d`.
+    pub horizon: String,
     /// Sessions of the range that are over.
     pub num_sessions: usize,
-    /// Those of which price of the future and both daily bars are known.
+    /// Those of which price of the future and the daily bars are known.
     pub num_days: usize,
-    /// How often the future's change before the open had the side of the session.
+    /// How often the future's change before the open had the side of what could then be had.
     pub hits: Hits,
     /// The same from close to close: not tradable, since the gap has happened by then.
     pub hits_close_to_close: Hits,
+    /// The hits against what drift alone gives; none of overlapping horizons, which it does not allow.
+    pub timing: Option<Timing>,
     /// Following the future each session, bp gross.
     pub following: Option<MeanTest>,
-    /// Skill out of sample.
+    /// The same by calendar year.
+    pub by_year: Vec<Year>,
+    /// Skill out of sample, of the session alone; none of longer horizons.
     pub skill: Option<Skill>,
     /// Signs of looking ahead.
     pub look_ahead: LookAhead,
+    /// Lead and lag of future and ETF in the newest sessions; none where nothing is known of both side by side.
+    pub clocks: Option<LeadLag>,
+    /// Signals that were made before the open they were meant for.
+    pub live: Judgement,
+    /// Signals that were made after it, from the rows stamped before.
+    pub afterwards: Judgement,
+    /// What each rule has earned on paper.
+    pub rules: Vec<RuleRecord>,
+}
+
+/// Following the future before the open, in one year.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Year {
+    /// Which.
+    pub year: i32,
+    /// How often it had the side of the session.
+    pub hits: Hits,
+    /// The mean, bp gross.
+    pub following: Option<MeanTest>,
+}
+
+/// What may be said of signals that were made alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
     /// Mornings with a signal on which the ETF's own outlook had a side: those are confirmed or not.
     pub confirmation: Confirmation,
     /// Those mornings one by one, oldest first.
     #[serde(skip)]
     pub base: Vec<BaseSignal>,
-    /// How many of those signals were made after the open, from the rows known before it.
-    pub num_made_afterwards: usize,
     /// How often the base signals were right.
     pub hits_base: Hits,
     /// How often those were that the futures confirmed.
     pub hits_confirmed: Hits,
-    /// The p-value of the shifted signal, corrected for all ETFs looked at.
+    /// The p-value of the shifted signal, corrected for everything looked at.
     pub corrected_p: Option<f64>,
     /// What may be said.
     pub verdict: Verdict,
+}
+
+impl Assessment {
+    /// Both judgements with the word for how their signals were made.
+    pub fn judgements(&self) -> impl Iterator<Item = (Made, &Judgement)> {
+        [(Made::Live, &self.live), (Made::Afterwards, &self.afterwards)].into_iter()
+    }
+
+    fn judgements_mut(&mut self) -> [&mut Judgement; 2] {
+        [&mut self.live, &mut self.afterwards]
+    }
 }
 
 /// Assesses the signals of a span.
@@ -93,197 +127,102 @@ pub async fn assess(
     sessions.retain(|session| session.close() <= now);
     let mut found = Vec::new();
     for pair in config.signals.pairs.iter().filter(|pair| span.symbols.is_empty() || span.symbols.contains(&pair.etf)) {
-        let history = History::read(lake, pair, (&sessions, &calendars.nyse)).await?;
-        found.push(history.assessed((pair, &sessions), (&calendars.nyse, config))?);
+        let past = Past::read(lake, (pair, AsOf::Latest), (&sessions, calendars)).await?;
+        let moves = side_by_side(lake, pair, &sessions).await?;
+        let mut one = assessed((&past, &moves), (pair, &sessions, span.horizon), (calendars, config))?;
+        one.rules = of_rules(lake, (pair, &sessions, span.horizon), config).await?;
+        found.push(one);
     }
-    let p_values: Vec<f64> =
-        found.iter().map(|one| one.confirmation.signal_shift.map_or(1.0, |shift| shift.p)).collect();
-    for (one, p) in found.iter_mut().zip(holm(&p_values)) {
-        one.corrected_p = one.confirmation.signal_shift.map(|_| p);
-        one.verdict = judged(one, &config.evaluation);
-    }
+    deflated(found.iter_mut().map(|one| &mut one.rules), config);
+    correct(&mut found, &config.evaluation);
     Ok(found)
 }
 
-fn judged(one: &Assessment, config: &EvaluationConfig) -> Verdict {
-    judge(&VerdictInputs { confirmation: &one.confirmation, corrected_p: one.corrected_p }, config)
+/// Corrects the p-values for all that was looked at, and judges.
+fn correct(found: &mut [Assessment], config: &EvaluationConfig) {
+    let mut all: Vec<&mut Judgement> = found.iter_mut().flat_map(Assessment::judgements_mut).collect();
+    let shifted = |one: &Judgement| one.confirmation.signal_shift.map(|shift| shift.p);
+    let p_values: Vec<f64> = all.iter().filter_map(|one| shifted(one)).collect();
+    let mut corrected = holm(&p_values).into_iter();
+    for one in &mut all {
+        one.corrected_p = shifted(one).and_then(|_| corrected.next());
+        let inputs = VerdictInputs { confirmation: &one.confirmation, corrected_p: one.corrected_p };
+        one.verdict = judge(&inputs, config);
+    }
 }
 
-/// Sessions of a pair that are over, for the skill that was measured before each of some mornings.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Track {
-    days: Vec<Day>,
-}
-
-impl Track {
-    /// Those that were over at an instant, of three years. Where the ETF has too few daily bars for any skill to be told, the
-    /// future's prices are not read at all.
-    pub(super) async fn read(
-        lake: &Lake,
-        (pair, until): (&Pair, DateTime<Utc>),
-        (calendars, config): (&Calendars, &Config),
-    ) -> Result<Self, JobError> {
-        let nyse = &calendars.nyse;
-        let from = (until - TRACKED).date_naive().max(*nyse.coverage().start());
-        let mut sessions = nyse.sessions(from, until.date_naive())?;
-        sessions.retain(|session| session.close() <= until);
-        let Some((first, last)) = sessions.first().zip(sessions.last()) else { return Ok(Self::default()) };
-        let range = KeyRange { symbols: vec![pair.etf.clone()], from: first.open(), to: last.close() };
-        if lake.daily(&range, &AsOf::Latest).await?.len() < least_sessions(&config.evaluation) {
-            return Ok(Self::default());
+fn assessed(
+    (past, moves): (&Past, &[Vec<(f64, f64)>]),
+    (pair, sessions, horizon): (&Pair, &[Session], Horizon),
+    (calendars, config): (&Calendars, &Config),
+) -> Result<Assessment, JobError> {
+    let known = past.days(sessions, horizon, calendars)?;
+    let mut base: BTreeMap<Made, Vec<BaseSignal>> = BTreeMap::new();
+    for (session, day) in &known {
+        let Some(said) = past.said(session) else { continue };
+        let own = past.outlook(session, (&calendars.nyse, &config.signals))?.sign();
+        if own != 0.0 {
+            let made = Made::of(said.made_at, session.open());
+            let (side, futures, gross_bp) = (own, said.side.sign(), BASIS_POINTS * own * day.session);
+            let signal = BaseSignal { date: day.date, side, futures, gap: day.gap, gross_bp };
+            base.entry(made).or_default().push(signal);
         }
-        let history = History::read(lake, pair, (&sessions, nyse)).await?;
-        Ok(Self { days: history.days(&sessions, nyse)?.into_iter().map(|(_, day)| day).collect() })
     }
-
-    /// What the future's skill was measured to be before a day; none where too few sessions came before it.
-    pub(super) fn predictive_value(&self, before: NaiveDate, config: &EvaluationConfig) -> Option<f64> {
-        let days = self.days.get(..self.days.partition_point(|day| day.date < before))?;
-        let is_enough = days.len() >= least_sessions(config);
-        skill(days, config).filter(|_| is_enough).and_then(|skill| skill.predictive_value)
-    }
+    let days: Vec<Day> = known.into_iter().map(|(_, day)| day).collect();
+    let pairs = |of: fn(&Day) -> f64| days.iter().map(move |day| (day.futures, of(day)));
+    let following: Vec<(f64, f64)> = pairs(|day| day.session).collect();
+    let ups: Vec<(bool, bool)> = following.iter().map(|(one, other)| (*one > 0.0, *other > 0.0)).collect();
+    let overlaps = horizon.num_sessions() > 1;
+    let mut judged = |made| judgement(base.remove(&made).unwrap_or_default(), &drawn(&config.evaluation, horizon));
+    Ok(Assessment {
+        symbol: pair.etf.clone(),
+        future: pair.future.clone(),
+        horizon: horizon.to_string(),
+        num_sessions: sessions.len(),
+        num_days: days.len(),
+        hits: hits(following.iter().copied()),
+        hits_close_to_close: hits(pairs(Day::close_to_close)),
+        timing: if overlaps { None } else { pesaran_timmermann(&ups) },
+        following: mean_of(&days, horizon),
+        by_year: by_year(&days, horizon),
+        skill: if overlaps { None } else { skill(&days, &config.evaluation) },
+        look_ahead: look_ahead_alarms(&following, &moves.concat()),
+        clocks: lead_lag(moves),
+        live: judged(Made::Live),
+        afterwards: judged(Made::Afterwards),
+        rules: Vec::new(),
+    })
 }
 
-/// What the tables have of a pair.
-struct History {
-    /// The future's row of each morning.
-    mornings: BTreeMap<Slot, FuturesSnapshot>,
-    /// The side of the signal of each morning, and when the signal was made.
-    sides: BTreeMap<Slot, (Side, DateTime<Utc>)>,
-    daily: BTreeMap<NaiveDate, DailyBar>,
+/// Blocks of days are no shorter than the horizon, so that what overlaps stays together.
+fn drawn(config: &EvaluationConfig, horizon: Horizon) -> Bootstrap {
+    let bootstrap = config.bootstrap();
+    Bootstrap { mean_block: bootstrap.mean_block.max(f64::from(horizon.num_sessions())), ..bootstrap }
 }
 
-/// The day of the session before the first one; none where the calendar begins there.
-fn session_before(sessions: &[Session], nyse: &Calendar) -> Result<Option<NaiveDate>, JobError> {
-    let Some(first) = sessions.first().map(|session| session.day.date()) else { return Ok(None) };
-    let from = (first - LONGEST_CLOSURE).max(*nyse.coverage().start());
-    let before = nyse.sessions(from, first)?.into_iter().map(|session| session.day.date());
-    Ok(before.rev().find(|day| *day < first))
+fn mean_of(days: &[Day], horizon: Horizon) -> Option<MeanTest> {
+    let returns = signed_returns(days);
+    mean_test(&returns, default_lag(returns.len(), horizon.num_sessions()))
 }
 
-/// The slot of a session's signal.
-fn morning(session: &Session) -> Slot {
-    Slot::at_or_before(session.open() - BEFORE_OPEN)
+fn by_year(days: &[Day], horizon: Horizon) -> Vec<Year> {
+    let of_year = |days: &[Day]| {
+        let year = days.first()?.date.year();
+        let hits = hits(days.iter().map(|day| (day.futures, day.session)));
+        Some(Year { year, hits, following: mean_of(days, horizon) })
+    };
+    days.chunk_by(|one, other| one.date.year() == other.date.year()).filter_map(of_year).collect()
 }
 
-impl History {
-    async fn read(lake: &Lake, pair: &Pair, (sessions, nyse): (&[Session], &Calendar)) -> Result<Self, JobError> {
-        let mut history = Self { mornings: BTreeMap::new(), sides: BTreeMap::new(), daily: BTreeMap::new() };
-        let Some((first, last)) = sessions.first().zip(sessions.last()) else { return Ok(history) };
-        let covered = nyse.coverage().start().and_time(chrono::NaiveTime::MIN).and_utc();
-        let from = (first.open() - OUTLOOK_DAYS).max(covered);
-        let of = |symbol: &Symbol, from| KeyRange { symbols: vec![symbol.clone()], from, to: last.close() };
-        let daily = lake.daily(&of(&pair.etf, from), &AsOf::Latest).await?;
-        history.daily = daily.into_iter().map(|bar| (bar.date.date(), bar)).collect();
-        let start = first.open() - TimeDelta::days(1);
-        for row in lake.signals(&of(&pair.etf, start), &AsOf::Latest).await? {
-            history.sides.insert(row.as_of, (signal_of(&row)?.signal.side(), row.generated_at));
-        }
-        // Month by month, so that no more than a month of five-minute rows is held.
-        for month in sessions.chunk_by(|one, other| {
-            one.day.date().format("%Y%m").to_string() == other.day.date().format("%Y%m").to_string()
-        }) {
-            let Some((first, last)) = month.first().zip(month.last()) else { continue };
-            let wanted: Vec<Slot> = month.iter().map(morning).collect();
-            let range = KeyRange {
-                symbols: vec![pair.future.clone()],
-                from: morning(first).instant(),
-                to: morning(last).instant(),
-            };
-            let rows = lake.futures(&range, &AsOf::Latest).await?.into_iter();
-            let of_mornings = rows.filter(|row| wanted.contains(&row.timestamp));
-            history.mornings.extend(of_mornings.map(|row| (row.timestamp, row)));
-        }
-        Ok(history)
-    }
-
-    /// What is known of a session; none where a number is missing.
-    fn day(&self, session: &Session) -> Option<Day> {
-        let row = self.mornings.get(&morning(session))?;
-        let last = row.last?;
-        let reference = last - row.changes.since_close?;
-        let date = session.day.date();
-        let bar = self.daily.get(&date)?;
-        let (_, before) = self.daily.range(..date).next_back()?;
-        let is_sound = [last, reference, bar.open, bar.close, before.close].iter().all(|price| *price > 0.0);
-        is_sound.then(|| Day {
-            date,
-            futures: (last / reference).ln(),
-            gap: (bar.open / before.close).ln(),
-            session: (bar.close / bar.open).ln(),
-        })
-    }
-
-    /// The sessions of which all is known, each with what it was like.
-    fn days<'a>(&self, sessions: &'a [Session], nyse: &Calendar) -> Result<Vec<(&'a Session, Day)>, JobError> {
-        let (mut days, mut adjacent) = (Vec::new(), session_before(sessions, nyse)?);
-        for session in sessions {
-            let before = adjacent.replace(session.day.date());
-            // Over a session without a bar there is no gap of one night.
-            let has_before = before.is_none_or(|before| self.daily.contains_key(&before));
-            days.extend(self.day(session).filter(|_| has_before).map(|day| (session, day)));
-        }
-        Ok(days)
-    }
-
-    /// The side that the closes before a session had of their own.
-    fn outlook(
-        &self,
-        (symbol, session): (&Symbol, &Session),
-        (nyse, config): (&Calendar, &Config),
-    ) -> Result<Side, JobError> {
-        let before = self.daily.range(..session.day.date()).map(|(_, bar)| DailyClose::from(bar));
-        let closes: Vec<DailyClose> = before.filter(|close| close.symbol == *symbol).collect();
-        let outlook = spot_outlook(&closes, (morning(session).instant(), nyse), &config.signals)?;
-        Ok(outlook.map_or(Side::Neutral, |outlook| outlook.side))
-    }
-
-    fn assessed(
-        &self,
-        (pair, sessions): (&Pair, &[Session]),
-        (nyse, config): (&Calendar, &Config),
-    ) -> Result<Assessment, JobError> {
-        let (mut base, mut num_made_afterwards) = (Vec::new(), 0);
-        let known = self.days(sessions, nyse)?;
-        for (session, day) in &known {
-            let Some((side, made_at)) = self.sides.get(&morning(session)) else { continue };
-            let own = self.outlook((&pair.etf, session), (nyse, config))?.sign();
-            if own != 0.0 {
-                num_made_afterwards += usize::from(*made_at >= session.open());
-                base.push(BaseSignal {
-                    date: day.date,
-                    side: own,
-                    futures: side.sign(),
-                    gap: day.gap,
-                    gross_bp: BASIS_POINTS * own * day.session,
-                });
-            }
-        }
-        let days: Vec<Day> = known.into_iter().map(|(_, day)| day).collect();
-        let returns = signed_returns(&days);
-        let right = |signals: &mut dyn Iterator<Item = &BaseSignal>| hits(signals.map(|one| (1.0, one.gross_bp)));
-        let pairs = |of: fn(&Day) -> f64| days.iter().map(move |day| (day.futures, of(day)));
-        let following: Vec<(f64, f64)> = pairs(|day| day.session).collect();
-        let confirmation = confirm(&base, &config.evaluation.bootstrap());
-        Ok(Assessment {
-            symbol: pair.etf.clone(),
-            future: pair.future.clone(),
-            num_sessions: sessions.len(),
-            num_days: days.len(),
-            hits: hits(pairs(|day| day.session)),
-            hits_close_to_close: hits(pairs(Day::close_to_close)),
-            following: mean_test(&returns, default_lag(returns.len(), 1)),
-            skill: skill(&days, &config.evaluation),
-            // The gap is of another interval, so nothing is told here of moves at the same time.
-            look_ahead: look_ahead_alarms(&following, &[]),
-            hits_base: right(&mut base.iter()),
-            hits_confirmed: right(&mut base.iter().filter(|one| one.is_confirmed())),
-            confirmation,
-            base,
-            num_made_afterwards,
-            corrected_p: None,
-            verdict: Verdict::Insufficient,
-        })
+fn judgement(base: Vec<BaseSignal>, bootstrap: &Bootstrap) -> Judgement {
+    let right = |signals: &mut dyn Iterator<Item = &BaseSignal>| hits(signals.map(|one| (1.0, one.gross_bp)));
+    Judgement {
+        confirmation: confirm(&base, bootstrap),
+        hits_base: right(&mut base.iter()),
+        hits_confirmed: right(&mut base.iter().filter(|one| one.is_confirmed())),
+        base,
+        corrected_p: None,
+        verdict: Verdict::Insufficient,
     }
 }
 
@@ -291,25 +230,64 @@ impl History {
 mod tests {
     use super::*;
 
+    fn day(date: &str, futures: f64, session: f64) -> Day {
+        Day { date: date.parse().expect("a day"), futures, gap: 0.0, session }
+    }
+
     #[test]
-    fn only_sessions_before_the_day_make_its_predictive_value() {
+    fn years_are_told_apart() {
+        let days = [day("2025-12-30", 0.01, 0.002), day("2025-12-31", 0.01, -0.001), day("2026-01-02", -0.01, -0.003)];
+        let years = by_year(&days, Horizon::sessions(1));
+        let told: Vec<_> = years.iter().map(|of| (of.year, of.hits.hits, of.hits.n)).collect();
+        assert_eq!(told, [(2025, 1, 2), (2026, 1, 1)]);
+        assert!((years[0].following.expect("days").mean - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn blocks_of_days_hold_what_overlaps() {
         let config = EvaluationConfig::default();
-        let first: NaiveDate = "2024-01-01".parse().expect("a day");
-        // A future that tells the session: the skill is there.
-        let day = |number: i64| {
-            let sign = if (number * 7 % 11) % 2 == 0 { 1.0 } else { -1.0 };
-            Day { date: first + TimeDelta::days(number), futures: 0.01 * sign, gap: 0.0, session: 0.005 * sign }
+        let block = |sessions| drawn(&config, Horizon::sessions(sessions)).mean_block;
+        assert!((block(1) - 10.0).abs() < 1e-9 && (block(20) - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn p_values_are_corrected_for_everything_that_was_looked_at() {
+        let signal = |number: i64, futures: f64| BaseSignal {
+            date: NaiveDate::default() + chrono::TimeDelta::days(number),
+            side: 1.0,
+            futures,
+            gap: 0.0,
+            gross_bp: if number % 7 == 0 { 20.0 } else { -3.0 },
         };
-        let least = i64::try_from(least_sessions(&config)).expect("small");
-        let mut track = Track { days: (0..least + 30).map(day).collect() };
-        let morning = first + TimeDelta::days(least + 10);
-        let value = track.predictive_value(morning, &config);
-        assert!(value.is_some_and(|value| value > 0.9), "{value:?}");
-        for day in track.days.iter_mut().filter(|day| day.date >= morning) {
-            day.session = -day.session;
-        }
-        assert_eq!(track.predictive_value(morning, &config), value, "what came later changes nothing");
-        assert_eq!(track.predictive_value(first + TimeDelta::days(least - 1), &config), None, "too few sessions");
-        assert_eq!(Track::default().predictive_value(morning, &config), None);
+        let config = EvaluationConfig::default();
+        let quick = Bootstrap { draws: 50, ..config.bootstrap() };
+        let base: Vec<BaseSignal> = (0..240).map(|n| signal(n, if n % 7 == 0 { 1.0 } else { -1.0 })).collect();
+        let found = |live: Vec<BaseSignal>| Assessment {
+            symbol: "SPY".parse().expect("a symbol"),
+            future: "ES".parse().expect("a symbol"),
+            horizon: "1d".to_owned(),
+            num_sessions: 240,
+            num_days: 240,
+            hits: hits([]),
+            hits_close_to_close: hits([]),
+            timing: None,
+            following: None,
+            by_year: Vec::new(),
+            skill: None,
+            look_ahead: look_ahead_alarms(&[], &[]),
+            clocks: None,
+            live: judgement(live, &quick),
+            afterwards: judgement(Vec::new(), &quick),
+            rules: Vec::new(),
+        };
+        let mut one = [found(base.clone())];
+        correct(&mut one, &config);
+        let alone = one[0].live.corrected_p.expect("shifts");
+        let mut two = [found(base.clone()), found(base)];
+        correct(&mut two, &config);
+        let both = two[1].live.corrected_p.expect("shifts");
+        assert!((both - 2.0 * alone).abs() < 1e-12, "{alone} {both}");
+        assert_eq!(two[0].afterwards.corrected_p, None, "nothing was made afterwards");
+        assert_eq!(two[0].afterwards.verdict, Verdict::Insufficient);
     }
 }

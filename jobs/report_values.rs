@@ -12,12 +12,14 @@ use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::report::{
     BaseDay, Book, Completeness, Decided, Found, Heard, Judged, Morning, Overnight, Report, week_ahead,
 };
+use crate::rules::Horizon;
 use crate::signals::{Derived, Pair};
 use crate::state::Incident;
 
-use super::assess::{Assessment, Span, assess};
-use super::known::known;
+use super::assess::{Assessment, Judgement, Span, assess};
+use super::known::{Question, known};
 use super::mornings::holds;
+use super::rule_record::Made;
 
 /// Sessions whose slots are counted.
 const NUM_SESSIONS: usize = 10;
@@ -56,7 +58,7 @@ pub(super) async fn gather(
         Some(ledger) => ledger.open_incidents()?.iter().map(line).collect(),
         None => Vec::new(),
     };
-    let span = Span { symbols: Vec::new(), from: day - ASSESSED, to: day };
+    let span = Span { symbols: Vec::new(), from: day - ASSESSED, to: day, horizon: Horizon::sessions(1) };
     let assessed = assess(&context.lake, &span, (calendars, config, now)).await?;
     let from_here = origin(config);
     let ends = *calendars.nyse.coverage().end().min(calendars.futures.coverage().end());
@@ -73,7 +75,7 @@ pub(super) async fn gather(
         found,
         incidents,
         book: book(&assessed, config.rules.paper.round_trip_cost_bp),
-        verdicts: assessed.into_iter().map(judged).collect(),
+        verdicts: assessed.iter().flat_map(judged).collect(),
         ahead: week_ahead(day, (&calendars.nyse, &calendars.futures), config.market.roll_rule)?,
         calendar_ends: (ends - day <= WARN_BEFORE_END).then(|| ends + TimeDelta::days(1)),
     })
@@ -121,7 +123,8 @@ async fn why_not(context: &Context, pair: &Pair, (morning, now): (Slot, DateTime
         return Ok(held);
     }
     let (config, calendars) = (&context.config, &context.calendars);
-    let known = known(&context.lake, (&pair.etf, morning.instant()), (calendars, config)).await?;
+    let question = Question { etf: &pair.etf, as_of: morning.instant(), rows: AsOf::Latest };
+    let known = known(&context.lake, question, (calendars, config)).await?;
     Ok(match known.signal(calendars, config)? {
         Derived::Skipped(reason) => reason.to_string(),
         Derived::Signal(_) => format!(
@@ -263,22 +266,28 @@ fn line(incident: &Incident) -> String {
 }
 
 fn book(assessed: &[Assessment], costs_bp: f64) -> Book {
-    let days = assessed.iter().flat_map(|one| &one.base).map(|base| BaseDay {
+    let all = assessed.iter().flat_map(Assessment::judgements);
+    let days = all.flat_map(|(made, of)| of.base.iter().map(move |base| (made, base))).map(|(made, base)| BaseDay {
         date: base.date,
         gross_bp: base.gross_bp,
         is_confirmed: base.is_confirmed(),
+        is_live: made == Made::Live,
     });
     Book { days: days.collect(), costs_bp }
 }
 
-fn judged(one: Assessment) -> Judged {
-    Judged {
-        symbol: one.symbol,
-        confirmation: one.confirmation,
-        hits_base: one.hits_base,
-        hits_confirmed: one.hits_confirmed,
-        predictive_value: one.skill.and_then(|skill| skill.predictive_value),
-        num_made_afterwards: one.num_made_afterwards,
-        verdict: one.verdict,
-    }
+/// Live signals, and beside them those made afterwards where there are any.
+fn judged(one: &Assessment) -> Vec<Judged> {
+    let predictive_value = one.skill.and_then(|skill| skill.predictive_value);
+    let of = |(made, judgement): (Made, &Judgement)| Judged {
+        symbol: one.symbol.clone(),
+        is_live: made == Made::Live,
+        confirmation: judgement.confirmation.clone(),
+        hits_base: judgement.hits_base,
+        hits_confirmed: judgement.hits_confirmed,
+        predictive_value,
+        verdict: judgement.verdict,
+    };
+    let is_shown = |(made, of): &(Made, &Judgement)| *made == Made::Live || of.confirmation.n > 0;
+    one.judgements().filter(is_shown).map(of).collect()
 }

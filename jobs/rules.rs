@@ -16,7 +16,7 @@ use crate::market::GatewayKind;
 use crate::rules::{Decision, Engine, NO_RULE, Situation};
 use crate::signals::spot_outlook;
 
-use super::known::etf_known;
+use super::known::{Question, etf_known};
 use super::mornings::{MAX_NOTES, holds, mornings};
 use super::signal_rows::signal_of;
 use super::write::{appended, replaced};
@@ -104,7 +104,8 @@ async fn decide(context: &Context, engine: &Engine, row: &SignalRow) -> Result<O
     let signal = signal_of(row)?;
     let (config, calendars) = (&context.config, &context.calendars);
     let as_of = row.as_of.instant();
-    let known = etf_known(&context.lake, (&row.symbol, as_of), (calendars, config)).await?;
+    let question = Question { etf: &row.symbol, as_of, rows: AsOf::Latest };
+    let known = etf_known(&context.lake, question, (calendars, config)).await?;
     let outlook = spot_outlook(&known.closes, (as_of, &calendars.nyse), &config.signals)?;
     Ok(outlook.map(|outlook| {
         let mut decision = engine.decide(&Situation { signal: &signal, outlook, iv_rank: None });

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::calendar::Slot;
 use crate::job::{Context, Counts, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::SignalRow;
+use crate::lake::{AsOf, SignalRow};
 use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::signals::Derived;
 
-use super::assess::Track;
-use super::known::known_after;
+use super::known::{Question, known_after};
 use super::mornings::{MAX_NOTES, holds, mornings};
 use super::signal_rows::row_of;
+use super::track::Track;
 use super::write::{appended, replaced};
 
 const TIMEOUT: Duration = Duration::from_mins(3);
@@ -43,9 +44,10 @@ impl Job for Signals {
         let (mut rows, mut notes, mut planned) = (Vec::new(), Vec::new(), 0);
         let holds = holds(context, generated_at)?;
         let mornings = mornings(context, run).await?;
-        let last = mornings.last().map_or(generated_at, |slot| slot.instant());
+        let edge = |slot: Option<&Slot>| slot.map_or(generated_at, |slot| slot.instant());
+        let edges = (edge(mornings.first()), edge(mornings.last()));
         for pair in config.signals.pairs.iter().filter(|pair| run.wants(&pair.etf)) {
-            let track = Track::read(&context.lake, (pair, last), (&context.calendars, config)).await?;
+            let track = Track::read(&context.lake, (pair, edges, AsOf::Latest), (&context.calendars, config)).await?;
             for &slot in &mornings {
                 planned += 1;
                 let held = holds.on((FUTURES_TABLE, &pair.future), slot);
@@ -53,8 +55,8 @@ impl Job for Signals {
                     notes.push(format!("{} as of {slot}: no signal: {why}", pair.etf));
                     continue;
                 }
-                let asked = (&pair.etf, slot.instant(), &track);
-                let known = known_after(&context.lake, asked, (&context.calendars, config)).await?;
+                let question = Question { etf: &pair.etf, as_of: slot.instant(), rows: AsOf::Latest };
+                let known = known_after(&context.lake, (question, &track), (&context.calendars, config)).await?;
                 match known.signal(&context.calendars, config)? {
                     Derived::Signal(signal) => rows.push(row_of(&signal, slot, (gateway, generated_at))),
                     Derived::Skipped(reason) => notes.push(format!("{} as of {slot}: no signal: {reason}", pair.etf)),

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::job::{Environment, Failure, JobError, RunRequest, RunResult, SlotRange, Stop, Stopper, execute};
 use crate::jobs::{Span, assess, catalogue};
 use crate::lake::{RowQuery, TableName};
+use crate::rules::Horizon;
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
@@ -150,9 +151,9 @@ impl<'a> Story<'a> {
     async fn assess(&self) -> Result<(), JobError> {
         let (config, calendars) = (self.environment.config(), self.environment.calendars());
         let from = self.today.checked_sub_days(DAYS_OF_PRICES).unwrap_or(self.today);
-        let span = Span { symbols: Vec::new(), from, to: self.today };
+        let span = Span { symbols: Vec::new(), from, to: self.today, horizon: Horizon::sessions(1) };
         let found = assess(self.environment.lake(), &span, (calendars, config, self.now)).await?;
         print_line(&format!("sessions since {from}, as of {}; open to close, bp gross", eastern(self.now)))?;
-        evaluate::text(&found, config.evaluation.smallest_useful_gain_bp)
+        evaluate::text(&found, config)
     }
 }

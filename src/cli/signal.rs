@@ -9,8 +9,8 @@ use crate::calendar::parse_instant;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::job::{Calendars, Failure, JobError, calendars};
-use crate::jobs::{Known, known};
-use crate::lake::Lake;
+use crate::jobs::{self, Known, known};
+use crate::lake::{AsOf, Lake};
 use crate::market::{PricePoint, Symbol};
 use crate::rules::{Decision, Engine, Situation};
 use crate::signals::{Derived, FuturesSignal, Side, SpotOutlook, spot_outlook};
@@ -31,6 +31,12 @@ struct Question {
     /// Price of the ETF then, in US dollars, in place of the table's.
     #[arg(long, value_name = "PRICE")]
     spot: Option<f64>,
+    /// Outlook of the ETF: bullish, neutral or bearish [default: its close against its averages].
+    #[arg(long)]
+    outlook: Option<Side>,
+    /// From the rows that had been captured by this time: with its `generated_at` a kept signal comes out again.
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -53,9 +59,6 @@ The outlook is that of the ETF's own closes, unless given. Nothing is traded: th
 pub(super) struct DecideArgs {
     #[command(flatten)]
     question: Question,
-    /// Outlook of the ETF: bullish, neutral or bearish [default: its close against its averages].
-    #[arg(long)]
-    outlook: Option<Side>,
     /// Where implied volatility stands in its own year, 0 to 100; it is shown with the decision.
     #[arg(long, value_name = "RANK")]
     iv_rank: Option<f64>,
@@ -73,8 +76,19 @@ struct Facts {
 pub(super) fn signal(globals: &Globals, args: &SignalArgs) -> Result<u8, JobError> {
     let facts = facts(globals, &args.question)?;
     match &facts.derived {
-        Derived::Signal(signal) if globals.format == Format::Text => print_signal(signal)?,
-        Derived::Signal(signal) => print_document(&document(signal)?, globals.format)?,
+        Derived::Signal(signal) => {
+            let outlook = outlook(&facts, args.question.outlook)?;
+            if globals.format == Format::Text {
+                print_signal(signal)?;
+                print_line(&confirmed(signal, outlook))?;
+            } else {
+                let mut document = document(signal)?;
+                if let Some(fields) = document.as_object_mut() {
+                    fields.insert("outlook".to_owned(), json!(outlook.map(|outlook| outlook.side)));
+                }
+                print_document(&document, globals.format)?;
+            }
+        }
         Derived::Skipped(reason) => no_answer(globals, (&facts, "signal"), &reason.to_string())?,
     }
     Ok(0)
@@ -91,7 +105,7 @@ pub(super) fn decide(globals: &Globals, args: &DecideArgs) -> Result<u8, JobErro
             return Ok(0);
         }
     };
-    let Some(outlook) = outlook(&facts, args.outlook)? else {
+    let Some(outlook) = outlook(&facts, args.question.outlook)? else {
         let (seen, needed) = (facts.known.closes.len(), facts.config.signals.outlook_long_sessions);
         let told = format!(
             "the outlook needs the closes of {needed} sessions, of which {seen} are known: run jobs run backfill, or give --outlook"
@@ -123,9 +137,13 @@ fn facts(globals: &Globals, question: &Question) -> Result<Facts, JobError> {
         return Err(JobError::fail(Failure::Usage, told));
     }
     let as_of = as_of(question.at.as_deref(), &calendars)?;
+    let rows = match question.as_of.as_deref() {
+        Some(text) => AsOf::Instant(parse_instant(text)?),
+        None => AsOf::Latest,
+    };
     let mut known = block_on(async {
         let lake = Lake::reader(&config.lake)?;
-        known(&lake, (etf, as_of), (&calendars, &config)).await
+        known(&lake, jobs::Question { etf, as_of, rows }, (&calendars, &config)).await
     })?;
     if let Some(price) = question.spot {
         known.prices.spot = Some(PricePoint { at: as_of, price });
@@ -198,7 +216,7 @@ fn print_signal(signal: &FuturesSignal) -> Result<(), JobError> {
             format!("points, {}", eastern(signal.timestamp.instant())),
         ),
         ("spot price", number(signal.spot_price, 2), "US dollars; only while the ETF trades".to_owned()),
-        ("basis", number(signal.basis, 2), "points".to_owned()),
+        ("basis", number(signal.basis, 2), signal.basis_withheld.clone().unwrap_or_else(|| "points".to_owned())),
         ("predictive value", number(signal.predictive_value, 2), "not measured yet where -".to_owned()),
     ];
     let mut table = plain_table();
@@ -208,12 +226,29 @@ fn print_signal(signal: &FuturesSignal) -> Result<(), JobError> {
     print_text(&table)
 }
 
-fn print_decision(decision: &Decision, outlook: SpotOutlook) -> Result<(), JobError> {
+/// What the ETF's own outlook is, and whether the signal is on its side.
+fn confirmed(signal: &FuturesSignal, outlook: Option<SpotOutlook>) -> String {
+    let Some(outlook) = outlook else {
+        return "outlook unknown: too few closes; run jobs run backfill, or give --outlook".to_owned();
+    };
+    let said = match outlook.side {
+        Side::Neutral => "it has no side that the futures could confirm",
+        side if side == signal.signal.side() => "the futures confirm it",
+        _ => "the futures do not confirm it",
+    };
+    format!("{}: {said}", outlook_line(outlook))
+}
+
+fn outlook_line(outlook: SpotOutlook) -> String {
     let by = match outlook.averages {
         Some(of) => format!("close {:.2}, averages {:.2} and {:.2}", of.close, of.short, of.long),
         None => "as given".to_owned(),
     };
-    print_line(&format!("outlook {} ({by})", outlook.side))?;
+    format!("outlook {} ({by})", outlook.side)
+}
+
+fn print_decision(decision: &Decision, outlook: SpotOutlook) -> Result<(), JobError> {
+    print_line(&outlook_line(outlook))?;
     let strategy = decision.strategy_type.map_or_else(String::new, |of| format!(" {} ({})", of.as_str(), of.spread()));
     let size = decision.position_multiplier;
     print_line(&format!(

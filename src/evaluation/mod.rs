@@ -28,7 +28,7 @@ pub use lead_lag::{LeadLag, lead_lag};
 pub use many::{benjamini_hochberg, holm};
 pub use newey_west::{MeanTest, Regression, default_lag, mean_test, regression};
 pub use power::{sessions_needed, sessions_per_arm, smallest_gain, smallest_rate};
-pub use sharpe::{Deflated, SharpeTrial, deflated_sharpe};
+pub use sharpe::{Deflated, Moments, SharpeTrial, deflated_sharpe, moments};
 pub use skill::{Skill, auc, auc_bound, least_sessions, skill};
 pub use timing::{Timing, pesaran_timmermann};
 pub use verdict::{Verdict, VerdictInputs, judge};

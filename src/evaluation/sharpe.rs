@@ -4,7 +4,7 @@
 use serde::Serialize;
 use std::f64::consts::E;
 
-use super::number::{normal_below, normal_quantile, real};
+use super::number::{deviation, mean, normal_below, normal_quantile, real};
 
 const EULER_MASCHERONI: f64 = 0.577_215_664_9;
 
@@ -47,6 +47,33 @@ pub fn deflated_sharpe(trial: &SharpeTrial) -> Option<Deflated> {
     Some(Deflated { benchmark, probability: normal_below(z) })
 }
 
+/// The shape of a sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moments {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation with n - 1.
+    pub deviation: f64,
+    /// 0 for the normal.
+    pub skewness: f64,
+    /// 3 for the normal: not the excess.
+    pub kurtosis: f64,
+}
+
+/// The moments of a sample; none below two values, or where all are alike.
+#[must_use]
+pub fn moments(values: &[f64]) -> Option<Moments> {
+    let (mean, deviation) = (mean(values)?, deviation(values).filter(|deviation| *deviation > 0.0)?);
+    let central = |power: i32| values.iter().map(|value| (value - mean).powi(power)).sum::<f64>() / real(values.len());
+    let variance = central(2);
+    Some(Moments {
+        mean,
+        deviation,
+        skewness: central(3) / variance.powf(1.5),
+        kurtosis: central(4) / variance.powi(2),
+    })
+}
+
 /// The largest of so many standard normals, about; 0 of one.
 fn best_of(n: usize) -> f64 {
     if n < 2 {
@@ -59,6 +86,14 @@ fn best_of(n: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_of_a_small_sample_are_those_by_hand() {
+        let of = moments(&[0.0, 0.0, 0.0, 4.0]).expect("values");
+        assert!((of.mean - 1.0).abs() < 1e-12 && (of.deviation - 2.0).abs() < 1e-12, "{of:?}");
+        assert!((of.skewness - 6.0 / 3.0_f64.powf(1.5)).abs() < 1e-12 && (of.kurtosis - 21.0 / 9.0).abs() < 1e-12);
+        assert_eq!((moments(&[1.0]), moments(&[1.0, 1.0])), (None, None));
+    }
 
     #[test]
     fn known_cases_are_reproduced() {

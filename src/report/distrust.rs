@@ -37,7 +37,7 @@ pub(super) fn distrust(report: &Report) -> Option<Section> {
     let unproved: Vec<&str> = report
         .verdicts
         .iter()
-        .filter(|judged| judged.verdict != Verdict::Adds)
+        .filter(|judged| judged.is_live && judged.verdict != Verdict::Adds)
         .map(|judged| judged.symbol.as_str())
         .collect();
     if !unproved.is_empty() {

@@ -80,16 +80,17 @@ pub(super) fn report() -> Report {
         .collect();
     let judged = Judged {
         symbol: symbol("SPY"),
+        is_live: true,
         confirmation: confirm(&base, &Bootstrap { seed: 7, mean_block: 10.0, draws: 50 }),
         hits_base: hits(base.iter().map(|one| (1.0, one.gross_bp))),
         hits_confirmed: hits(base.iter().filter(|one| one.is_confirmed()).map(|one| (1.0, one.gross_bp))),
         predictive_value: None,
-        num_made_afterwards: 12,
         verdict: Verdict::Insufficient,
     };
+    let is_live = true;
     let days = base
         .iter()
-        .map(|one| BaseDay { date: one.date, gross_bp: one.gross_bp, is_confirmed: one.is_confirmed() })
+        .map(|one| BaseDay { date: one.date, gross_bp: one.gross_bp, is_confirmed: one.is_confirmed(), is_live })
         .collect();
     Report {
         day: day("2026-11-18"),

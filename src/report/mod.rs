@@ -70,6 +70,8 @@ pub struct Report {
 pub struct Judged {
     /// The ETF.
     pub symbol: Symbol,
+    /// Whether the signals were made before the open they were meant for; else after it, from the rows stamped before.
+    pub is_live: bool,
     /// Base signals, confirmed and rejected, with their difference and its interval.
     pub confirmation: Confirmation,
     /// How often the base signals were right.
@@ -78,8 +80,6 @@ pub struct Judged {
     pub hits_confirmed: Hits,
     /// Measured skill out of sample, 0 to 1; none while it is not known.
     pub predictive_value: Option<f64>,
-    /// How many of the signals were made after the open.
-    pub num_made_afterwards: usize,
     /// What follows.
     pub verdict: Verdict,
 }

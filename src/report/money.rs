@@ -19,6 +19,8 @@ pub struct BaseDay {
     pub gross_bp: f64,
     /// Whether the future was on that side before the open.
     pub is_confirmed: bool,
+    /// Whether the signal was made before the open.
+    pub is_live: bool,
 }
 
 /// Base signals of all ETFs.
@@ -68,8 +70,14 @@ pub(super) fn book(report: &Report) -> Option<Section> {
         without.len(),
         report.book.costs_bp
     );
-    let notes =
+    let mut notes =
         vec!["The higher line proves nothing by itself: what may be said stands below, with its interval.".to_owned()];
+    let (num_late, num_all) = (report.book.days.iter().filter(|day| !day.is_live).count(), report.book.days.len());
+    if num_late > 0 {
+        notes.push(format!(
+            "{num_late} of its {num_all} signals were made after their open, from the rows stamped before."
+        ));
+    }
     Some(Section {
         title: "With and without futures",
         chart: Some(Chart { name: "book", caption, svg }),
@@ -91,6 +99,7 @@ pub(super) fn verdicts(report: &Report) -> Option<Section> {
     let rows = report.verdicts.iter().map(row).collect();
     let columns = [
         "ETF",
+        "made",
         ">base",
         ">confirmed",
         ">rejected",
@@ -102,6 +111,12 @@ pub(super) fn verdicts(report: &Report) -> Option<Section> {
     ];
     let mut notes: Vec<String> = report.verdicts.iter().map(words).collect();
     notes.push("Signals of the last year, open to close, gross. Not significant does not mean no effect.".to_owned());
+    if report.verdicts.iter().any(|of| !of.is_live) {
+        notes.push(
+            "Afterwards: made after their open, from the rows stamped before it; judged apart from live ones."
+                .to_owned(),
+        );
+    }
     Some(Section {
         title: "What they have been worth",
         grid: Some(Grid::new(&columns, rows)),
@@ -117,6 +132,7 @@ fn row(of: &Judged) -> Vec<String> {
     let when = |told: String| if is_told { told } else { "-".to_owned() };
     vec![
         of.symbol.to_string(),
+        made(of).to_owned(),
         confirmation.n.to_string(),
         confirmation.arms.num_confirmed.to_string(),
         confirmation.arms.num_rejected.to_string(),
@@ -132,11 +148,12 @@ fn words(of: &Judged) -> String {
     let visible = of.confirmation.smallest_visible.filter(|least| least.is_finite());
     let visible = visible
         .map_or_else(String::new, |least| format!("; from so few only a difference above {least:.0} bp could be told"));
-    let afterwards = match of.num_made_afterwards {
-        0 => String::new(),
-        number => format!("; {number} of the signals were made after the open"),
-    };
-    format!("{}: {}{visible}{afterwards}", of.symbol, of.verdict.meaning())
+    format!("{} {}: {}{visible}", of.symbol, made(of), of.verdict.meaning())
+}
+
+/// When the signals were made.
+fn made(of: &Judged) -> &'static str {
+    if of.is_live { "live" } else { "afterwards" }
 }
 
 #[cfg(test)]
@@ -146,7 +163,7 @@ mod tests {
     #[test]
     fn signals_of_a_session_weigh_alike_and_costs_are_taken_off_each() {
         let day = |number: u32| NaiveDate::from_ymd_opt(2026, 11, number).expect("a day");
-        let one = |number, gross_bp, is_confirmed| BaseDay { date: day(number), gross_bp, is_confirmed };
+        let one = |number, gross_bp, is_confirmed| BaseDay { date: day(number), gross_bp, is_confirmed, is_live: true };
         let days = vec![one(3, 5.0, false), one(2, 10.0, true), one(2, 20.0, false)];
         let book = Book { days, costs_bp: 1.0 };
         assert_eq!(book.equity(false), [(day(2), 14.0), (day(3), 18.0)]);

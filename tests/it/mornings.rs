@@ -86,12 +86,75 @@ fn past_mornings_are_made_from_the_rows_known_then_and_marked() {
     assert!(again.contains("0 of ") && desk.rows("outcomes").len() == outcomes.len(), "{again}");
     let told = desk.jobs(&["evaluate", "--from", "2026-11-16", "--to", "2026-11-17"]).succeeded().stdout;
     assert!(told.contains("insufficient") && told.contains("too few signals: only counts are shown"), "{told}");
-    let spy = &desk
-        .jobs(&["evaluate", "--from", "2026-11-16", "--to", "2026-11-17", "--format", "jsonl"])
-        .succeeded()
-        .lines()[2];
+    let range = ["evaluate", "--from", "2026-11-16", "--to", "2026-11-17", "--format", "jsonl"];
+    let found = desk.jobs(&range).succeeded().lines();
+    let spy = found.iter().find(|one| one["symbol"] == "SPY").expect("assessed");
     assert_eq!([&spy["num_sessions"], &spy["num_days"]], [2, 2], "{spy}");
-    assert!(spy["skill"].is_null() && spy["verdict"] == "insufficient", "{spy}");
+    assert!(spy["skill"].is_null() && spy["live"]["verdict"] == "insufficient", "{spy}");
+    // Both signals are of past mornings: none of them is counted as live.
+    let counted = |made: &str| spy[made]["confirmation"]["n"].as_u64().expect("a count");
+    let of_outlooks = decisions_with_a_side(&desk, "SPY");
+    assert_eq!((counted("live"), counted("afterwards")), (0, of_outlooks), "{spy}");
+    let positions = spy["rules"].as_array().expect("a list").iter();
+    assert!(positions.clone().all(|record| record["made"] == "afterwards" && record["deflated"].is_null()), "{spy}");
+    let counted: u64 = positions.map(|record| record["num_outcomes"].as_u64().expect("a count")).sum();
+    assert_eq!(counted, outcomes.iter().filter(|row| row["symbol"] == "SPY" && row["horizon"] == "1d").count() as u64);
+    let five = desk.jobs(&["evaluate", "--horizon", "5d", "--format", "jsonl"]).succeeded().lines();
+    assert!(five.iter().all(|one| one["horizon"] == "5d" && one["skill"].is_null() && one["timing"].is_null()));
+    for (horizon, told) in [("0d", "is no horizon"), ("21d", "give 1d to 20d")] {
+        let refused = desk.jobs(&["evaluate", "--horizon", horizon]);
+        assert!(refused.code == 2 && refused.stderr.contains(told), "{refused:#?}");
+    }
+}
+
+/// Mornings before 2026-11-18 on which the ETF's own outlook had a side.
+fn decisions_with_a_side(desk: &Desk, etf: &str) -> u64 {
+    let decided = desk.rows("decisions").into_iter().filter(|row| {
+        let metadata: serde_json::Value = serde_json::from_str(&text(row, "metadata")).expect("JSON");
+        let is_past = text(row, "as_of").as_str() < "2026-11-18";
+        is_past && row["symbol"] == etf && row["verdict"] == "decided" && metadata["outlook"] != "neutral"
+    });
+    decided.count() as u64
+}
+
+#[test]
+fn a_kept_signal_comes_out_again_in_every_bit_from_the_rows_known_then() {
+    let (simulator, desk) = morning();
+    desk.jobs(&["run", "signals"]).succeeded();
+    let kept = desk.rows("futures_signals");
+    // Rows that come later, and the price of the slot replaced by a bar's, change what would be derived now.
+    drop(simulator);
+    let later = Simulator::standing_at("2026-11-18T17:00:10Z", &[]);
+    desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", later.address));
+    desk.jobs(&["run", "backfill", "--from", "2026-11-17", "--to", "2026-11-18"]).succeeded();
+    for row in &kept {
+        let (etf, made_at) = (text(row, "symbol"), text(row, "generated_at"));
+        let again = ["signal", &etf, "--at", AS_OF, "--as-of", &made_at, "--format", "jsonl"];
+        let again = desk.jobs(&again).succeeded().lines().remove(0);
+        let fields = [
+            "signal",
+            "sentiment",
+            "confidence",
+            "futures_price",
+            "spot_price",
+            "basis",
+            "change_1h",
+            "change_4h",
+            "change_daily",
+            "momentum",
+            "predictive_value",
+            "reasoning",
+            "timestamp",
+            "contract",
+            "deviations",
+            "futures_close",
+            "spot_close",
+            "dividend",
+        ];
+        for field in fields {
+            assert_eq!(row[field], again[field], "{etf} {field}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::support::{Desk, Ended, text};
+use crate::support::{Desk, Ended, ended, text};
 
 /// A desk whose lake is that of a simulation; made once, since nobody writes to it.
 static DESK: LazyLock<Desk> = LazyLock::new(|| {
@@ -59,8 +59,9 @@ fn a_decision_tells_the_verdict_of_every_rule() {
 
 #[test]
 fn without_an_answer_the_reason_is_told() {
-    let no_outlook = ask(&["decide", "SPY", AT[0], AT[1]]).succeeded().stdout;
-    assert!(no_outlook.contains("needs the closes of 50 sessions, of which 2 are known"), "{no_outlook}");
+    let mut command = DESK.command(&["decide", "SPY", AT[0], AT[1]]);
+    let no_outlook = ended(command.env("JOBS__SIGNALS__OUTLOOK_LONG_SESSIONS", "100")).succeeded().stdout;
+    assert!(no_outlook.contains("needs the closes of 100 sessions, of which "), "{no_outlook}");
     let stale = ask(&["signal", "SPY", "--at", "2026-03-06T09:00"]).succeeded().stdout;
     assert!(stale.contains("no signal: the newest price of ES is"), "{stale}");
     let none = &ask(&["signal", "IWM", "--at", "2025-06-02T09:00", "--format", "jsonl"]).succeeded().lines()[0];

@@ -29,7 +29,8 @@ pub(super) struct DailyGap {
     pub(super) sessions: Vec<Session>,
 }
 
-/// Finds the sessions that are over and have no daily bar.
+/// Finds the sessions that are over and have no daily bar. A simulation has those before its first day too: without them it
+/// would have no outlook, and so no decision, for its first fifty sessions.
 pub(super) async fn find(context: &Context, run: &Run, now: DateTime<Utc>) -> Result<Vec<DailyGap>, JobError> {
     let nyse = &context.calendars.nyse;
     let today = nyse.trading_day(now)?.date();
@@ -38,9 +39,8 @@ pub(super) async fn find(context: &Context, run: &Run, now: DateTime<Utc>) -> Re
         None => (today - FIRST_LOAD_SPAN, today),
     };
     let mut sessions = nyse.sessions(from, to)?;
-    let is_wanted = |session: &Session| context.floor.is_none_or(|floor| floor <= session.open());
     let is_asked = |session: &Session| run.request.range.is_none_or(|range| session.close() <= range.to);
-    sessions.retain(|session| session.close() + SETTLED <= now && is_asked(session) && is_wanted(session));
+    sessions.retain(|session| session.close() + SETTLED <= now && is_asked(session));
     let mut gaps = Vec::new();
     for symbol in context.config.market.spot.iter().filter(|symbol| run.wants(symbol)) {
         let known = known_days(context, symbol, &sessions).await?;

@@ -66,7 +66,10 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let struck = shared.faults.strike(RequestKind::Connection, None);
+    let struck = shared.faults.strike(shared.now(), RequestKind::Connection, None);
+    if struck.has(FaultKind::Refuse) {
+        return Ok(());
+    }
     if struck.has(FaultKind::Silent) {
         let mut ignored = [0; 1_024];
         while stream.read(&mut ignored).await? > 0 {}
@@ -311,7 +314,7 @@ impl Session {
     fn ask(&self, kind: RequestKind, req_id: Option<i32>, query: Option<&Contract>) -> Asked {
         let now = self.shared.now();
         let symbol = query.and_then(|query| self.shared.catalogue.symbol_of(query, now));
-        let struck = self.shared.faults.strike(kind, symbol.as_ref());
+        let struck = self.shared.faults.strike(self.shared.now(), kind, symbol.as_ref());
         let offset = if struck.has(FaultKind::WrongRequestId) { WRONG_ID_OFFSET } else { 0 };
         Asked { reply_id: req_id.unwrap_or_default().saturating_add(offset), now, struck }
     }

@@ -124,7 +124,7 @@ mod tests {
     fn delivered(fault: &str) -> Delivery {
         let book = FaultBook::new(vec![fault.parse().expect("a fault")]);
         let answer = vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")];
-        deliver(answer, RequestKind::History, &book.strike(RequestKind::History, None))
+        deliver(answer, RequestKind::History, &book.strike(chrono::DateTime::UNIX_EPOCH, RequestKind::History, None))
     }
 
     #[test]

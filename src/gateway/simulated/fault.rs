@@ -1,13 +1,16 @@
 //! Faults: how a gateway fails, as data. One enum, one table of names, one parser.
 //!
 //! Written `KIND[:ARGUMENT][@CONDITION,..]`: `354`, `stale:600@symbol=NQ`, `162:pacing@first=2`, `close@7`. Conditions are
-//! `symbol=NAME`, `after=N` (leave the first N matching requests alone) and `first=N` (then only N of them).
+//! `symbol=NAME`, `after=N` (leave the first N matching requests alone), `first=N` (then only N of them), and `from=TIME`,
+//! `until=TIME` (only in that time of the gateway's own clock: `close-after-hello@from=2026-11-18T16:00Z,until=2026-11-18T19:00Z`).
 
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use crate::calendar::parse_instant;
 use crate::market::Symbol;
 
 use super::fault_kind::{self, FaultKind, fault_kinds};
@@ -23,13 +26,17 @@ pub struct Fault {
     pub after: u32,
     /// Then strikes so many times.
     pub first: Option<u32>,
+    /// Not before this instant.
+    pub from: Option<DateTime<Utc>>,
+    /// Not at or after this one.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl Fault {
     /// A fault that strikes always.
     #[must_use]
     pub fn always(kind: FaultKind) -> Self {
-        Self { kind, symbol: None, after: 0, first: None }
+        Self { kind, symbol: None, after: 0, first: None, from: None, until: None }
     }
 }
 
@@ -58,6 +65,12 @@ impl FromStr for Fault {
 }
 
 impl Fault {
+    /// Whether an instant lies in its time.
+    #[must_use]
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+
     fn limit(&mut self, condition: &str) -> Result<(), FaultError> {
         let wrong = || FaultError::Condition(condition.to_owned());
         let (name, value) = condition.split_once('=').ok_or_else(wrong)?;
@@ -65,6 +78,8 @@ impl Fault {
             "symbol" => self.symbol = Some(value.parse().map_err(|_| wrong())?),
             "first" => self.first = Some(value.parse().map_err(|_| wrong())?),
             "after" => self.after = value.parse().map_err(|_| wrong())?,
+            "from" => self.from = Some(parse_instant(value).map_err(|_| wrong())?),
+            "until" => self.until = Some(parse_instant(value).map_err(|_| wrong())?),
             _ => return Err(wrong()),
         }
         Ok(())
@@ -94,6 +109,11 @@ impl fmt::Display for Fault {
         }
         if let Some(first) = self.first {
             condition(f, format!("first={first}"))?;
+        }
+        for (name, edge) in [("from", self.from), ("until", self.until)] {
+            if let Some(at) = edge {
+                condition(f, format!("{name}={}", at.format("%Y-%m-%dT%H:%M:%SZ")))?;
+            }
         }
         Ok(())
     }
@@ -139,7 +159,9 @@ pub enum FaultError {
         help: &'static str,
     },
     /// The condition is none.
-    #[error("'{0}' is no condition of a fault: use symbol=NAME, first=N or after=N, joined by commas")]
+    #[error(
+        "'{0}' is no condition of a fault: use symbol=NAME, first=N, after=N, from=TIME or until=TIME, joined by commas"
+    )]
     Condition(String),
 }
 
@@ -216,6 +238,7 @@ mod tests {
             "halted",
             "reject-version",
             "pacing",
+            "close-after-hello@from=2026-11-18T16:00:00Z,until=2026-11-18T19:00:00Z",
         ];
         for text in texts {
             assert_eq!(fault(text).to_string(), text);

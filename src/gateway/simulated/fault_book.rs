@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chrono::{DateTime, Utc};
+
 use crate::market::Symbol;
 
 use super::fault::Fault;
@@ -20,9 +22,11 @@ impl FaultBook {
     }
 
     /// The faults that strike one request; each matching one counts it, so ask once a request.
-    pub(super) fn strike(&self, request: RequestKind, symbol: Option<&Symbol>) -> Struck {
+    pub(super) fn strike(&self, now: DateTime<Utc>, request: RequestKind, symbol: Option<&Symbol>) -> Struck {
         let matching = self.entries.iter().filter(|(fault, _)| {
-            fault.kind.touches(request) && fault.symbol.as_ref().is_none_or(|wanted| Some(wanted) == symbol)
+            fault.is_due(now)
+                && fault.kind.touches(request)
+                && fault.symbol.as_ref().is_none_or(|wanted| Some(wanted) == symbol)
         });
         let struck = matching.filter(|(fault, count)| {
             let number = count.fetch_add(1, Ordering::Relaxed);
@@ -31,9 +35,10 @@ impl FaultBook {
         Struck(struck.map(|(fault, _)| fault.kind).collect())
     }
 
-    /// Whether the port is to refuse connections.
+    /// Whether the port is to refuse connections at all times; in a time of its own the fault closes them at once.
     pub(super) fn refuses(&self) -> bool {
-        self.entries.iter().any(|(fault, _)| fault.kind == FaultKind::Refuse)
+        let is_always = |fault: &Fault| fault.from.is_none() && fault.until.is_none();
+        self.entries.iter().any(|(fault, _)| fault.kind == FaultKind::Refuse && is_always(fault))
     }
 }
 
@@ -67,8 +72,21 @@ mod tests {
     }
 
     fn hits(book: &FaultBook, symbol: &str) -> bool {
+        hits_at(book, symbol, "2026-11-18T16:00:00Z")
+    }
+
+    fn hits_at(book: &FaultBook, symbol: &str, now: &str) -> bool {
         let symbol: Symbol = symbol.parse().expect("a symbol");
-        book.strike(RequestKind::MarketData, Some(&symbol)).has(FaultKind::MarketData(354))
+        let now = now.parse().expect("an instant");
+        book.strike(now, RequestKind::MarketData, Some(&symbol)).has(FaultKind::MarketData(354))
+    }
+
+    #[test]
+    fn a_fault_of_a_time_strikes_in_it_only_and_counts_nothing_outside() {
+        let book = book(&["354@first=2,from=2026-11-18T16:00Z,until=2026-11-18T19:00Z"]);
+        let times = ["15:59:59", "16:00:00", "18:59:59", "18:59:59", "19:00:00"];
+        let struck = times.map(|time| hits_at(&book, "ES", &format!("2026-11-18T{time}Z")));
+        assert_eq!(struck, [false, true, true, false, false]);
     }
 
     #[test]

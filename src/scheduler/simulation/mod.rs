@@ -21,11 +21,13 @@ use super::book::{Begin, Book};
 use super::error::PlanError;
 use super::planner::Planner;
 use super::schedule::{JobSchedule, Timing as RuleTiming};
+use crate::alert::{Alerts, Looker};
 use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
 use crate::gateway::simulated::{Fault, SimulatedClock, SimulatedConfig, SimulatedGateway, Tape};
 use crate::job::{
-    Environment, Failure, Job, JobError, Limits, Progress, RunRequest, SimulatedWorld, Stop, Stopper, Trigger, execute,
+    Environment, Failure, Job, JobError, Limits, Progress, RunRequest, SimulatedWorld, Stop, Stopper, Trigger, alerts,
+    execute, seen_at_end,
 };
 use crate::lake::{self, Lake};
 use crate::market::GatewayKind;
@@ -56,6 +58,7 @@ pub struct Simulation {
     jobs: BTreeMap<&'static str, Arc<dyn Job>>,
     range: SimulatedRange,
     ledger: Ledger,
+    alerts: Alerts,
     book: Book,
     tally: Tally,
 }
@@ -79,7 +82,8 @@ impl Simulation {
         let jobs = jobs.into_iter().map(|job| (job.name(), job)).collect();
         let world = SimulatedWorld { clock: clock.clone(), lake, ledger: ledger.clone(), gateway, floor: open };
         let environment = Environment::simulated(Config { gateway: simulated(&config), ..config }, world)?;
-        Ok(Self { environment, clock, jobs, range, ledger, book, tally: Tally::default() })
+        let alerts = alerts(environment.config(), ledger.clone());
+        Ok(Self { environment, clock, jobs, range, ledger, alerts, book, tally: Tally::default() })
     }
 
     /// Goes through the range, or as far as it is let, and gives the account of the range.
@@ -138,6 +142,9 @@ impl Simulation {
         let report = execute(&self.environment, (job, request), never).await;
         self.tally.note(&planned.job, &report);
         self.book.ended((&planned.job, planned.slot), &report, now);
+        // What a daemon would tell is queued as it would be.
+        let looker = Looker { job: planned.job.clone(), run_id: report.run_id.clone(), slot: planned.slot };
+        self.alerts.observe(&looker, &seen_at_end((&planned.job, planned.slot), &report), now)?;
         Ok(())
     }
 

@@ -133,8 +133,9 @@ impl Catalogue {
                     );
                 }
                 Size::Seconds(seconds) => {
-                    let told =
-                        intraday(&fine, seconds).into_iter().filter(|b| b.start >= query.from && b.start < query.end);
+                    let regular = session.regular.filter(|_| query.regular_only);
+                    let joined = intraday(&fine, seconds, regular.map_or(session.open(), |regular| regular.open));
+                    let told = joined.into_iter().filter(|b| b.start >= query.from && b.start < query.end);
                     bars.extend(told.map(|bar| on_the_wire(&bar, bar.start.timestamp().to_string())));
                 }
             }

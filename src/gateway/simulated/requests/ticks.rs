@@ -256,7 +256,7 @@ mod tests {
 
     fn with(fault: &str) -> Vec<Tick> {
         let book = FaultBook::new(vec![fault.parse().expect("a fault")]);
-        ticks(&quote(), View::default(), &book.strike(RequestKind::MarketData, None))
+        ticks(&quote(), View::default(), &book.strike(chrono::DateTime::UNIX_EPOCH, RequestKind::MarketData, None))
     }
 
     fn of(ticks: &[Tick], id: i32) -> Option<Value> {

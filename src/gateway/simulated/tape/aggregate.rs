@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::market::Bar;
 
-/// Joins the bars of one session into bars of `seconds`, aligned to the clock; the first of a segment begins at its open.
-/// Bars that are longer than asked for are left out: they cannot be divided.
-pub(in super::super) fn intraday(bars: &[Bar], seconds: i64) -> Vec<Bar> {
+/// Joins the bars of one session into bars of `seconds`, aligned to the clock, whether anything was traded at their beginning
+/// or not; none begins before the session opened. Bars that are longer than asked for are left out:
+/// they cannot be divided.
+pub(in super::super) fn intraday(bars: &[Bar], seconds: i64, opened: DateTime<Utc>) -> Vec<Bar> {
     let mut joined: Vec<Bar> = Vec::new();
     let mut bucket = None;
     for bar in bars.iter().filter(|b| (b.end - b.start).num_seconds() <= seconds) {
@@ -14,7 +15,7 @@ pub(in super::super) fn intraday(bars: &[Bar], seconds: i64) -> Vec<Bar> {
         let start = floor(bar.end - TimeDelta::milliseconds(1), seconds);
         match joined.last_mut().filter(|_| bucket == Some(start)) {
             Some(longer) => extend(longer, bar),
-            None => joined.push(Bar { start: start.max(bar.start), ..bar.clone() }),
+            None => joined.push(Bar { start: start.max(opened), ..bar.clone() }),
         }
         bucket = Some(start);
     }
@@ -46,6 +47,8 @@ fn floor(at: DateTime<Utc>, seconds: i64) -> DateTime<Utc> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     fn bar(start: &str, minutes: i64, close: f64, volume: Option<i64>) -> Bar {
@@ -57,7 +60,7 @@ mod tests {
     #[test]
     fn an_hour_is_the_sum_of_its_bars_and_begins_at_the_open() {
         let bars = [bar("14:30", 5, 10.0, Some(3)), bar("14:55", 5, 12.0, Some(4)), bar("15:00", 5, 9.0, Some(5))];
-        let hours = intraday(&bars, 3_600);
+        let hours = intraday(&bars, 3_600, bars[0].start);
         assert_eq!(hours.len(), 2);
         let first = hours.first().expect("an hour");
         assert_eq!((first.start, first.end), (bars[0].start, bars[1].end));
@@ -73,6 +76,16 @@ mod tests {
 
     #[test]
     fn hours_are_no_five_minute_bars() {
-        assert!(intraday(&[bar("14:00", 60, 10.0, None)], 300).is_empty());
+        let hour = bar("14:00", 60, 10.0, None);
+        assert!(intraday(slice::from_ref(&hour), 300, hour.start).is_empty());
+    }
+
+    #[test]
+    fn a_bar_whose_first_minute_was_not_traded_begins_on_the_clock_all_the_same() {
+        let bars = [bar("14:31", 1, 10.0, Some(3)), bar("14:34", 1, 11.0, Some(4)), bar("14:36", 1, 12.0, Some(5))];
+        let opened = "2026-11-20T14:00:00Z".parse().expect("an instant");
+        let starts: Vec<String> =
+            intraday(&bars, 300, opened).iter().map(|b| b.start.format("%H:%M").to_string()).collect();
+        assert_eq!(starts, ["14:30", "14:35"]);
     }
 }

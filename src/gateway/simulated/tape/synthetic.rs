@@ -288,7 +288,7 @@ mod tests {
             let (hours, of, tape) = (Hours::embedded(), instrument(name, at(seconds)), SyntheticTape::new(5));
             let Some(standing) = hours.standing(Venue::of(&of), at(seconds)) else { return Ok(()) };
             let bars = tape.session_bars(&hours, &of, &standing.session, DateTime::<Utc>::MAX_UTC);
-            let hourly = intraday(&bars, 3_600);
+            let hourly = intraday(&bars, 3_600, standing.session.open());
             prop_assert_eq!(whole(&bars), whole(&hourly));
             for pair in bars.windows(2) {
                 let joined = pair[0].end == pair[1].start;

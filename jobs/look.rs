@@ -7,16 +7,19 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::calendar::{Session, Slot};
 use crate::gateway::{ClockSource, MarketDataMode};
 use crate::job::{Context, JobError, Run};
-use crate::lake::{AsOf, KeyRange, TableName};
+use crate::lake::{AsOf, KeyRange, SignalRow, TableName};
 use crate::market::{DailyClose, Symbol};
 use crate::quality::{
     Batch, CheckRun, DailyBatch, DecisionFacts, DerivedFacts, LooksAt, MachineFacts, ReportFacts, Row, SignalFacts,
     Status, TableFacts, all, daily_checks, derived_checks, lake_checks, machine_checks, meta_check, row_checks,
     run_checks, series_checks,
 };
+use crate::signals::Derived;
 
 use super::bar_checks::of_bars;
+use super::known::{Question, known};
 use super::report::message_id;
+use super::signal_rows::{differing, row_of};
 
 /// Sessions looked at without a range: as many as backfill fills.
 const RECENT_SESSIONS: usize = 5;
@@ -66,7 +69,15 @@ pub(super) async fn look(
     let tables = tables(context, (sessions, now)).await?;
     runs.extend(run_checks(&lake_checks(&tables, slot), config, (slot, now)));
     let made = made(context, (sessions, now)).await?;
-    let daily = DailyBatch { closes: &made.closes, nyse: &context.calendars.nyse };
+    let pairs = &context.config.signals.pairs;
+    let partners: Vec<(Symbol, Symbol)> = pairs.iter().map(|pair| (pair.etf.clone(), pair.future.clone())).collect();
+    let daily = DailyBatch {
+        closes: &made.closes,
+        rows: &rows,
+        partners: &partners,
+        dividends: &context.calendars.dividends,
+        nyse: &context.calendars.nyse,
+    };
     runs.extend(run_checks(&daily_checks(daily), config, (slot, now)));
     let report = report(context, now)?;
     let derived = DerivedFacts { signals: &made.signals, decisions: &made.decisions, report: report.as_ref() };
@@ -213,17 +224,19 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
     let range = KeyRange { symbols: context.config.market.spot.clone(), from, to };
     let closes = context.lake.daily(&range, &AsOf::Latest).await?;
     let signals = context.lake.signals(&range, &AsOf::Latest).await?;
+    let again = derived_again(context, &signals).await?;
     let decisions = context.lake.decisions(&range, &AsOf::Latest).await?;
     Ok(Derivations {
         closes: closes.iter().map(DailyClose::from).collect(),
         signals: signals
             .into_iter()
             .map(|row| SignalFacts {
-                symbol: row.symbol,
                 as_of: row.as_of.instant(),
                 newest_input: row.timestamp.instant(),
                 confidence: row.confidence,
                 strength: row.strength,
+                differing: again.get(&(row.symbol.clone(), row.as_of)).cloned(),
+                symbol: row.symbol,
             })
             .collect(),
         decisions: decisions
@@ -231,6 +244,30 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
             .map(|row| DecisionFacts { symbol: row.symbol, as_of: row.as_of.instant() })
             .collect(),
     })
+}
+
+/// The newest signal of each ETF, derived again from the rows that were captured when it was made: the fields that differ.
+async fn derived_again(
+    context: &Context,
+    signals: &[SignalRow],
+) -> Result<BTreeMap<(Symbol, Slot), Vec<String>>, JobError> {
+    let newest: BTreeMap<&Symbol, &SignalRow> = signals.iter().map(|row| (&row.symbol, row)).collect();
+    let (config, calendars) = (&context.config, &context.calendars);
+    let mut again = BTreeMap::new();
+    for row in newest.into_values() {
+        let rows = AsOf::Instant(row.generated_at);
+        let question = Question { etf: &row.symbol, as_of: row.as_of.instant(), rows };
+        let known = known(&context.lake, question, (calendars, config)).await?;
+        let fields = match known.signal(calendars, config)? {
+            Derived::Signal(signal) => {
+                let own = row_of(&signal, row.as_of, (row.gateway, row.generated_at));
+                differing(row, &own).into_iter().map(str::to_owned).collect()
+            }
+            Derived::Skipped(reason) => vec![format!("everything: {reason}")],
+        };
+        again.insert((row.symbol.clone(), row.as_of), fields);
+    }
+    Ok(again)
 }
 
 /// The report of the newest session that has opened; none where none was ever made, or none is sent.

@@ -1,7 +1,7 @@
 //! What checks found is kept in its table, and told to whom it concerns.
 
 use crate::alert::{Looker, Reach};
-use crate::job::{Context, Failure, JobError, Run, Trigger, alerts, seen_by_checks};
+use crate::job::{Context, Failure, JobError, Looked, Run, Trigger, alerts, seen_by_checks};
 use crate::lake::{FindingRow, QuarantinedRow, Rows};
 use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 use crate::quality::{CheckRun, FUTURES_TABLE, Finding, Row, SPOT_TABLE, Severity};
@@ -15,10 +15,12 @@ pub(super) async fn keep(context: &Context, run: &Run, (runs, rows): (&[CheckRun
     let reach = if run.request.trigger == Trigger::Manual { Reach::Log } else { Reach::Mail };
     let alerts = alerts(&context.config, ledger.clone());
     let (runs, rows, now) = (runs.to_vec(), rows.to_vec(), context.clock.now());
+    let calendars = context.calendars.clone();
     let looker = Looker { job: "quality".to_owned(), run_id: context.run_id.clone(), slot: run.slot.instant() };
     let observing = tokio::task::spawn_blocking(move || {
         let open: Vec<_> = ledger.open_incidents()?.into_iter().map(|incident| incident.key).collect();
-        alerts.observe(&looker, &seen_by_checks((&runs, &rows), &open, reach), now)
+        let all = Looked { runs: &runs, rows: &rows, calendars: &calendars };
+        alerts.observe(&looker, &seen_by_checks(all, &open, reach), now)
     });
     observing.await.map_err(|error| JobError::fail(Failure::Failed, error))??;
     Ok(())

@@ -34,9 +34,10 @@ pub(super) fn message(letter: &Letter, addresses: &Addresses) -> Result<Message,
     for to in &addresses.to {
         builder = builder.to(to.clone());
     }
-    if let Some(before) = letter.follows.last() {
+    // A thread hangs on its first mail, also where one in between was lost.
+    if let Some(first) = letter.follows.first() {
         let all: Vec<String> = letter.follows.iter().map(|id| identifier(id)).collect();
-        builder = builder.in_reply_to(identifier(before)).references(all.join(" "));
+        builder = builder.in_reply_to(identifier(first)).references(all.join(" "));
     }
     for (name, value) in headers(letter) {
         // lettre takes any name, with line breaks in it as well.

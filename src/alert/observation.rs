@@ -77,6 +77,8 @@ impl Observation {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
+    /// The session, or the first and the last of several.
+    pub session: String,
     /// What was seen.
     pub observed: String,
     /// What should have been.

@@ -25,6 +25,9 @@ impl Scene<'_> {
         let facts: Facts = serde_json::from_str(&incident.facts).unwrap_or_default();
         let what = what(incident);
         let lead = self.lead(incident, note, &facts);
+        // What is over needs nothing to be done about it.
+        let is_over = note == Note::Recovered;
+        let facts = if is_over { over(incident, facts) } else { facts };
         let mut page = Page {
             tone: tone(note, incident.severity),
             preheader: lead.clone(),
@@ -158,7 +161,7 @@ impl Scene<'_> {
             ("Check", key.check.clone()),
             ("Table", key.table.clone()),
             ("Subject", key.subject.clone()),
-            ("Session", key.session.clone()),
+            ("Session", if key.session.is_empty() { facts.session.clone() } else { key.session.clone() }),
             ("Window", facts.window.map_or_else(String::new, both_windows)),
             ("Observed", facts.observed.clone()),
             ("Expected", facts.expected.clone()),
@@ -193,6 +196,19 @@ impl Scene<'_> {
                 self.repeat_hours
             ),
         ]
+    }
+}
+
+/// The facts of an incident that is over: what it was and how long it lasted.
+fn over(incident: &Incident, facts: Facts) -> Facts {
+    let lasted = incident.resolved_at.map(|end| (incident.opened_at, end));
+    Facts {
+        window: lasted.or(facts.window),
+        held_jobs: Vec::new(),
+        done: String::new(),
+        next: Vec::new(),
+        runbook: String::new(),
+        ..facts
     }
 }
 

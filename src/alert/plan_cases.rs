@@ -252,10 +252,13 @@ fn a_gateway_that_is_down_holds_back_what_follows_from_it() {
     let told = world.after(5).run(&[up(), follows("ES"), passes("NQ")]);
     assert_eq!(told, ["RESOLVED · CRITICAL · gateway.down 127.0.0.1:4002"]);
     let text = letter(&world.mails.last().expect("a mail").1).text;
-    for line in ["complete.session ES: 4 failures, 50 min, goes on", "complete.session NQ: 2 failures, 50 min, over"] {
+    for line in [
+        "complete.session ES in futures_snapshots: 4 failures, 50 min, goes on",
+        "complete.session NQ in futures_snapshots: 2 failures, 50 min, over",
+    ] {
         assert!(text.contains(line), "{line} in {text}");
     }
-    assert!(text.contains("complete.session RTY: 1 failure"), "{text}");
+    assert!(text.contains("complete.session RTY in futures_snapshots: 1 failure"), "{text}");
     assert_eq!(world.after(5).run(&[up(), follows("ES")]), ["NEW · ERROR · complete.session ES"], "now it is its own");
 }
 

@@ -134,8 +134,14 @@ pub(super) fn test_letter(setting: Setting<'_>) -> Letter {
 /// What a mail about a cause says of an incident that follows from it.
 pub(super) fn follower_line(incident: &Incident) -> String {
     let lasted = length(incident.resolved_at.unwrap_or(incident.failed_at) - incident.opened_at);
-    let state = if incident.is_open() { "goes on" } else { "over" };
-    format!("{}: {}, {lasted}, {state}", what(incident), counted(incident.num_failures, "failure"))
+    let state = match (incident.is_open(), incident.passes_in_a_row) {
+        (false, _) => "over",
+        (true, 0) => "goes on",
+        (true, _) => "passes again",
+    };
+    let failures = counted(incident.num_failures, "failure");
+    let table = if incident.key.table.is_empty() { String::new() } else { format!(" in {}", incident.key.table) };
+    format!("{}{table}: {failures}, {lasted}, {state}", what(incident))
 }
 
 fn subject_of(severity: Severity, what: &str) -> String {

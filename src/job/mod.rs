@@ -24,7 +24,7 @@ use async_trait::async_trait;
 
 pub use crate::state::Trigger;
 pub use alerting::{alerts, mailer, origin, outbox, policy};
-pub use checked::seen_by_checks;
+pub use checked::{Looked, seen_by_checks};
 pub use context::{Calendars, Context};
 pub use environment::{Environment, calendars, start_embedded};
 pub use error::{Disposition, Failure, JobError, chain};

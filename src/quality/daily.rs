@@ -1,9 +1,13 @@
-//! Checks of daily closes: no hole, no split taken for a move.
+//! Checks of daily closes: no hole, no split taken for a move, no dividend that nobody knows.
 
-use crate::calendar::{Calendar, Slot};
-use crate::market::DailyClose;
+use std::collections::BTreeMap;
 
-use super::{Action, CheckFault, CheckSpec, LooksAt, Measure, Measured, Place, Rule, Seen};
+use chrono::{DateTime, Utc};
+
+use crate::calendar::{Calendar, Session, Slot};
+use crate::market::{DailyClose, Dividends, Symbol, WentEx};
+
+use super::{Action, CheckFault, CheckSpec, FUTURES_TABLE, LooksAt, Measure, Measured, Place, Row, Rule, Seen};
 
 /// The table of the daily closes, as findings name it.
 const TABLE: &str = "spot_daily";
@@ -18,6 +22,16 @@ pub(super) const SPECS: &[CheckSpec] = &[
         .steps(Some(13.0), Some(25.0), "% of the logarithm")
         .acts(Action::Block)
         .because("the exchange halts at 20 %: more is a split, whose factor raw prices need"),
+    CheckSpec::new(
+        "daily.ex_date",
+        LooksAt::Daily,
+        "the ETF moves with its future from close to close, dividends put back",
+    )
+    .steps(Some(12.0), Some(25.0), "bp against the future")
+    .because(
+        "a dividend that nobody put in looks like a fall against the future: 15 bp (QQQ) to 50 bp (SPY) a quarter, \
+             where the two closes differ by 5 bp; one without its amount is one too many",
+    ),
 ];
 
 /// Daily closes, each symbol's in the order of time.
@@ -25,6 +39,12 @@ pub(super) const SPECS: &[CheckSpec] = &[
 pub struct DailyBatch<'a> {
     /// The closes.
     pub closes: &'a [DailyClose],
+    /// Rows of the same days, of which those at the closes count.
+    pub rows: &'a [Row],
+    /// Each ETF and its future.
+    pub partners: &'a [(Symbol, Symbol)],
+    /// The ex-dates that are known.
+    pub dividends: &'a Dividends,
     /// Whose sessions they are.
     pub nyse: &'a Calendar,
 }
@@ -34,6 +54,8 @@ struct Pair<'a> {
     before: &'a DailyClose,
     after: &'a DailyClose,
     missing: usize,
+    /// The closes of both sessions.
+    ends: (DateTime<Utc>, DateTime<Utc>),
     place: Place,
 }
 
@@ -43,13 +65,16 @@ pub fn daily_checks(batch: DailyBatch<'_>) -> Vec<Measure<'_>> {
     vec![
         Measure::new("daily.hole", move |rule| hole(batch, rule)),
         Measure::new("daily.jump", move |rule| jump(batch, rule)),
+        Measure::new("daily.ex_date", move |rule| ex_date(batch, rule)),
     ]
 }
 
 fn pairs(batch: DailyBatch<'_>) -> Result<Vec<Pair<'_>>, CheckFault> {
     let mut pairs = Vec::new();
     for (before, after) in batch.closes.iter().zip(batch.closes.iter().skip(1)) {
-        if before.symbol != after.symbol || before.date >= after.date {
+        // Before its calendar begins nobody knows what is missing.
+        let is_covered = *batch.nyse.coverage().start() <= before.date.date();
+        if before.symbol != after.symbol || before.date >= after.date || !is_covered {
             continue;
         }
         let sessions = batch.nyse.sessions(before.date.date(), after.date.date())?;
@@ -58,9 +83,10 @@ fn pairs(batch: DailyBatch<'_>) -> Result<Vec<Pair<'_>>, CheckFault> {
             before.date < day && day < after.date
         });
         let missing = between.count();
-        let close = sessions.last().map(crate::calendar::Session::close).unwrap_or_default();
-        let place = Place { table: TABLE, symbol: Some(after.symbol.clone()), timestamp: Slot::at_or_before(close) };
-        pairs.push(Pair { before, after, missing, place });
+        let end = |session: Option<&Session>| session.map(Session::close).unwrap_or_default();
+        let ends = (end(sessions.first()), end(sessions.last()));
+        let place = Place { table: TABLE, symbol: Some(after.symbol.clone()), timestamp: Slot::at_or_before(ends.1) };
+        pairs.push(Pair { before, after, missing, ends, place });
     }
     Ok(pairs)
 }
@@ -82,12 +108,41 @@ fn jump(batch: DailyBatch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
     }))
 }
 
+/// Each ETF against its future from close to close, within one contract, with what it went ex put back. An ex-date without
+/// an amount is told whatever the prices say.
+fn ex_date(batch: DailyBatch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
+    let futures: BTreeMap<(&Symbol, DateTime<Utc>), &Row> =
+        batch.rows.iter().filter(|row| row.table == FUTURES_TABLE).map(|row| ((&row.symbol, row.at), row)).collect();
+    let future_change = |etf: &Symbol, (from, to): (DateTime<Utc>, DateTime<Utc>)| {
+        let (_, future) = batch.partners.iter().find(|(of, _)| of == etf)?;
+        let (before, after) = (futures.get(&(future, from))?, futures.get(&(future, to))?);
+        (before.contract == after.contract).then(|| Some((after.price()? / before.price()?).ln())).flatten()
+    };
+    let mut seen = Seen::default();
+    for pair in pairs(batch)?.into_iter().filter(|pair| pair.missing == 0) {
+        let (etf, day) = (&pair.after.symbol, pair.after.date);
+        let measured = match batch.dividends.between(etf, (pair.before.date.date(), day.date())) {
+            WentEx::Unknown(on) => Measured::new(f64::NAN, format!("{etf} goes ex on {on}, and no amount is known")),
+            WentEx::Usd(usd) => {
+                let Some(future) = future_change(etf, pair.ends) else { continue };
+                let change = 1e4 * (future - ((pair.after.close + usd) / pair.before.close).ln());
+                Measured::new(change.abs(), format!("{change:+.1} bp of the future against {etf} up to {day}"))
+            }
+        };
+        seen.looked_at += 1;
+        let told = measured.with_detail("a missing dividend? put it into signals.dividends_file");
+        seen.findings.extend(rule.judge(&pair.place, told));
+    }
+    Ok(seen)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Status;
-    use super::super::fixtures::{NYSE, run, symbol};
+    use super::super::fixtures::{NYSE, at, row, run, symbol};
     use super::*;
     use crate::calendar::TradingDay;
+    use crate::market::ExDate;
 
     fn status(check: &str, closes: &[(&str, f64)]) -> Status {
         let of = |(date, close): &(&str, f64)| DailyClose {
@@ -96,7 +151,36 @@ mod tests {
             close: *close,
         };
         let closes: Vec<DailyClose> = closes.iter().map(of).collect();
-        run(&daily_checks(DailyBatch { closes: &closes, nyse: &NYSE }), check).status
+        let dividends = Dividends::default();
+        let batch = DailyBatch { closes: &closes, rows: &[], partners: &[], dividends: &dividends, nyse: &NYSE };
+        run(&daily_checks(batch), check).status
+    }
+
+    /// SPY goes ex on Friday 2026-12-18 by 1.80 while ES stands still; what is known of it decides.
+    #[test]
+    fn an_ex_date_without_its_dividend_is_told_and_with_it_is_not() {
+        let status = |known: Option<Option<f64>>, contract: &str| {
+            let close = |date: &str, close| DailyClose {
+                symbol: symbol("SPY"),
+                date: TradingDay::new(date.parse().expect("a date")),
+                close,
+            };
+            let closes = [close("2026-12-17", 600.0), close("2026-12-18", 598.2)];
+            let mut rows = vec![row("ES", at("2026-12-17 16:00"), 6_000.0), row("ES", at("2026-12-18 16:00"), 6_000.0)];
+            rows[1].contract = Some(contract.to_owned());
+            let ex_date = "2026-12-18".parse().expect("a date");
+            let ex_dates = known.map(|usd| ExDate { etf: symbol("SPY"), ex_date, usd });
+            let (dividends, partners) = (Dividends::new(ex_dates).expect("sound"), [(symbol("SPY"), symbol("ES"))]);
+            let batch =
+                DailyBatch { closes: &closes, rows: &rows, partners: &partners, dividends: &dividends, nyse: &NYSE };
+            run(&daily_checks(batch), "daily.ex_date").status
+        };
+        let same = row("ES", at("2026-12-17 16:00"), 6_000.0).contract.expect("a contract");
+        assert_eq!(status(None, &same), Status::Fail, "nobody knows of it");
+        assert_eq!(status(Some(None), &same), Status::Fail, "nobody knows how much");
+        assert_eq!(status(Some(Some(1.8)), &same), Status::Pass);
+        assert_eq!(status(None, "ESM7"), Status::Skipped, "prices of two contracts are never compared");
+        assert_eq!(status(Some(None), "ESM7"), Status::Fail);
     }
 
     #[test]

@@ -14,6 +14,13 @@ pub(super) const SPECS: &[CheckSpec] = &[
         .acts(Action::Block)
         .critical()
         .because("one row of the future makes every evaluation of it worthless"),
+    CheckSpec::new(
+        "signal.reproduced",
+        LooksAt::Derived,
+        "the newest signal comes out again from the rows known when it was made",
+    )
+    .steps(Some(1.0), None, "fields that differ")
+    .because("rows are never rewritten, so what differs was made by other thresholds, or by rows of the future"),
     CheckSpec::new("decision.signal", LooksAt::Derived, "every decision has its signal")
         .steps(None, Some(1.0), "decisions without a signal")
         .acts(Action::Block)
@@ -36,6 +43,8 @@ pub struct SignalFacts {
     pub confidence: f64,
     /// From -1 to 1.
     pub strength: f64,
+    /// The fields that came out otherwise when it was derived again from the rows known when it was made; none where it was not.
+    pub differing: Option<Vec<String>>,
 }
 
 /// What is checked of a decision.
@@ -72,6 +81,10 @@ pub struct ReportFacts {
 pub fn derived_checks(facts: DerivedFacts<'_>) -> Vec<Measure<'_>> {
     vec![
         Measure::new("signal.sound", move |rule| Ok(Seen::each(facts.signals, |signal| sound(signal, rule)))),
+        Measure::new("signal.reproduced", move |rule| {
+            let again = facts.signals.iter().filter_map(|signal| Some((signal, signal.differing.as_ref()?)));
+            Ok(Seen::each(again, |(signal, differing)| reproduced((signal, differing), rule)))
+        }),
         Measure::new("decision.signal", move |rule| {
             Ok(Seen::each(facts.decisions, |decision| signalled(facts.signals, decision, rule)))
         }),
@@ -88,6 +101,12 @@ fn sound(signal: &SignalFacts, rule: &Rule<'_>) -> Option<Finding> {
     let told: Vec<String> = faults.into_iter().filter(|(is_fault, _)| *is_fault).map(|(_, told)| told).collect();
     let place = place("futures_signals", &signal.symbol, signal.as_of);
     rule.judge(&place, Measured::count(told.len(), format!("{} as of {}", told.join(", "), signal.as_of)))
+}
+
+fn reproduced((signal, differing): (&SignalFacts, &[String]), rule: &Rule<'_>) -> Option<Finding> {
+    let place = place("futures_signals", &signal.symbol, signal.as_of);
+    let told = format!("derived again, it differs in {}", differing.join(", "));
+    rule.judge(&place, Measured::count(differing.len(), told))
 }
 
 fn signalled(signals: &[SignalFacts], decision: &DecisionFacts, rule: &Rule<'_>) -> Option<Finding> {
@@ -121,7 +140,14 @@ mod tests {
 
     fn signal() -> SignalFacts {
         let as_of = at("2026-11-18 09:00");
-        SignalFacts { symbol: symbol("SPY"), as_of, newest_input: as_of, confidence: 0.6, strength: -1.0 }
+        SignalFacts {
+            symbol: symbol("SPY"),
+            as_of,
+            newest_input: as_of,
+            confidence: 0.6,
+            strength: -1.0,
+            differing: None,
+        }
     }
 
     fn status(check: &str, signal: SignalFacts, decided_at: &str) -> Status {
@@ -137,6 +163,17 @@ mod tests {
         assert_eq!(sound(SignalFacts { newest_input: late, ..signal() }), Status::Fail);
         assert_eq!(sound(SignalFacts { confidence: f64::NAN, ..signal() }), Status::Fail);
         assert_eq!(sound(SignalFacts { strength: 1.5, ..signal() }), Status::Fail);
+    }
+
+    #[test]
+    fn a_signal_that_comes_out_otherwise_is_told_and_one_that_was_not_derived_again_is_not_asked() {
+        let again = |differing: Option<Vec<&str>>| {
+            let differing = differing.map(|fields| fields.into_iter().map(str::to_owned).collect());
+            status("signal.reproduced", SignalFacts { differing, ..signal() }, "2026-11-18 09:00")
+        };
+        assert_eq!(again(Some(Vec::new())), Status::Pass);
+        assert_eq!(again(Some(vec!["confidence"])), Status::Warn);
+        assert_eq!(again(None), Status::Skipped);
     }
 
     #[test]

@@ -98,8 +98,12 @@ pub struct Finding {
     pub table: &'static str,
     /// Of which symbol; none where it is about all of them.
     pub symbol: Option<Symbol>,
-    /// At which slot.
+    /// At which slot; the first of several.
     pub timestamp: Slot,
+    /// The last of them.
+    pub until: Slot,
+    /// How many things are bad: rows, or slots without one.
+    pub num_bad: usize,
     /// The slot of the run that found it.
     pub run_slot: Slot,
     /// How bad it is.

@@ -17,13 +17,18 @@ pub struct Measured {
     pub detail: String,
     /// The worst that it can be, whatever the step.
     pub at_most: Severity,
+    /// The last slot that it is about, where that is not the first.
+    pub until: Option<Slot>,
+    /// How many things are bad where it fails.
+    pub num_bad: usize,
 }
 
 impl Measured {
     /// A number and what it says to a reader.
     #[must_use]
     pub fn new(value: f64, observed: impl Into<String>) -> Self {
-        Self { value, observed: observed.into(), detail: String::new(), at_most: Severity::Critical }
+        let (observed, detail) = (observed.into(), String::new());
+        Self { value, observed, detail, at_most: Severity::Critical, until: None, num_bad: 1 }
     }
 
     /// Counts things.
@@ -36,6 +41,13 @@ impl Measured {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// About several slots, the last of which is this one.
+    #[must_use]
+    pub fn over(mut self, num_slots: usize, until: Slot) -> Self {
+        (self.num_bad, self.until) = (num_slots, Some(until));
         self
     }
 
@@ -76,6 +88,8 @@ impl Rule<'_> {
             table: place.table,
             symbol: place.symbol.clone(),
             timestamp: place.timestamp,
+            until: measured.until.unwrap_or(place.timestamp),
+            num_bad: measured.num_bad,
             run_slot: self.run_slot,
             severity,
             observed: measured.observed,

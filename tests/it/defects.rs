@@ -228,6 +228,9 @@ fn signal(etf: &str, as_of: Slot, newest: Slot) -> SignalRow {
         basis_change_bp: None,
         gateway: GatewayKind::Simulated,
         generated_at: as_of.instant(),
+        futures_close: None,
+        spot_close: None,
+        dividend: None,
     }
 }
 

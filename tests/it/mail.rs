@@ -179,14 +179,14 @@ fn a_damaged_ledger_does_not_keep_the_alert_from_being_mailed() {
 }
 
 /// The mail server in Python with STARTTLS, TLS and a login; none where Python, its package or the script is missing.
-struct Sink {
+pub(crate) struct Sink {
     child: Child,
     told: Value,
     folder: tempfile::TempDir,
 }
 
 impl Sink {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let script =
             std::env::var_os("MAILSINK").map_or_else(|| root.join("../shared/tools/mailsink.py"), PathBuf::from);
@@ -215,9 +215,28 @@ impl Sink {
         Some(Self { child, told: serde_json::from_str(&line).expect("JSON"), folder })
     }
 
+    /// Its port with STARTTLS.
+    pub(crate) fn port(&self) -> u16 {
+        self.port_of("port")
+    }
+
+    /// The file of the authority of its certificate.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        PathBuf::from(text(&self.told, "ca"))
+    }
+
+    /// The folder in which it keeps each mail as two files, one with what was sent and one with how it came.
+    pub(crate) fn mails(&self) -> PathBuf {
+        self.folder.path().join("mails")
+    }
+
+    fn port_of(&self, name: &str) -> u16 {
+        self.told[name].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port")
+    }
+
     /// A desk that sends to it, with this password and these keys.
     fn desk(&self, port: &str, (password, more): (&str, &str)) -> Desk {
-        let port = self.told[port].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+        let port = self.port_of(port);
         let desk = desk_with(port, "desk@example.com", &format!("username: jobs, password_file: password, {more}"));
         let path = desk.path().join("password");
         std::fs::write(&path, format!("{password}\n")).expect("a file");
@@ -226,7 +245,7 @@ impl Sink {
     }
 
     fn authority(&self) -> String {
-        format!("ca_file: {}", self.told["ca"].as_str().expect("a path"))
+        format!("ca_file: {}", text(&self.told, "ca"))
     }
 }
 

@@ -83,7 +83,11 @@ fn missing(attendance: &Attendance<'_>, symbol: &Symbol, rule: &Rule<'_>) -> Opt
 }
 
 fn told(slots: &[Slot], due: usize) -> Measured {
-    Measured::count(slots.len(), format!("{} of {due} slots missing", slots.len()))
+    let told = Measured::count(slots.len(), format!("{} of {due} slots missing", slots.len()));
+    match slots.last() {
+        Some(last) => told.over(slots.len(), *last),
+        None => told,
+    }
 }
 
 /// Neighbouring slots as ranges, for a reader.

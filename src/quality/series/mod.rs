@@ -64,7 +64,7 @@ pub fn series_checks<'a>(batch: &'a Batch<'a>) -> Vec<Measure<'a>> {
         Measure::new("volume.monotone", |rule| Ok(moving::volume(batch, rule))),
         Measure::new("price.outlier", |rule| Ok(outlier::outlier(batch, rule))),
         Measure::new("cross.symbol", |rule| Ok(cross::cross(batch, rule))),
-        Measure::new("roll.unmarked", |rule| roll::unmarked(batch, rule)),
+        Measure::new("roll.unmarked", |rule| Ok(roll::unmarked(batch, rule))),
         Measure::new("roll.gap", |rule| Ok(roll::gap(batch, rule))),
         Measure::new("roll.table", |rule| roll::dates(batch, rule)),
     ]

@@ -23,9 +23,9 @@ const LEAST_SCALE: f64 = 1e-4;
 const CONFIRMS: f64 = 4.0;
 
 /// A step in units of what is usual at that hour.
-struct Scored<'a> {
-    step: Step<'a>,
-    score: f64,
+pub(super) struct Scored<'a> {
+    pub(super) step: Step<'a>,
+    pub(super) score: f64,
 }
 
 pub(super) fn outlier(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
@@ -74,7 +74,7 @@ fn alone(steps: &[Scored<'_>], confirmed: impl Fn(&Scored<'_>) -> bool, rule: &R
 }
 
 /// The steps in units of the scale of their hour; none where there are too few to know it.
-fn scored(steps: Vec<Step<'_>>) -> Vec<Scored<'_>> {
+pub(super) fn scored(steps: Vec<Step<'_>>) -> Vec<Scored<'_>> {
     if steps.len() < FEWEST {
         return Vec::new();
     }

@@ -1,14 +1,15 @@
 //! Rolls: no hidden ones, no wide ones, and none on another date than the calendar's.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
-use crate::calendar::{ContractMonth, RollRule, lead_month, roll_date};
+use crate::calendar::{ContractMonth, RollRule, roll_at, roll_date, to_new_york};
 
 use super::super::{Batch, CheckFault, FUTURES_TABLE, Measured, Row, Rule, Seen};
-use super::steps::{Step, steps};
+use super::outlier::{Scored, scored};
+use super::steps::steps;
 
-/// How far around a roll a jump may be one that nobody marked.
-const ROLL_WEEK: TimeDelta = TimeDelta::days(7);
+/// A step of the market stands out less than this among those of its hour.
+const STANDS_OUT: f64 = 8.0;
 
 /// A longer pause hides what happened in it.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::days(4);
@@ -16,28 +17,31 @@ const LONGEST_PAUSE: TimeDelta = TimeDelta::days(4);
 /// Days on which nothing rolls far and wide: the answer for a date without a calendar.
 const NOWHERE_NEAR: i64 = 9_999;
 
-/// In a series that does not name its contracts, a jump in roll week is a switch. Series that name them are not asked.
-pub(super) fn unmarked(batch: &Batch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
+/// In a series that does not name its contracts, a jump in roll week that stands out of its hour is a switch. Series that name
+/// them are not asked.
+pub(super) fn unmarked(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
     let mut seen = Seen::default();
     for rows in batch.series().into_values() {
         let nameless: Vec<_> =
             rows.into_iter().filter(|row| row.table == FUTURES_TABLE && row.contract.is_none()).collect();
-        for step in steps(&nameless, TimeDelta::minutes(5)) {
-            if !is_roll_week(&step, batch.market.roll_rule)? {
+        for Scored { step, score } in scored(steps(&nameless, TimeDelta::minutes(5))) {
+            if !is_roll_week(step.at()) {
                 continue;
             }
             seen.looked_at += 1;
+            let size = if score.abs() >= STANDS_OUT { step.basis_points().abs() } else { 0.0 };
             let told = format!("{:+.1} bp in one slot of roll week, no contract named", step.basis_points());
-            seen.findings.extend(rule.judge(&step.to.place(), Measured::new(step.basis_points().abs(), told)));
+            seen.findings.extend(rule.judge(&step.to.place(), Measured::new(size, told)));
         }
     }
-    Ok(seen)
+    seen
 }
 
-fn is_roll_week(step: &Step<'_>, rule: RollRule) -> Result<bool, CheckFault> {
-    let months = [step.at() - ROLL_WEEK, step.at() + ROLL_WEEK].map(|at| lead_month(at, rule));
-    let [before, after] = months;
-    Ok(before? != after?)
+/// Whether anybody rolls then: from the earlier of the exchange's conventions, eight days before expiry, to the expiry itself.
+fn is_roll_week(at: DateTime<Utc>) -> bool {
+    let year = to_new_york(at).year();
+    let months = [3, 6, 9, 12].into_iter().filter_map(|month| ContractMonth::new(year, month).ok());
+    months.into_iter().any(|month| roll_at(month, RollRule::Thursday8d) <= at && at <= month.last_trade_at())
 }
 
 /// The distance of two contracts where one follows the other.
@@ -49,7 +53,13 @@ pub(super) fn gap(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
         seen.looked_at += 1;
         let distance = 1e4 * (after / before).ln();
         let told = format!("{distance:+.1} bp {}", named(old, new));
-        seen.findings.extend(rule.judge(&new.place(), Measured::new(distance.abs(), told)));
+        let told = if distance.abs() > 0.0 {
+            Measured::new(distance.abs(), told)
+        } else {
+            // Two contracts may stand at one price by chance: it is written down, and that is all.
+            Measured::new(f64::NAN, format!("{told}: a price carried over is none")).only_a_warning()
+        };
+        seen.findings.extend(rule.judge(&new.place(), told));
     }
     seen
 }
@@ -85,7 +95,6 @@ fn named(old: &Row, new: &Row) -> String {
 }
 
 fn days_from_a_roll(date: NaiveDate) -> i64 {
-    use chrono::Datelike;
     let years = [date.year() - 1, date.year(), date.year() + 1];
     let months = years.into_iter().flat_map(|year| [3, 6, 9, 12].map(|month| ContractMonth::new(year, month)));
     let rolls = months.flatten().flat_map(|month| {
@@ -101,7 +110,6 @@ mod tests {
     use super::super::super::{Row, Status};
     use super::super::series_checks;
     use super::*;
-    use crate::calendar::roll_at;
 
     const ROLL_DAYS: (&str, &str) = ("2026-12-11", "2026-12-14");
 
@@ -132,6 +140,7 @@ mod tests {
             run(&series_checks(&batch(&rows, ROLL_DAYS)), "roll.gap").status
         };
         assert_eq!((status(6_055.0), status(6_120.0), status(6_400.0)), (Status::Pass, Status::Warn, Status::Fail));
+        assert_eq!(status(6_000.0), Status::Warn, "no distance at all is one that nobody knows");
         let month = ContractMonth::new(2026, 12).expect("quarterly");
         assert_eq!(roll_at(month, RollRule::Monday), at("2026-12-13 18:00"));
     }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::support::{Desk, Simulator, text};
 
-fn shared() -> Option<PathBuf> {
+pub(crate) fn shared() -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let present = shared.join("data/market").is_dir();
     if !present {
@@ -18,8 +18,8 @@ fn shared() -> Option<PathBuf> {
     present.then_some(shared)
 }
 
-/// The tapes of ES and NQ, made in the desk's folder.
-fn tapes(shared: &Path, desk: &Desk) -> Option<[String; 2]> {
+/// The tapes of ES and NQ, made in the folder `tapes` of the desk beside all others.
+pub(crate) fn tapes(shared: &Path, desk: &Desk) -> Option<[String; 2]> {
     let folder = desk.path().join("tapes");
     let made = Command::new("python3").arg(shared.join("tools/make_tapes.py")).arg(&folder).output();
     if !made.is_ok_and(|output| output.status.success()) {

@@ -109,6 +109,12 @@ impl Assessment {
         [(Made::Live, &self.live), (Made::Afterwards, &self.afterwards)].into_iter()
     }
 
+    /// Those judgements that are about any signal; that of live ones where there is none at all.
+    pub fn shown(&self) -> impl Iterator<Item = (Made, &Judgement)> {
+        let is_empty = self.judgements().all(|(_, of)| of.confirmation.n == 0);
+        self.judgements().filter(move |(made, of)| of.confirmation.n > 0 || (is_empty && *made == Made::Live))
+    }
+
     fn judgements_mut(&mut self) -> [&mut Judgement; 2] {
         [&mut self.live, &mut self.afterwards]
     }

@@ -276,7 +276,7 @@ fn book(assessed: &[Assessment], costs_bp: f64) -> Book {
     Book { days: days.collect(), costs_bp }
 }
 
-/// Live signals, and beside them those made afterwards where there are any.
+/// Live signals and those made afterwards, each where there are any.
 fn judged(one: &Assessment) -> Vec<Judged> {
     let predictive_value = one.skill.and_then(|skill| skill.predictive_value);
     let of = |(made, judgement): (Made, &Judgement)| Judged {
@@ -288,6 +288,5 @@ fn judged(one: &Assessment) -> Vec<Judged> {
         predictive_value,
         verdict: judgement.verdict,
     };
-    let is_shown = |(made, of): &(Made, &Judgement)| *made == Made::Live || of.confirmation.n > 0;
-    one.judgements().filter(is_shown).map(of).collect()
+    one.shown().map(of).collect()
 }

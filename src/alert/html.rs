@@ -50,7 +50,7 @@ mod tests {
 
     fn page(word: &str) -> Page {
         let many = vec![word.to_owned(); 500];
-        let sample = Sample { columns: vec![word.to_owned(); 30], rows: vec![many.clone(); 300] };
+        let sample = Sample { columns: vec![word.to_owned(); 30], rows: vec![many.clone(); 300], num_all: 1_000 };
         Page {
             tone: Tone::Bad,
             preheader: word.to_owned(),
@@ -58,7 +58,7 @@ mod tests {
             lead: word.to_owned(),
             facts: vec![("Observed", word.to_owned()), ("Empty", " ".to_owned())],
             groups: vec![Group::new(word, &many); 50],
-            table: Table::new(&sample, 1_000),
+            table: Table::new(&sample),
             caption: Some(word.to_owned()),
             runbook: many.join("\n"),
             commands: many.clone(),

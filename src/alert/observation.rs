@@ -111,6 +111,8 @@ pub struct Sample {
     pub columns: Vec<String>,
     /// Rows, each with a text a column.
     pub rows: Vec<Vec<String>>,
+    /// How many there are in all.
+    pub num_all: u64,
 }
 
 /// A series of values over time, with the stretch that is at fault.

@@ -125,8 +125,8 @@ impl Group {
 }
 
 impl Table {
-    /// The sample, cut to what a person reads; `num_bad` is the number of all bad rows.
-    pub(super) fn new(sample: &Sample, num_bad: u64) -> Option<Self> {
+    /// The sample, cut to what a person reads.
+    pub(super) fn new(sample: &Sample) -> Option<Self> {
         if sample.rows.is_empty() {
             return None;
         }
@@ -141,7 +141,7 @@ impl Table {
             .map(|row| row.iter().take(sample.columns.len().min(MAX_COLUMNS)).map(cell).collect())
             .collect();
         let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let all = num_bad.max(u64::try_from(sample.rows.len()).unwrap_or(u64::MAX));
+        let all = sample.num_all.max(u64::try_from(sample.rows.len()).unwrap_or(u64::MAX));
         let is_number = |at: usize| rows.iter().filter_map(|row| row.get(at)).all(|cell| cell.is_number);
         let column =
             |(at, name): (usize, &String)| Cell { text: one_line(name, MAX_CELL_CHARS), is_number: is_number(at) };

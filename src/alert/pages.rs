@@ -35,7 +35,7 @@ impl Scene<'_> {
             lead,
             facts: self.facts(incident, &facts),
             groups: Vec::new(),
-            table: Table::new(&facts.sample, facts.bad_rows.map_or(0, |(bad, _)| bad)),
+            table: Table::new(&facts.sample),
             caption: facts.series.as_ref().and_then(|series| caption(series, &what)),
             runbook: facts.runbook.clone(),
             commands: facts.next.clone(),

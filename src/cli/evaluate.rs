@@ -7,7 +7,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::evaluation::{Hits, Interval, LeadLag, Verdict};
 use crate::job::{Failure, JobError, calendars};
-use crate::jobs::{Assessment, Judgement, Made, RuleRecord, Span, Year, assess};
+use crate::jobs::{Assessment, Judgement, RuleRecord, Span, Year, assess};
 use crate::lake::Lake;
 use crate::market::Symbol;
 use crate::rules::Horizon;
@@ -87,11 +87,6 @@ pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, Job
     Ok(0)
 }
 
-/// The judgements to be shown: the live one, and that of signals made afterwards where there is any.
-fn shown(one: &Assessment) -> impl Iterator<Item = (Made, &Judgement)> {
-    one.judgements().filter(|(made, of)| *made == Made::Live || of.confirmation.n > 0)
-}
-
 /// Too few are counted, and no rate is told of them.
 fn is_told(of: &Judgement) -> bool {
     of.verdict != Verdict::Insufficient
@@ -116,7 +111,7 @@ pub(super) fn text(found: &[Assessment], config: &Config) -> Result<(), JobError
     ];
     table.set_header(header);
     for one in found {
-        for (made, judgement) in shown(one) {
+        for (made, judgement) in one.shown() {
             let of = &judgement.confirmation;
             let when = |told: String| right(if is_told(judgement) { told } else { "-".to_owned() });
             table.add_row(vec![
@@ -143,7 +138,7 @@ pub(super) fn text(found: &[Assessment], config: &Config) -> Result<(), JobError
 
 fn words(one: &Assessment, config: &Config) -> Result<(), JobError> {
     let useful = config.evaluation.smallest_useful_gain_bp;
-    for (made, of) in shown(one) {
+    for (made, of) in one.shown() {
         let confirmation = &of.confirmation;
         let (num_confirmed, num_rejected) = (confirmation.arms.num_confirmed, confirmation.arms.num_rejected);
         let visible = confirmation.smallest_visible.map_or_else(String::new, |least| {

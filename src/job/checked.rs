@@ -144,7 +144,8 @@ fn sample(findings: &[&Finding]) -> Sample {
         let (slot, severity) = (finding.timestamp.to_string(), finding.severity.to_string());
         vec![slot, severity, finding.observed.clone(), finding.detail.clone()]
     };
-    Sample { columns, rows: findings.iter().take(MAX_SAMPLE_ROWS).map(row).collect() }
+    let num_all = u64::try_from(findings.len()).unwrap_or(u64::MAX);
+    Sample { columns, rows: findings.iter().take(MAX_SAMPLE_ROWS).map(row).collect(), num_all }
 }
 
 /// The prices around the fault, slot by slot, those that are missing too; none where it is of no symbol, or no row is near.

@@ -3,6 +3,7 @@
 use super::sheet::Section;
 use super::{Report, morning};
 use crate::evaluation::Verdict;
+use crate::market::Symbol;
 
 /// A confidence below this is no ground to act on: no rule fires on it.
 const LOW_CONFIDENCE: f64 = 0.5;
@@ -34,12 +35,13 @@ pub(super) fn distrust(report: &Report) -> Option<Section> {
     if !report.incidents.is_empty() {
         lines.push(format!("the data: {} incidents go on, told under Findings", report.incidents.len()));
     }
-    let unproved: Vec<&str> = report
-        .verdicts
-        .iter()
-        .filter(|judged| judged.is_live && judged.verdict != Verdict::Adds)
-        .map(|judged| judged.symbol.as_str())
-        .collect();
+    let adds = |symbol: &Symbol| {
+        let live = report.verdicts.iter().filter(|judged| judged.symbol == *symbol && judged.is_live);
+        live.into_iter().any(|judged| judged.verdict == Verdict::Adds)
+    };
+    let mut unproved: Vec<&str> =
+        report.verdicts.iter().filter(|judged| !adds(&judged.symbol)).map(|judged| judged.symbol.as_str()).collect();
+    unproved.dedup();
     if !unproved.is_empty() {
         let names = unproved.join(", ");
         lines.push(format!("any gain from confirmation for {names}: nothing of the kind has been measured so far"));

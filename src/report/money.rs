@@ -100,6 +100,7 @@ pub(super) fn verdicts(report: &Report) -> Option<Section> {
     let columns = [
         "ETF",
         "made",
+        "verdict",
         ">base",
         ">confirmed",
         ">rejected",
@@ -107,7 +108,6 @@ pub(super) fn verdicts(report: &Report) -> Option<Section> {
         ">won, confirmed",
         ">difference, bp",
         ">95 %",
-        "verdict",
     ];
     let mut notes: Vec<String> = report.verdicts.iter().map(words).collect();
     notes.push("Signals of the last year, open to close, gross. Not significant does not mean no effect.".to_owned());
@@ -133,6 +133,7 @@ fn row(of: &Judged) -> Vec<String> {
     vec![
         of.symbol.to_string(),
         made(of).to_owned(),
+        of.verdict.to_string(),
         confirmation.n.to_string(),
         confirmation.arms.num_confirmed.to_string(),
         confirmation.arms.num_rejected.to_string(),
@@ -140,7 +141,6 @@ fn row(of: &Judged) -> Vec<String> {
         when(rate(&of.hits_confirmed)),
         when(signed(confirmation.difference, 1)),
         when(confirmation.interval.map_or_else(|| "-".to_owned(), |of| interval(of, 1.0))),
-        of.verdict.to_string(),
     ]
 }
 

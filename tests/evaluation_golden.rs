@@ -3,56 +3,22 @@
 
 #![expect(clippy::expect_used, reason = "data that cannot be read must fail the test")]
 
+mod market_files;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::PathBuf;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
-use frontmonth::calendar::to_new_york;
 use frontmonth::evaluation::{
     Alarm, Bootstrap, Confirmation, Day, EvaluationConfig, Hits, SplitMix64, Verdict, VerdictInputs, auc_bound,
     base_signals, confirm, correlation, default_lag, exact_sd, hits, judge, lead_lag, look_ahead_alarms, mean_test,
     pesaran_timmermann, pooled_by_day, regression, signed_returns, skill,
 };
 
+use market_files::{Line, Told, date, folder, local, number, stamp, table};
+
 const BASIS_POINTS: f64 = 1e4;
 
 const BOOTSTRAP: Bootstrap = Bootstrap { seed: 7, mean_block: 10.0, draws: 2_000 };
-
-/// Rows of a table as column and text.
-type Rows = Vec<BTreeMap<String, String>>;
-
-fn folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/market");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: ../shared/data/market is not here");
-    None
-}
-
-fn table(folder: &std::path::Path, name: &str) -> Rows {
-    let file = std::fs::File::open(folder.join(format!("{name}.csv.gz"))).expect("a file");
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("text");
-    let mut lines = text.lines();
-    let names: Vec<String> = lines.next().expect("a header").split(',').map(str::to_owned).collect();
-    lines.map(|line| names.iter().cloned().zip(line.split(',').map(str::to_owned)).collect()).collect()
-}
-
-fn number(row: &BTreeMap<String, String>, column: &str) -> f64 {
-    row.get(column).and_then(|text| text.parse().ok()).expect("a number")
-}
-
-fn stamp(row: &BTreeMap<String, String>, column: &str) -> DateTime<Utc> {
-    row.get(column).and_then(|text| text.parse().ok()).expect("a time")
-}
-
-/// The New York date and time of a stamp.
-fn local(at: DateTime<Utc>) -> (NaiveDate, String) {
-    let there = to_new_york(at);
-    (there.date_naive(), there.format("%H:%M:%S").to_string())
-}
 
 struct Sample {
     days: Vec<Day>,
@@ -66,11 +32,11 @@ struct Sample {
 fn sample(folder: &std::path::Path, future: &str, etf: &str) -> Sample {
     let daily: BTreeMap<NaiveDate, [f64; 2]> = table(folder, &format!("{etf}_lean_daily_raw"))
         .iter()
-        .map(|row| (row["date"].parse().expect("a date"), [number(row, "open"), number(row, "close")]))
+        .map(|row| (date(row, "date"), [number(row, "open"), number(row, "close")]))
         .collect();
     let dividends: BTreeMap<NaiveDate, f64> = table(folder, &format!("{etf}_lean_dividends"))
         .iter()
-        .map(|row| (row["last_cum_date"].parse().expect("a date"), number(row, "dividend")))
+        .map(|row| (date(row, "last_cum_date"), number(row, "dividend")))
         .collect();
     let rows = table(folder, &format!("{future}_pst_intraday_contracts"));
     let rows: Vec<_> = rows.iter().filter(|row| row["rule"] != "LON_snapshot").collect();
@@ -103,32 +69,9 @@ fn sample(folder: &std::path::Path, future: &str, etf: &str) -> Sample {
     found
 }
 
-/// All comparisons, told one by one; the test fails at the end, with all that differ.
-#[derive(Default)]
-struct Told(Vec<String>);
-
-impl Told {
-    fn close(&mut self, what: &str, (got, expected): (f64, f64), within: f64) {
-        println!("{what}: expected {expected}, got {got}");
-        if got.is_nan() || (got - expected).abs() > within {
-            self.0.push(format!("{what}: expected {expected}, got {got}"));
-        }
-    }
-
-    fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, (got, expected): (T, T)) {
-        println!("{what}: expected {expected:?}, got {got:?}");
-        if got != expected {
-            self.0.push(format!("{what}: expected {expected:?}, got {got:?}"));
-        }
-    }
-
-    fn counts(&mut self, what: &str, got: &Hits, expected: (usize, usize)) {
-        self.same(what, ((got.hits, got.n), expected));
-    }
-
-    fn end(self) {
-        assert!(self.0.is_empty(), "\n{}", self.0.join("\n"));
-    }
+/// Compares counts of hits.
+fn counts(told: &mut Told, what: &str, got: &Hits, expected: (usize, usize)) {
+    told.same(what, ((got.hits, got.n), expected));
 }
 
 fn sd(values: &[f64]) -> f64 {
@@ -219,10 +162,10 @@ fn mornings_of_three_pairs_give_the_known_counts_means_and_intervals() {
         told.close(&of("correlation with the gap, no dividend"), (raw, expected.correlations.1), 6e-5);
         let sessions = correlation(&pairs(&|day| day.session)).expect("changes");
         told.close(&of("correlation with the session"), (sessions, expected.correlations.2), 6e-5);
-        told.counts(&of("hits, open to close"), &hits(pairs(&|day| day.session)), expected.hits);
+        counts(&mut told, &of("hits, open to close"), &hits(pairs(&|day| day.session)), expected.hits);
         let raw = found.days.iter().zip(&found.raw_gaps).map(|(day, gap)| (day.futures, gap + day.session));
-        told.counts(&of("hits, close to close, no dividend"), &hits(raw), expected.close_to_close.0);
-        told.counts(&of("hits, close to close"), &hits(pairs(&Day::close_to_close)), expected.close_to_close.1);
+        counts(&mut told, &of("hits, close to close, no dividend"), &hits(raw), expected.close_to_close.0);
+        counts(&mut told, &of("hits, close to close"), &hits(pairs(&Day::close_to_close)), expected.close_to_close.1);
         let returns = signed_returns(&found.days);
         told.close(&of("deviation"), (sd(&returns), expected.mean.1), 6e-4);
         for (lag, t) in expected.newey_west {
@@ -435,7 +378,7 @@ fn the_last_hour_is_told_by_the_first_in_one_year_and_not_in_seven() {
     }
     let dividends: BTreeMap<NaiveDate, f64> = table(&folder, "SPY_lean_dividends")
         .iter()
-        .map(|row| (row["last_cum_date"].parse().expect("a date"), number(row, "dividend")))
+        .map(|row| (date(row, "last_cum_date"), number(row, "dividend")))
         .collect();
     let sessions: Vec<(&NaiveDate, &BTreeMap<String, f64>)> = bars.iter().collect();
     let pairs = |dividend: f64| -> Vec<(NaiveDate, f64, f64)> {
@@ -469,7 +412,7 @@ fn the_last_hour_is_told_by_the_first_in_one_year_and_not_in_seven() {
         {
             told.close(&format!("{what}: {name}"), (got, expected), if name == "t" { 6e-5 } else { 6e-7 });
         }
-        told.counts(&format!("{what}: hits"), &hits(inside), counted);
+        counts(&mut told, &format!("{what}: hits"), &hits(inside), counted);
     }
     told.end();
 }
@@ -524,7 +467,7 @@ fn with_the_wrong_stamps_every_alarm_rings_and_with_the_right_ones_none() {
         told.same(&format!("{column}: n"), ((of_next.len(), of_same.len()), (n, 1_068)));
         told.close(&format!("{column}: next interval"), (found.next.expect("changes"), next), 6e-5);
         told.close(&format!("{column}: same time"), (found.same_time.expect("changes"), same), 6e-5);
-        told.counts(&format!("{column}: hits"), &found.hits, counted);
+        counts(&mut told, &format!("{column}: hits"), &found.hits, counted);
         told.same(&format!("{column}: alarms"), (found.alarms, alarms));
     }
     told.end();
@@ -535,7 +478,7 @@ fn at_one_minute_there_is_no_lead_and_a_shifted_stamp_is_found() {
     let Some(folder) = folder() else { return };
     let mut told = Told::default();
     let prices = |name: &str, contract: Option<&str>| -> BTreeMap<DateTime<Utc>, f64> {
-        let is_own = |row: &&BTreeMap<String, String>| contract.is_none_or(|contract| row["contract"] == contract);
+        let is_own = |row: &&Line| contract.is_none_or(|contract| row["contract"] == contract);
         table(&folder, name)
             .iter()
             .filter(is_own)

@@ -149,7 +149,8 @@ fn words(one: &Assessment, config: &Config) -> Result<(), JobError> {
         measured(of, config.rules.paper.round_trip_cost_bp)?;
     }
     if one.hits.n > 0 {
-        print_line(&following(one))?;
+        let is_enough = one.num_days >= config.evaluation.min_signals_per_arm;
+        print_line(&if is_enough { following(one) } else { followed(one) })?;
     }
     if one.by_year.len() > 1 {
         let years: Vec<String> = one.by_year.iter().map(year).collect();
@@ -200,6 +201,15 @@ fn following(one: &Assessment) -> String {
         one.future,
         rate(&one.hits),
         rate(&one.hits_close_to_close)
+    )
+}
+
+/// The same of too few sessions: counts only.
+fn followed(one: &Assessment) -> String {
+    let (own, leak) = (&one.hits, &one.hits_close_to_close);
+    format!(
+        "  {} before the open had the side of the session {} times of {}; close to close, not tradable: {} of {}",
+        one.future, own.hits, own.n, leak.hits, leak.n
     )
 }
 

@@ -8,9 +8,11 @@ use super::{Hits, hits};
 /// A signal cannot go along with the next interval more than this.
 const MAX_NEXT_CORRELATION: f64 = 0.3;
 
-/// A hit rate above this over more than 200 is not to be had.
+/// A hit rate above this is not to be had.
 const MAX_HIT_RATE: f64 = 0.6;
-const MIN_HITS_JUDGED: usize = 200;
+
+/// So few pairs reach any of these bounds by chance: they ring nothing.
+const MIN_JUDGED: usize = 200;
 
 /// A future and its ETF go together at least so much over the same interval.
 const MIN_SAME_TIME_CORRELATION: f64 = 0.9;
@@ -58,13 +60,13 @@ pub fn look_ahead_alarms(next: &[(f64, f64)], same_time: &[(f64, f64)]) -> LookA
     let (of_next, of_same) = (correlation(next), correlation(same_time));
     let counted = hits(next.iter().copied());
     let mut alarms = Vec::new();
-    if of_next.is_some_and(|value| value.abs() > MAX_NEXT_CORRELATION) {
+    if next.len() > MIN_JUDGED && of_next.is_some_and(|value| value.abs() > MAX_NEXT_CORRELATION) {
         alarms.push(Alarm::NextInterval);
     }
-    if counted.n > MIN_HITS_JUDGED && counted.rate().is_some_and(|rate| rate > MAX_HIT_RATE) {
+    if counted.n > MIN_JUDGED && counted.rate().is_some_and(|rate| rate > MAX_HIT_RATE) {
         alarms.push(Alarm::HitRate);
     }
-    if of_same.is_some_and(|value| value < MIN_SAME_TIME_CORRELATION) {
+    if same_time.len() > MIN_JUDGED && of_same.is_some_and(|value| value < MIN_SAME_TIME_CORRELATION) {
         alarms.push(Alarm::SameTime);
     }
     LookAhead { next: of_next, hits: counted, same_time: of_same, alarms }
@@ -100,6 +102,8 @@ mod tests {
         assert_eq!(honest.alarms, [], "{honest:?}");
         let early = look_ahead_alarms(&same, &next);
         assert_eq!(early.alarms, [Alarm::NextInterval, Alarm::HitRate, Alarm::SameTime], "{early:?}");
+        let few = look_ahead_alarms(&same[..200], &next[..200]);
+        assert_eq!(few.alarms, [], "so few say nothing: {few:?}");
     }
 
     #[test]

@@ -80,3 +80,50 @@ fn wrong_questions_are_refused_with_what_to_ask() {
     refused(&["decide", "SPY", "--iv-rank", "101"], "from 0 to 100");
     refused(&["decide", "SPY", "--outlook", "up"], "bearish, neutral, bullish");
 }
+
+#[test]
+fn a_basis_needs_the_dividend_and_is_future_less_index_where_one_is_fed() {
+    // While SPY trades, one session after the close it is compared with.
+    let asked = |name: &str, signals: &str| {
+        let file = DESK.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, format!("lake: {{ uri: data/simulation/lake }}\nsignals: {{ {signals} }}\n"))
+            .expect("written");
+        let question = ["signal", "SPY", "--at", "2026-03-03T12:00", "--config", file.to_str().expect("UTF-8")];
+        let told = ask(&question).succeeded().stdout;
+        let document = ask(&[&question[..], &["--format", "jsonl"]].concat()).succeeded().lines().remove(0);
+        (told, document)
+    };
+    let number =
+        |document: &serde_json::Value, field: &str| document[field].as_f64().unwrap_or_else(|| panic!("{field}"));
+    let (_, plain) = asked("plain", "");
+    let known = number(&plain, "basis");
+    assert_eq!(number(&plain, "dividend").to_bits(), 0.0_f64.to_bits());
+    let ex = |usd: &str| {
+        let file = format!("dividends{}.yaml", usd.len());
+        std::fs::write(DESK.path().join(&file), format!("- {{ etf: SPY, ex_date: 2026-03-03{usd} }}\n"))
+            .expect("written");
+        format!("dividends_file: {file}")
+    };
+    let (told, unknown) = asked("unknown", &ex(""));
+    assert!(told.contains("SPY went ex since its close, and no amount is known"), "{told}");
+    assert!(
+        unknown["basis"].is_null() && unknown["dividend"].is_null() && !unknown["spot_price"].is_null(),
+        "{unknown}"
+    );
+    let (_, paid) = asked("paid", &ex(", usd: 0.25"));
+    let expected = known - 0.25 * number(&plain, "futures_close") / number(&plain, "spot_close");
+    assert!((number(&paid, "basis") - expected).abs() < 1e-6, "{paid}");
+    let (told, absurd) = asked("absurd", &ex(", usd: 25.0"));
+    assert!(absurd["basis"].is_null() && told.contains("or a price is wrong"), "{told}");
+    std::fs::write(
+        DESK.path().join("index.jsonl"),
+        "{\"index\":\"SPX\",\"at\":\"2026-03-03T17:00:00Z\",\"level\":6001.5}\n",
+    )
+    .expect("written");
+    let (_, fed) = asked("fed", "pairs: [{ etf: SPY, future: ES, index: SPX }], index_file: index.jsonl");
+    assert_eq!(number(&fed, "basis").to_bits(), (number(&fed, "futures_price") - 6001.5).to_bits(), "{fed}");
+    let refused = DESK.command(&["signal", "SPY"]).env("JOBS__SIGNALS__DIVIDENDS_FILE", "nowhere.yaml").output();
+    let refused = refused.expect("it runs");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(78) && told.contains("nowhere.yaml"), "{told}");
+}

@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
 use crate::lake::{AsOf, DecisionRow, KeyRange, OutcomeRow, SignalRow, TableName};
 use crate::market::{DailyBar, Symbol};
-use crate::rules::{Horizon, PaperEntry, open_position};
+use crate::rules::{Horizon, PaperEntry, PaperPosition, open_position};
 use crate::signals::Side;
 
 use super::mornings::{MAX_NOTES, holds};
@@ -45,7 +45,9 @@ impl Job for Evaluation {
     async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError> {
         let now = context.now().await?;
         let (from, to) = run.request.range.map_or((now - RECENT, now), |range| (range.from, range.to.min(now)));
-        let book = Book::read(context, run, (from, to)).await?;
+        let pairs = context.config.signals.pairs.iter().map(|pair| pair.etf.clone());
+        let symbols: Vec<Symbol> = pairs.filter(|symbol| run.wants(symbol)).collect();
+        let book = Book::read(context, &symbols, (from, to)).await?;
         let (mut rows, mut notes) = (Vec::new(), Vec::new());
         let config = &context.config.rules.paper;
         let holds = holds(context, now)?;
@@ -78,15 +80,40 @@ struct Book {
 }
 
 impl Book {
-    async fn read(context: &Context, run: &Run, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Result<Self, JobError> {
-        let pairs = context.config.signals.pairs.iter().map(|pair| pair.etf.clone());
-        let symbols: Vec<Symbol> = pairs.filter(|symbol| run.wants(symbol)).collect();
+    async fn read(
+        context: &Context,
+        symbols: &[Symbol],
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Self, JobError> {
+        let symbols = symbols.to_vec();
         let range = KeyRange { symbols: symbols.clone(), from, to };
         let mut entered = context.lake.decisions(&range, &AsOf::Latest).await?;
         entered.retain(|row| row.verdict == "decided" && row.action.as_deref() == Some("enter"));
         let signals = context.lake.signals(&range, &AsOf::Latest).await?;
         let bars = context.lake.daily(&KeyRange { symbols, from, to: to + LONGEST_HORIZON }, &AsOf::Latest).await?;
         Ok(Self { entered, signals, bars })
+    }
+
+    /// A decision as a position on paper, marked at its newest bar; none before its first bar is there.
+    fn position(
+        &self,
+        context: &Context,
+        decision: &DecisionRow,
+        (horizon, now): (Horizon, DateTime<Utc>),
+    ) -> Result<Option<PaperPosition>, JobError> {
+        let as_of = decision.as_of.instant();
+        let direction = decision.direction.as_deref().unwrap_or_default();
+        let entry = PaperEntry {
+            symbol: decision.symbol.clone(),
+            as_of,
+            direction: direction.parse().map_err(|told: String| unfit(decision, &told))?,
+            position_multiplier: decision.position_multiplier.unwrap_or(0.0),
+        };
+        let first = as_of.date_naive();
+        let nyse = context.calendars.nyse.sessions(first, (first + LONGEST_HORIZON).min(now.date_naive()))?;
+        let sessions: Vec<(NaiveDate, DateTime<Utc>)> =
+            nyse.iter().map(|session| (session.day.date(), session.open())).collect();
+        Ok(open_position(&entry, (&self.bars, &sessions), (horizon, &context.config.rules.paper)))
     }
 
     /// None while the horizon goes on, or where a bar is missing.
@@ -96,24 +123,9 @@ impl Book {
         decision: &DecisionRow,
         (horizon, now): (Horizon, DateTime<Utc>),
     ) -> Result<Option<OutcomeRow>, JobError> {
-        let as_of = decision.as_of.instant();
-        let unfit = |told: String| {
-            JobError::fail(Failure::BadData, format!("decisions {} {}: {told}", decision.symbol, decision.as_of))
-        };
-        let direction: Side = decision.direction.as_deref().unwrap_or_default().parse().map_err(unfit)?;
-        let entry = PaperEntry {
-            symbol: decision.symbol.clone(),
-            as_of,
-            direction,
-            position_multiplier: decision.position_multiplier.unwrap_or(0.0),
-        };
-        let first = as_of.date_naive();
-        let nyse = context.calendars.nyse.sessions(first, (first + LONGEST_HORIZON).min(now.date_naive()))?;
-        let sessions: Vec<(NaiveDate, DateTime<Utc>)> =
-            nyse.iter().map(|session| (session.day.date(), session.open())).collect();
-        let position = open_position(&entry, (&self.bars, &sessions), (horizon, &context.config.rules.paper));
+        let position = self.position(context, decision, (horizon, now))?;
         let Some(position) = position.filter(|position| position.is_closed) else { return Ok(None) };
-        let base = base_side(decision).map_err(unfit)?;
+        let base = base_side(decision).map_err(|told: String| unfit(decision, &told))?;
         let futures = self.signals.iter().find(|row| row.symbol == decision.symbol && row.as_of == decision.as_of);
         let confirmed = futures.filter(|_| base != Side::Neutral).map(|row| i64::from(Side::of(row.strength) == base));
         Ok(Some(OutcomeRow {
@@ -123,7 +135,7 @@ impl Book {
             rule: decision.rule.clone(),
             base: base.to_string(),
             confirmed,
-            direction: direction.to_string(),
+            direction: position.direction.to_string(),
             position_multiplier: position.position_multiplier,
             entry_day: position.entry_day.date(),
             entry_price: position.entry_price,
@@ -135,6 +147,28 @@ impl Book {
             generated_at: now,
         }))
     }
+}
+
+fn unfit(decision: &DecisionRow, told: &str) -> JobError {
+    JobError::fail(Failure::BadData, format!("decisions {} {}: {told}", decision.symbol, decision.as_of))
+}
+
+/// The positions on paper whose longest horizon goes on, each with the rule that decided it, the oldest first.
+pub(super) async fn open_positions(
+    context: &Context,
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, PaperPosition)>, JobError> {
+    let config = &context.config;
+    let longest = Horizon::sessions(config.rules.paper.horizons_sessions.iter().copied().max().unwrap_or(1));
+    let symbols: Vec<Symbol> = config.signals.pairs.iter().map(|pair| pair.etf.clone()).collect();
+    let book = Book::read(context, &symbols, (now - LONGEST_HORIZON, now)).await?;
+    let mut open = Vec::new();
+    for decision in &book.entered {
+        let position = book.position(context, decision, (longest, now))?;
+        open.extend(position.filter(|of| !of.is_closed).map(|position| (decision.rule.clone(), position)));
+    }
+    open.sort_by_key(|(_, position)| position.as_of);
+    Ok(open)
 }
 
 /// The side of the spot outlook, as the decision kept it.

@@ -10,13 +10,14 @@ use crate::lake::{AsOf, DecisionRow, FindingRow, KeyRange, SignalRow};
 use crate::market::{GatewayKind, Source, Symbol};
 use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::report::{
-    BaseDay, Book, Completeness, Decided, Found, Heard, Judged, Morning, Overnight, Report, week_ahead,
+    BaseDay, Book, Completeness, Decided, Found, Heard, Held, Judged, Morning, Overnight, Report, week_ahead,
 };
-use crate::rules::Horizon;
+use crate::rules::{Horizon, PaperPosition};
 use crate::signals::{Derived, Pair};
 use crate::state::Incident;
 
 use super::assess::{Assessment, Judgement, Span, assess};
+use super::evaluation::open_positions;
 use super::known::{Question, known};
 use super::mornings::holds;
 use super::rule_record::Made;
@@ -75,6 +76,7 @@ pub(super) async fn gather(
         found,
         incidents,
         book: book(&assessed, config.rules.paper.round_trip_cost_bp),
+        open: open_positions(context, now).await?.into_iter().map(held).collect(),
         verdicts: assessed.iter().flat_map(judged).collect(),
         ahead: week_ahead(day, (&calendars.nyse, &calendars.futures), config.market.roll_rule)?,
         calendar_ends: (ends - day <= WARN_BEFORE_END).then(|| ends + TimeDelta::days(1)),
@@ -274,6 +276,18 @@ fn book(assessed: &[Assessment], costs_bp: f64) -> Book {
         is_live: made == Made::Live,
     });
     Book { days: days.collect(), costs_bp }
+}
+
+fn held((rule, position): (String, PaperPosition)) -> Held {
+    Held {
+        symbol: position.symbol,
+        direction: position.direction.to_string(),
+        rule,
+        entered: (position.entry_day.date(), position.entry_price),
+        marked: (position.mark_day.date(), position.mark_price),
+        net_bp: position.net_bp,
+        horizon: position.horizon.to_string(),
+    }
 }
 
 /// Live signals and those made afterwards, each where there are any.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Ahead, BaseDay, Book, Completeness, Decided, Found, Heard, Judged, Morning, Overnight, Report};
+use super::{Ahead, BaseDay, Book, Completeness, Decided, Found, Heard, Held, Judged, Morning, Overnight, Report};
 use crate::evaluation::{BaseSignal, Bootstrap, Verdict, confirm, hits};
 use crate::market::Symbol;
 
@@ -110,6 +110,15 @@ pub(super) fn report() -> Report {
         }],
         incidents: vec!["complete.session:spot_snapshots:SPY, error, since Tue 16:30 ET: 3 missing slots".to_owned()],
         book: Book { days, costs_bp: 1.0 },
+        open: vec![Held {
+            symbol: symbol("SPY"),
+            direction: "bullish".to_owned(),
+            rule: "futures_momentum_entry".to_owned(),
+            entered: (day("2026-11-16"), 588.5),
+            marked: (day("2026-11-17"), 590.25),
+            net_bp: 30.2,
+            horizon: "5d".to_owned(),
+        }],
         verdicts: vec![judged],
         ahead: vec![Ahead { day: day("2026-11-26"), what: "NYSE is closed: Thanksgiving Day".to_owned() }],
         calendar_ends: None,

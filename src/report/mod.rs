@@ -21,7 +21,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 pub use ahead::{Ahead, week_ahead};
 pub use html::Pictures;
-pub use money::{BaseDay, Book};
+pub use money::{BaseDay, Book, Held};
 pub use morning::{Decided, Heard, Morning, Overnight};
 pub use record::{Completeness, Found};
 pub use sheet::{Chart, Sheet};
@@ -57,6 +57,8 @@ pub struct Report {
     pub incidents: Vec<String>,
     /// Base signals of the last year with what became of them.
     pub book: Book,
+    /// Positions on paper that go on.
+    pub open: Vec<Held>,
     /// What may be said of each ETF's confirmation.
     pub verdicts: Vec<Judged>,
     /// The days to come that are not like others.
@@ -103,6 +105,7 @@ impl Report {
             morning::overnight(self),
             record::completeness(self),
             Some(record::found(self)),
+            money::open(self),
             money::book(self),
             money::verdicts(self),
             Some(ahead::section(self)),

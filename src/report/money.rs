@@ -9,6 +9,7 @@ use super::sheet::{Chart, Grid, Section};
 use super::words::{interval, rate, signed};
 use super::{Judged, Report};
 use crate::evaluation::Verdict;
+use crate::market::Symbol;
 
 /// A base signal and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,6 +53,39 @@ impl Book {
         });
         grown.collect()
     }
+}
+
+/// A position on paper whose horizon goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// The ETF.
+    pub symbol: Symbol,
+    /// `bullish` or `bearish`.
+    pub direction: String,
+    /// The rule that decided it.
+    pub rule: String,
+    /// The session it was entered in, and the open there.
+    pub entered: (NaiveDate, f64),
+    /// The newest session it was held in, and the close there.
+    pub marked: (NaiveDate, f64),
+    /// What it would have come to by then, bp net of costs, times the size.
+    pub net_bp: f64,
+    /// For how long it is held, such as `5d`.
+    pub horizon: String,
+}
+
+/// What is held on paper.
+pub(super) fn open(report: &Report) -> Option<Section> {
+    let price = |(day, price): (NaiveDate, f64)| format!("{price:.2} on {}", day.format("%m-%d"));
+    let row = |of: &Held| {
+        let (symbol, net) = (of.symbol.to_string(), signed(Some(of.net_bp), 1));
+        vec![symbol, of.direction.clone(), of.rule.clone(), price(of.entered), price(of.marked), net]
+    };
+    let horizon = report.open.first()?.horizon.clone();
+    let columns = ["ETF", "direction", "rule", ">in at the open", ">marked at the close", ">bp net"];
+    let notes = vec![format!("Held for {horizon} from the open after the decision; no position is real.")];
+    let grid = Grid::new(&columns, report.open.iter().map(row).collect());
+    Some(Section { title: "Open on paper", grid: Some(grid), notes, ..Section::default() })
 }
 
 /// The book as a picture.

@@ -153,18 +153,19 @@ fn unfit(decision: &DecisionRow, told: &str) -> JobError {
     JobError::fail(Failure::BadData, format!("decisions {} {}: {told}", decision.symbol, decision.as_of))
 }
 
-/// The positions on paper whose longest horizon goes on, each with the rule that decided it, the oldest first.
+/// The positions on paper whose longest horizon went on at an instant, each with the rule that decided it, the oldest first.
 pub(super) async fn open_positions(
     context: &Context,
-    now: DateTime<Utc>,
+    at: DateTime<Utc>,
 ) -> Result<Vec<(String, PaperPosition)>, JobError> {
     let config = &context.config;
     let longest = Horizon::sessions(config.rules.paper.horizons_sessions.iter().copied().max().unwrap_or(1));
     let symbols: Vec<Symbol> = config.signals.pairs.iter().map(|pair| pair.etf.clone()).collect();
-    let book = Book::read(context, &symbols, (now - LONGEST_HORIZON, now)).await?;
+    let mut book = Book::read(context, &symbols, (at - LONGEST_HORIZON, at)).await?;
+    book.bars.retain(|bar| bar.timestamp.instant() <= at);
     let mut open = Vec::new();
     for decision in &book.entered {
-        let position = book.position(context, decision, (longest, now))?;
+        let position = book.position(context, decision, (longest, at))?;
         open.extend(position.filter(|of| !of.is_closed).map(|position| (decision.rule.clone(), position)));
     }
     open.sort_by_key(|(_, position)| position.as_of);

@@ -50,7 +50,9 @@ pub(super) async fn gather(
     for pair in &config.signals.pairs {
         mornings.push(of_pair(context, pair, (session, morning, now)).await?);
     }
-    let Slots { completeness, by_symbol, newest } = slots(context, (day, now)).await?;
+    // Made anew for a day gone by, it tells of the same sessions as it did in the morning.
+    let known_by = morning.instant();
+    let Slots { completeness, by_symbol, newest } = slots(context, (day, known_by)).await?;
     let found = match &newest {
         Some(newest) => found(context, newest).await?,
         None => Vec::new(),
@@ -60,7 +62,7 @@ pub(super) async fn gather(
         None => Vec::new(),
     };
     let span = Span { symbols: Vec::new(), from: day - ASSESSED, to: day, horizon: Horizon::sessions(1) };
-    let assessed = assess(&context.lake, &span, (calendars, config, now)).await?;
+    let assessed = assess(&context.lake, &span, (calendars, config, known_by)).await?;
     let from_here = origin(config);
     let ends = *calendars.nyse.coverage().end().min(calendars.futures.coverage().end());
     Ok(Report {
@@ -76,7 +78,7 @@ pub(super) async fn gather(
         found,
         incidents,
         book: book(&assessed, config.rules.paper.round_trip_cost_bp),
-        open: open_positions(context, now).await?.into_iter().map(held).collect(),
+        open: open_positions(context, known_by).await?.into_iter().map(held).collect(),
         verdicts: assessed.iter().flat_map(judged).collect(),
         ahead: week_ahead(day, (&calendars.nyse, &calendars.futures), config.market.roll_rule)?,
         calendar_ends: (ends - day <= WARN_BEFORE_END).then(|| ends + TimeDelta::days(1)),

@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
 use crate::lake::{AsOf, DecisionRow, KeyRange, OutcomeRow, SignalRow, TableName};
 use crate::market::{DailyBar, Symbol};
-use crate::rules::{Horizon, PaperEntry, PaperPosition, open_position};
+use crate::rules::{Horizon, PaperEntry, PaperMarket, PaperPosition, open_position};
 use crate::signals::Side;
 
 use super::mornings::{MAX_NOTES, holds};
@@ -113,7 +113,8 @@ impl Book {
         let nyse = context.calendars.nyse.sessions(first, (first + LONGEST_HORIZON).min(now.date_naive()))?;
         let sessions: Vec<(NaiveDate, DateTime<Utc>)> =
             nyse.iter().map(|session| (session.day.date(), session.open())).collect();
-        Ok(open_position(&entry, (&self.bars, &sessions), (horizon, &context.config.rules.paper)))
+        let market = PaperMarket { bars: &self.bars, sessions: &sessions, dividends: &context.calendars.dividends };
+        Ok(open_position(&entry, &market, (horizon, &context.config.rules.paper)))
     }
 
     /// None while the horizon goes on, or where a bar is missing.

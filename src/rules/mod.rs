@@ -22,4 +22,4 @@ pub use config::{PaperConfig, RulesConfig};
 pub use decision::{Action, Decision, NO_RULE, Spread, StrategyType, Urgency};
 pub use engine::{Engine, Rule, RuleClash, Situation, Verdict, VerdictOf};
 pub use entry::Entry;
-pub use paper::{Horizon, PaperEntry, PaperPosition, open_position};
+pub use paper::{Horizon, PaperEntry, PaperMarket, PaperPosition, open_position};

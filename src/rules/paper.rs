@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::calendar::TradingDay;
-use crate::market::{DailyBar, Symbol};
+use crate::market::{DailyBar, Dividends, Symbol};
 use crate::signals::Side;
 
 use super::PaperConfig;
@@ -59,7 +59,18 @@ pub struct PaperEntry {
     pub position_multiplier: f64,
 }
 
-/// A hypothetical position. Returns are in bp of the ETF's price, dividends left out, times the multiplier.
+/// What positions are marked by.
+#[derive(Debug, Clone, Copy)]
+pub struct PaperMarket<'a> {
+    /// Daily bars, in order.
+    pub bars: &'a [DailyBar],
+    /// Sessions of the ETF's exchange from the decision on, with their opens, in order.
+    pub sessions: &'a [(NaiveDate, DateTime<Utc>)],
+    /// What goes ex meanwhile is earned, or owed on the other side.
+    pub dividends: &'a Dividends,
+}
+
+/// A hypothetical position. Returns are in bp of the ETF's price, dividends put back, times the multiplier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaperPosition {
     /// The ETF.
@@ -82,35 +93,36 @@ pub struct PaperPosition {
     pub mark_price: f64,
     /// Whether the horizon is over; else the return is of the mark.
     pub is_closed: bool,
-    /// 1e4 ln(mark/entry), on its side, times the multiplier.
+    /// 1e4 ln((mark + dividends)/entry), on its side, times the multiplier.
     pub gross_bp: f64,
     /// Less the costs, times the multiplier: those of getting out too, though it may not be out yet.
     pub net_bp: f64,
 }
 
 /// Marks an entry by the daily bars: in at the open of the first of the sessions that open at or after the decision, out at
-/// the close of the last session of the horizon. None while that first bar is not there, or where there is no side.
-///
-/// `sessions` are those of the ETF's exchange from the decision on, with their opens, in order; `bars` are in order too.
+/// the close of the last session of the horizon. None while that first bar is not there, where there is no side, or while the
+/// ETF has gone ex meanwhile by an amount that nobody knows.
 #[must_use]
 pub fn open_position(
     entry: &PaperEntry,
-    (bars, sessions): (&[DailyBar], &[(NaiveDate, DateTime<Utc>)]),
+    market: &PaperMarket<'_>,
     (horizon, config): (Horizon, &PaperConfig),
 ) -> Option<PaperPosition> {
     if entry.direction == Side::Neutral {
         return None;
     }
-    let bar_of = |day: NaiveDate| bars.iter().find(|bar| bar.symbol == entry.symbol && bar.date.date() == day);
+    let bar_of = |day: NaiveDate| market.bars.iter().find(|bar| bar.symbol == entry.symbol && bar.date.date() == day);
     let num_sessions = usize::try_from(horizon.num_sessions()).ok()?;
-    let held: Vec<&DailyBar> = sessions
+    let held: Vec<&DailyBar> = market
+        .sessions
         .iter()
         .filter(|(_, open)| *open >= entry.as_of)
         .take(num_sessions)
         .map_while(|(day, _)| bar_of(*day))
         .collect();
     let (first, last) = (held.first()?, held.last()?);
-    let on_side = entry.direction.sign() * BASIS_POINTS * (last.close / first.open).ln();
+    let dividend = market.dividends.between(&entry.symbol, (first.date.date(), last.date.date())).usd()?;
+    let on_side = entry.direction.sign() * BASIS_POINTS * ((last.close + dividend) / first.open).ln();
     Some(PaperPosition {
         symbol: entry.symbol.clone(),
         as_of: entry.as_of,
@@ -132,11 +144,13 @@ pub fn open_position(
 mod tests {
     use super::*;
     use crate::calendar::{Calendar, CalendarId};
+    use crate::market::ExDate;
     use crate::signals::fixtures::{daily_bar, instant, symbol};
 
     struct Book {
         bars: Vec<DailyBar>,
         sessions: Vec<(NaiveDate, DateTime<Utc>)>,
+        dividends: Dividends,
     }
 
     /// Sessions of 2026-11-18 to 24, opening at 600, 601 ... and closing half a dollar higher.
@@ -151,13 +165,15 @@ mod tests {
         Book {
             bars: (0..).zip(&sessions).map(bar).collect(),
             sessions: sessions.iter().map(|session| (session.day.date(), session.open())).collect(),
+            dividends: Dividends::default(),
         }
     }
 
     fn position(book: &Book, (direction, as_of): (Side, &str), sessions: u32) -> Option<PaperPosition> {
         let entry = PaperEntry { symbol: symbol("SPY"), as_of: instant(as_of), direction, position_multiplier: 1.2 };
         let horizon = (Horizon::sessions(sessions), &PaperConfig::default());
-        open_position(&entry, (&book.bars, &book.sessions), horizon)
+        let market = PaperMarket { bars: &book.bars, sessions: &book.sessions, dividends: &book.dividends };
+        open_position(&entry, &market, horizon)
     }
 
     const MORNING: &str = "2026-11-18T14:00:00Z";
@@ -178,6 +194,26 @@ mod tests {
         let (long, short) = (long.expect("bars"), short.expect("bars"));
         assert!((long.gross_bp + short.gross_bp).abs() < 1e-9 && long.is_closed);
         assert!(long.net_bp + short.net_bp < 0.0, "costs are paid on both sides");
+    }
+
+    #[test]
+    fn what_goes_ex_meanwhile_is_earned_and_what_nobody_knows_gives_no_return() {
+        let ex = |day: u32, usd| {
+            let ex_date = NaiveDate::from_ymd_opt(2026, 11, day).expect("a date");
+            Dividends::new([ExDate { etf: symbol("SPY"), ex_date, usd }]).expect("sound")
+        };
+        let gross = |dividends: Dividends, side, sessions| {
+            let book = Book { dividends, ..book() };
+            position(&book, (side, MORNING), sessions).map(|position| position.gross_bp)
+        };
+        let (plain, up, down) = (Dividends::default(), Side::Bullish, Side::Bearish);
+        let expected = 1.2 * 1e4 * (602.5_f64 + 1.8).ln() - 1.2 * 1e4 * 600.0_f64.ln();
+        let paid = gross(ex(20, Some(1.8)), up, 3).expect("bars");
+        assert!((paid - expected).abs() < 1e-9 && paid > gross(plain.clone(), up, 3).expect("bars"));
+        assert_eq!(gross(ex(20, Some(1.8)), down, 3), Some(-paid), "owed on the other side");
+        assert_eq!(gross(ex(18, Some(1.8)), up, 3), gross(plain.clone(), up, 3), "who buys on the day does not get it");
+        assert_eq!(gross(ex(20, None), up, 3), None);
+        assert_eq!(gross(ex(20, None), up, 1), gross(plain, up, 1), "it was out before");
     }
 
     #[test]

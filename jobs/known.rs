@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::calendar::{TradingDay, to_new_york};
+use crate::calendar::{Session, TradingDay, to_new_york};
 use crate::config::Config;
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
@@ -106,7 +106,7 @@ pub(super) async fn known_after(
     let EtfKnown { mut prices, closes } = etf_known(lake, question, (calendars, config)).await?;
     let feed = signals.pair(etf).and_then(|pair| pair.index.as_ref()).zip(signals.index_file.as_ref());
     if let Some((index, path)) = feed {
-        prices.index = level_at(path, (index, as_of))?;
+        prices.index = level_at(path, (index, as_of));
     }
     let predictive_value = track.predictive_value(to_new_york(as_of).date_naive(), &config.evaluation);
     let known_by = match seen {
@@ -136,17 +136,25 @@ pub(super) async fn etf_known(
     let spot = lake.spot(&range(from), &rows).await?;
     let points: Vec<PricePoint> =
         spot.iter().filter_map(|row| Some(PricePoint { at: row.timestamp.instant(), price: row.last? })).collect();
-    let (mut closes, mut close) = (Vec::new(), None);
-    for session in calendars.nyse.sessions(from.date_naive(), as_of.date_naive())? {
-        let end = session.close();
-        let Some(point) = standing(&points, end).filter(|point| end <= as_of && end - point.at <= CLOSE_ROOM) else {
-            continue;
-        };
-        closes.push(DailyClose { symbol: etf.clone(), date: session.day, close: point.price });
-        close = Some((session.day.date(), PricePoint { at: end, price: point.price }));
-    }
+    let mut sessions = calendars.nyse.sessions(from.date_naive(), as_of.date_naive())?;
+    sessions.retain(|session| session.close() <= as_of);
+    let at_close = |session: &Session| {
+        let point = standing(&points, session.close())?;
+        (session.close() - point.at <= CLOSE_ROOM).then_some(point.price)
+    };
+    let close_of = |session: &Session| {
+        let close = at_close(session)?;
+        Some(DailyClose { symbol: etf.clone(), date: session.day, close })
+    };
+    let closes = sessions.iter().filter_map(close_of).collect();
     let daily = lake.daily(&range(as_of - days_of(config.signals.outlook_long_sessions)), &rows).await?;
     let closes = merged(closes, &daily);
+    // The last close, and none before it: the future's is of the same instant.
+    let close = sessions.last().and_then(|session| {
+        let of_day = || closes.iter().rfind(|close| close.date == session.day).map(|close| close.close);
+        let price = at_close(session).or_else(of_day)?;
+        Some((session.day.date(), PricePoint { at: session.close(), price }))
+    });
     let went_ex = close.map(|(day, _)| calendars.dividends.between(etf, (day, to_new_york(as_of).date_naive())));
     let prices = EtfInputs {
         close: close.map(|(_, point)| point),

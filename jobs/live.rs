@@ -125,7 +125,8 @@ impl<'a> Desk<'a> {
             }
             None => JobError::retry(Failure::Failed, told),
         };
-        Err(error.with_findings(self.findings))
+        let error = error.with_findings(self.findings);
+        Err(if sound > 0 { error.after_some() } else { error })
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::calendar::{Session, Slot};
 use crate::gateway::{ClockSource, MarketDataMode};
-use crate::job::{Context, JobError, Run};
+use crate::job::{Context, JobError, Run, chain};
 use crate::lake::{AsOf, KeyRange, SignalRow, TableName};
 use crate::market::{DailyClose, Symbol};
 use crate::quality::{
@@ -224,7 +224,7 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
     let range = KeyRange { symbols: context.config.market.spot.clone(), from, to };
     let closes = context.lake.daily(&range, &AsOf::Latest).await?;
     let signals = context.lake.signals(&range, &AsOf::Latest).await?;
-    let again = derived_again(context, &signals).await?;
+    let again = derived_again(context, &signals).await;
     let decisions = context.lake.decisions(&range, &AsOf::Latest).await?;
     Ok(Derivations {
         closes: closes.iter().map(DailyClose::from).collect(),
@@ -246,28 +246,42 @@ async fn made(context: &Context, (sessions, now): (&[Session], DateTime<Utc>)) -
     })
 }
 
-/// The newest signal of each ETF, derived again from the rows that were captured when it was made: the fields that differ.
+/// The newest signal of each ETF, derived again from the rows that were captured when it was made: the fields that differ, or
+/// why it could not be done.
 async fn derived_again(
     context: &Context,
     signals: &[SignalRow],
-) -> Result<BTreeMap<(Symbol, Slot), Vec<String>>, JobError> {
-    let newest: BTreeMap<&Symbol, &SignalRow> = signals.iter().map(|row| (&row.symbol, row)).collect();
-    let (config, calendars) = (&context.config, &context.calendars);
+) -> BTreeMap<(Symbol, Slot), Result<Vec<String>, String>> {
     let mut again = BTreeMap::new();
-    for row in newest.into_values() {
-        let rows = AsOf::Instant(row.generated_at);
-        let question = Question { etf: &row.symbol, as_of: row.as_of.instant(), rows };
-        let known = known(&context.lake, question, (calendars, config)).await?;
-        let fields = match known.signal(calendars, config)? {
-            Derived::Signal(signal) => {
-                let own = row_of(&signal, row.as_of, (row.gateway, row.generated_at));
-                differing(row, &own).into_iter().map(str::to_owned).collect()
-            }
-            Derived::Skipped(reason) => vec![format!("everything: {reason}")],
-        };
+    // Where time stands still everything is captured at one instant, whenever it came.
+    if context.config.gateway.clock_source() == ClockSource::Gateway {
+        return again;
+    }
+    let newest: BTreeMap<&Symbol, &SignalRow> = signals.iter().map(|row| (&row.symbol, row)).collect();
+    for row in newest.into_values().filter(|row| context.config.signals.pair(&row.symbol).is_some()) {
+        let fields = differing_again(context, row).await.map_err(|error| chain(&error));
         again.insert((row.symbol.clone(), row.as_of), fields);
     }
-    Ok(again)
+    again
+}
+
+async fn differing_again(context: &Context, row: &SignalRow) -> Result<Vec<String>, JobError> {
+    let (config, calendars) = (&context.config, &context.calendars);
+    let question = Question { etf: &row.symbol, as_of: row.as_of.instant(), rows: AsOf::Instant(row.generated_at) };
+    let mut known = known(&context.lake, question, (calendars, config)).await?;
+    // What was known of dividends then stands in the row; lists grow later.
+    known.prices.dividend = row.dividend;
+    Ok(match known.signal(calendars, config)? {
+        Derived::Signal(signal) => {
+            let mut own = row_of(&signal, row.as_of, (row.gateway, row.generated_at));
+            if config.signals.pair(&row.symbol).is_some_and(|pair| pair.index.is_some()) {
+                // A feed may have begun anew since.
+                own.basis = row.basis;
+            }
+            differing(row, &own).into_iter().map(str::to_owned).collect()
+        }
+        Derived::Skipped(reason) => vec![format!("everything: {reason}")],
+    })
 }
 
 /// The report of the newest session that has opened; none where none was ever made, or none is sent.

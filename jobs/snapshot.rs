@@ -57,11 +57,12 @@ impl Job for Snapshot {
         let present = wanted.len() - missing.len();
         let gateway = context.gateway().await?;
         let age = context.now().await? - run.slot.instant();
-        let mut outcome = if age <= QUOTE_WINDOW {
-            capture(context, gateway.as_ref(), &missing, run.request.mode).await?
+        let captured = if age <= QUOTE_WINDOW {
+            capture(context, gateway.as_ref(), &missing, run.request.mode).await
         } else {
-            fill(context, gateway.as_ref(), &missing, run.request.mode).await?
+            fill(context, gateway.as_ref(), &missing, run.request.mode).await
         };
+        let mut outcome = captured.map_err(|error| if present > 0 { error.after_some() } else { error })?;
         if let RunResult::Done(counts) = &mut outcome.result {
             counts.add(Counts { planned: present, present, ..Counts::default() });
         }
@@ -142,7 +143,8 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     let told: Vec<String> = failures.iter().map(|error| chain(error)).collect();
     if let Some(first) = failures.into_iter().next() {
         let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
-        return Err(first.with_message(told));
+        let error = first.with_message(told);
+        return Err(if rows.is_empty() { error } else { error.after_some() });
     }
     let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
     Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(findings) })

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::Value as Json;
 
 use crate::config::{Loaded, SAMPLE};
-use crate::job::{Failure, JobError, calendars};
+use crate::job::{Failure, JobError, calendars, dividends};
 
 use super::output::{print_document, print_line};
 use super::settings::{Format, Globals};
@@ -36,6 +36,7 @@ pub(super) fn configuration(globals: &Globals, command: &ConfigCommand) -> Resul
 fn check(globals: &Globals) -> Result<(), JobError> {
     let loaded = globals.load(Vec::new())?;
     calendars(&loaded.config)?;
+    dividends(&loaded.config)?;
     let from = loaded.file.as_ref().map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
     match globals.format {
         Format::Text => print_line(&format!("the configuration is sound ({from}, {} keys set)", loaded.origins.len())),

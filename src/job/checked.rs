@@ -80,9 +80,10 @@ fn calendar_of<'a>(table: &str, calendars: &'a Calendars) -> &'a Calendar {
     if table == SPOT_TABLE || table == "spot_daily" { &calendars.nyse } else { &calendars.futures }
 }
 
-/// The session of an instant, as commands take it; past the calendars the day by UTC.
+/// The session of a slot, as commands take it: the close belongs to the session that it ends. Past the calendars the day by UTC.
 fn session_of(at: DateTime<Utc>, calendar: &Calendar) -> NaiveDate {
-    calendar.trading_day(at).map_or(at.date_naive(), TradingDay::date)
+    let session = calendar.session_of_slot(Slot::at_or_before(at)).ok().flatten().map(|session| session.day);
+    session.or_else(|| calendar.trading_day(at).ok()).map_or(at.date_naive(), TradingDay::date)
 }
 
 fn facts((looked, run): (Looked<'_>, &CheckRun), worst: &Finding, findings: &[&Finding]) -> Facts {
@@ -287,6 +288,9 @@ mod tests {
         assert_eq!(facts.window, Some((slot("23:10").instant(), slot("23:20").instant())));
         assert_eq!(facts.next[0], "jobs quality report --date 2026-03-02");
         assert_eq!(facts.next[2], "jobs run backfill --from 2026-03-02 --to 2026-03-02 --symbols ES");
+        let calendar = Calendar::embedded(crate::calendar::CalendarId::CmeEquity);
+        let close = session_of(at("2026-03-06T22:00:00Z"), &calendar);
+        assert_eq!(close.to_string(), "2026-03-06", "Friday's close is Friday's");
         let series = facts.series.expect("rows are near");
         let missing = series.points.iter().filter(|(_, value)| value.is_none()).count();
         assert_eq!((series.points.len(), missing, series.fault), (6, 3, facts.window), "{:?}", series.points);

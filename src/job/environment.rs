@@ -141,10 +141,21 @@ fn open_ledger(config: &Config) -> Option<Ledger> {
     opened.map_err(|error| tracing::error!(error = %chain(&error), "runs of this process are not recorded")).ok()
 }
 
+/// The ex-dates that the operator lists.
+///
+/// # Errors
+/// Where the file is unsound.
+pub fn dividends(config: &Config) -> Result<Dividends, JobError> {
+    match &config.signals.dividends_file {
+        Some(path) => read_dividends(path).map_err(|error| JobError::fail(Failure::Misconfigured, error)),
+        None => Ok(Dividends::default()),
+    }
+}
+
 /// The calendars with the operator's overrides and ex-dates.
 ///
 /// # Errors
-/// Where the override file or that of the dividends is unsound.
+/// Where the override file is unsound.
 pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
     let overrides = match &config.calendar.override_file {
         Some(path) => read_overrides(path).map_err(|e| JobError::fail(Failure::Misconfigured, e))?,
@@ -154,10 +165,11 @@ pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
         let calendar = Calendar::embedded(id).with_overrides(&overrides);
         calendar.map_err(|error| JobError::fail(Failure::Misconfigured, error))
     };
-    let dividends = match &config.signals.dividends_file {
-        Some(path) => read_dividends(path).map_err(|e| JobError::fail(Failure::Misconfigured, e))?,
-        None => Dividends::default(),
-    };
+    // No quote is lost for a dividend: without them there is no basis, a check tells why, and captures go on.
+    let dividends = dividends(config).unwrap_or_else(|error| {
+        tracing::error!(error = %chain(&error), "no dividend is known");
+        Dividends::unreadable(chain(&error))
+    });
     Ok(Calendars { futures: load(CalendarId::CmeEquity)?, nyse: load(CalendarId::Nyse)?, dividends })
 }
 

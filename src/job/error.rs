@@ -71,17 +71,18 @@ pub struct JobError {
     disposition: Disposition,
     cause: Box<dyn Error + Send + Sync>,
     findings: Vec<Finding>,
+    has_some: bool,
 }
 
 impl JobError {
     /// A failure after which a new attempt may work.
     pub fn retry(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { failure, disposition: Disposition::Retry, cause: cause.into(), findings: Vec::new() }
+        Self { failure, disposition: Disposition::Retry, cause: cause.into(), findings: Vec::new(), has_some: false }
     }
 
     /// A failure that a new attempt would only repeat.
     pub fn fail(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { failure, disposition: Disposition::Fail, cause: cause.into(), findings: Vec::new() }
+        Self { failure, disposition: Disposition::Fail, cause: cause.into(), findings: Vec::new(), has_some: false }
     }
 
     /// The same failure in other words.
@@ -94,6 +95,18 @@ impl JobError {
     #[must_use]
     pub fn with_findings(self, findings: Vec<Finding>) -> Self {
         Self { findings, ..self }
+    }
+
+    /// The same failure where the slot has some of its rows all the same: the gateway answers.
+    #[must_use]
+    pub fn after_some(self) -> Self {
+        Self { has_some: true, ..self }
+    }
+
+    /// Whether the slot has some of its rows.
+    #[must_use]
+    pub fn has_some(&self) -> bool {
+        self.has_some
     }
 
     /// Facts about bad data that the run met before it failed.

@@ -26,7 +26,7 @@ pub use crate::state::Trigger;
 pub use alerting::{alerts, mailer, origin, outbox, policy};
 pub use checked::{Looked, seen_by_checks};
 pub use context::{Calendars, Context};
-pub use environment::{Environment, calendars, start_embedded};
+pub use environment::{Environment, calendars, dividends, start_embedded};
 pub use error::{Disposition, Failure, JobError, chain};
 pub use holds::{Holds, built_on};
 pub use lock::{Lock, LockHolder, Locked};

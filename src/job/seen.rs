@@ -31,7 +31,8 @@ pub fn seen_at_end((job, slot): (&str, DateTime<Utc>), report: &RunReport) -> Ve
         Err(error) => match error.failure() {
             // Another run has the lock, or somebody ended this one: neither says that something is broken.
             Failure::Locked | Failure::Interrupted | Failure::Terminated => Vec::new(),
-            Failure::Unavailable => vec![
+            // A gateway that gives some of the rows is not down.
+            Failure::Unavailable if !error.has_some() => vec![
                 Observation::failed(gateway_key(), Severity::Critical, gateway_facts((job, slot), error)),
                 failed((job, slot), report, error).following_from(GATEWAY_DOWN),
             ],
@@ -132,6 +133,13 @@ mod tests {
         let down = seen(Err(JobError::retry(Failure::Unavailable, "cannot connect")));
         let names: Vec<_> = down.iter().map(|(check, _, cause)| (check.as_str(), cause.as_deref())).collect();
         assert_eq!(names, [(GATEWAY_DOWN, None), (RUN_FAILED, Some(GATEWAY_DOWN))]);
+    }
+
+    #[test]
+    fn a_gateway_that_gives_some_of_the_rows_is_not_down() {
+        let some = seen(Err(JobError::fail(Failure::Unavailable, "5 of 6 rows captured").after_some()));
+        let names: Vec<_> = some.iter().map(|(check, _, cause)| (check.as_str(), cause.as_deref())).collect();
+        assert_eq!(names, [(RUN_FAILED, None)]);
     }
 
     #[test]

@@ -66,7 +66,11 @@ impl WentEx {
 
 /// The ex-dates that are known of ETFs.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Dividends(BTreeMap<(Symbol, NaiveDate), Option<f64>>);
+pub struct Dividends {
+    known: BTreeMap<(Symbol, NaiveDate), Option<f64>>,
+    /// Why nothing is known, where a list could not be read.
+    fault: Option<String>,
+}
 
 impl Dividends {
     /// A list of ex-dates, in any order.
@@ -83,15 +87,30 @@ impl Dividends {
                 return Err(DividendProblem::Twice { etf, ex_date });
             }
         }
-        Ok(Self(known))
+        Ok(Self { known, fault: None })
+    }
+
+    /// What is known where the list cannot be read: nothing, of any day.
+    #[must_use]
+    pub fn unreadable(why: impl Into<String>) -> Self {
+        Self { known: BTreeMap::new(), fault: Some(why.into()) }
+    }
+
+    /// Why nothing is known, where the list could not be read.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// What an ETF lost to those who bought it on the first day at its close and hold it on the second: everything whose
     /// ex-date is after the first day and not after the second.
     #[must_use]
     pub fn between(&self, etf: &Symbol, (after, until): (NaiveDate, NaiveDate)) -> WentEx {
+        if self.fault.is_some() {
+            return WentEx::Unknown(until);
+        }
         let mut sum = 0.0;
-        for ((_, ex_date), usd) in self.0.range((etf.clone(), after)..=(etf.clone(), until.max(after))) {
+        for ((_, ex_date), usd) in self.known.range((etf.clone(), after)..=(etf.clone(), until.max(after))) {
             match usd {
                 _ if *ex_date == after => {}
                 Some(usd) => sum += usd,
@@ -126,6 +145,9 @@ mod tests {
         assert_eq!(between("QQQ", "2026-12-18", "2026-12-21"), WentEx::Unknown(day("2026-12-21")));
         assert_eq!(between("IWM", "2026-01-01", "2027-01-01").usd(), Some(0.0));
         assert_eq!(between("SPY", "2026-12-18", "2026-12-17"), WentEx::Usd(0.0), "no day lies in between");
+        let unreadable = Dividends::unreadable("no file");
+        let (spy, days) = ("SPY".parse().expect("a symbol"), (day("2026-12-17"), day("2026-12-18")));
+        assert_eq!((unreadable.between(&spy, days).usd(), unreadable.fault()), (None, Some("no file")));
     }
 
     #[test]

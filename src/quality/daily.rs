@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::calendar::{Calendar, Session, Slot};
 use crate::market::{DailyClose, Dividends, Symbol, WentEx};
 
-use super::{Action, CheckFault, CheckSpec, FUTURES_TABLE, LooksAt, Measure, Measured, Place, Row, Rule, Seen};
+use super::{Action, CheckFault, CheckSpec, LooksAt, Measure, Measured, Place, Row, Rule, Seen};
 
 /// The table of the daily closes, as findings name it.
 const TABLE: &str = "spot_daily";
@@ -27,10 +27,10 @@ pub(super) const SPECS: &[CheckSpec] = &[
         LooksAt::Daily,
         "the ETF moves with its future from close to close, dividends put back",
     )
-    .steps(Some(12.0), Some(25.0), "bp against the future")
+    .steps(Some(12.0), Some(100.0), "bp against the future")
     .because(
-        "a dividend that nobody put in looks like a fall against the future: 15 bp (QQQ) to 50 bp (SPY) a quarter, \
-             where the two closes differ by 5 bp; one without its amount is one too many",
+        "a dividend that nobody put in looks like a fall against the future, of 15 bp (QQQ) to 50 bp (SPY); so do days of panic, \
+         hence a warning. What goes ex by an amount that nobody knows, and what no dividend explains, is mailed",
     ),
 ];
 
@@ -111,11 +111,14 @@ fn jump(batch: DailyBatch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
 /// Each ETF against its future from close to close, within one contract, with what it went ex put back. An ex-date without
 /// an amount is told whatever the prices say.
 fn ex_date(batch: DailyBatch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
-    let futures: BTreeMap<(&Symbol, DateTime<Utc>), &Row> =
-        batch.rows.iter().filter(|row| row.table == FUTURES_TABLE).map(|row| ((&row.symbol, row.at), row)).collect();
+    if let Some(fault) = batch.dividends.fault() {
+        return Err(CheckFault::Dividends(fault.to_owned()));
+    }
+    let at: BTreeMap<(&Symbol, DateTime<Utc>), &Row> =
+        batch.rows.iter().map(|row| ((&row.symbol, row.at), row)).collect();
     let future_change = |etf: &Symbol, (from, to): (DateTime<Utc>, DateTime<Utc>)| {
         let (_, future) = batch.partners.iter().find(|(of, _)| of == etf)?;
-        let (before, after) = (futures.get(&(future, from))?, futures.get(&(future, to))?);
+        let (before, after) = (at.get(&(future, from))?, at.get(&(future, to))?);
         (before.contract == after.contract).then(|| Some((after.price()? / before.price()?).ln())).flatten()
     };
     let mut seen = Seen::default();
@@ -125,12 +128,19 @@ fn ex_date(batch: DailyBatch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
             WentEx::Unknown(on) => Measured::new(f64::NAN, format!("{etf} goes ex on {on}, and no amount is known")),
             WentEx::Usd(usd) => {
                 let Some(future) = future_change(etf, pair.ends) else { continue };
-                let change = 1e4 * (future - ((pair.after.close + usd) / pair.before.close).ln());
-                Measured::new(change.abs(), format!("{change:+.1} bp of the future against {etf} up to {day}"))
+                // The closing auction is later than the future's price: the ETF's own row of that instant is nearer.
+                let price =
+                    |end, daily: &DailyClose| at.get(&(etf, end)).and_then(|row| row.price()).unwrap_or(daily.close);
+                let (before, after) = (price(pair.ends.0, pair.before), price(pair.ends.1, pair.after));
+                let change = 1e4 * (future - ((after + usd) / before).ln());
+                // What is missing can only make the ETF fall; what was put back in excess, only rise.
+                let size = if usd > 0.0 { change.abs() } else { change.max(0.0) };
+                Measured::new(size, format!("{change:+.1} bp of the future against {etf} up to {day}"))
             }
         };
         seen.looked_at += 1;
-        let told = measured.with_detail("a missing dividend? put it into signals.dividends_file");
+        let told =
+            measured.with_detail("a missing dividend? put it into signals.dividends_file, then systemctl reload jobs");
         seen.findings.extend(rule.judge(&pair.place, told));
     }
     Ok(seen)
@@ -159,13 +169,13 @@ mod tests {
     /// SPY goes ex on Friday 2026-12-18 by 1.80 while ES stands still; what is known of it decides.
     #[test]
     fn an_ex_date_without_its_dividend_is_told_and_with_it_is_not() {
-        let status = |known: Option<Option<f64>>, contract: &str| {
+        let status_of = |after: f64, known: Option<Option<f64>>, contract: &str| {
             let close = |date: &str, close| DailyClose {
                 symbol: symbol("SPY"),
                 date: TradingDay::new(date.parse().expect("a date")),
                 close,
             };
-            let closes = [close("2026-12-17", 600.0), close("2026-12-18", 598.2)];
+            let closes = [close("2026-12-17", 600.0), close("2026-12-18", after)];
             let mut rows = vec![row("ES", at("2026-12-17 16:00"), 6_000.0), row("ES", at("2026-12-18 16:00"), 6_000.0)];
             rows[1].contract = Some(contract.to_owned());
             let ex_date = "2026-12-18".parse().expect("a date");
@@ -173,10 +183,17 @@ mod tests {
             let (dividends, partners) = (Dividends::new(ex_dates).expect("sound"), [(symbol("SPY"), symbol("ES"))]);
             let batch =
                 DailyBatch { closes: &closes, rows: &rows, partners: &partners, dividends: &dividends, nyse: &NYSE };
+            let faulty = Dividends::unreadable("no list");
+            let crashed = run(&daily_checks(DailyBatch { dividends: &faulty, ..batch }), "daily.ex_date").status;
+            assert_eq!(crashed, Status::Error, "a list that cannot be read is no pass");
             run(&daily_checks(batch), "daily.ex_date").status
         };
         let same = row("ES", at("2026-12-17 16:00"), 6_000.0).contract.expect("a contract");
-        assert_eq!(status(None, &same), Status::Fail, "nobody knows of it");
+        let status = |known, contract: &str| status_of(598.2, known, contract);
+        assert_eq!(status(None, &same), Status::Warn, "nobody knows of it");
+        assert_eq!(status_of(601.8, None, &same), Status::Pass, "no dividend makes an ETF rise");
+        assert_eq!(status_of(600.0, Some(Some(1.8)), &same), Status::Warn, "it did not go ex");
+        assert_eq!(status_of(590.0, None, &same), Status::Fail, "no dividend is so large");
         assert_eq!(status(Some(None), &same), Status::Fail, "nobody knows how much");
         assert_eq!(status(Some(Some(1.8)), &same), Status::Pass);
         assert_eq!(status(None, "ESM7"), Status::Skipped, "prices of two contracts are never compared");

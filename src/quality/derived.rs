@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::calendar::Slot;
 use crate::market::Symbol;
 
-use super::{Action, CheckSpec, Finding, LooksAt, Measure, Measured, Place, Rule, Seen};
+use super::{Action, CheckFault, CheckSpec, Finding, LooksAt, Measure, Measured, Place, Rule, Seen};
 
 /// The checks of derived tables.
 pub(super) const SPECS: &[CheckSpec] = &[
@@ -43,8 +43,9 @@ pub struct SignalFacts {
     pub confidence: f64,
     /// From -1 to 1.
     pub strength: f64,
-    /// The fields that came out otherwise when it was derived again from the rows known when it was made; none where it was not.
-    pub differing: Option<Vec<String>>,
+    /// The fields that came out otherwise when it was derived again from the rows known when it was made, or why that did not
+    /// work; none where it was not done.
+    pub differing: Option<Result<Vec<String>, String>>,
 }
 
 /// What is checked of a decision.
@@ -83,7 +84,13 @@ pub fn derived_checks(facts: DerivedFacts<'_>) -> Vec<Measure<'_>> {
         Measure::new("signal.sound", move |rule| Ok(Seen::each(facts.signals, |signal| sound(signal, rule)))),
         Measure::new("signal.reproduced", move |rule| {
             let again = facts.signals.iter().filter_map(|signal| Some((signal, signal.differing.as_ref()?)));
-            Ok(Seen::each(again, |(signal, differing)| reproduced((signal, differing), rule)))
+            let mut seen = Seen::default();
+            for (signal, differing) in again {
+                let differing = differing.as_ref().map_err(|why| CheckFault::Derivation(why.clone()))?;
+                seen.looked_at += 1;
+                seen.findings.extend(reproduced((signal, differing), rule));
+            }
+            Ok(seen)
         }),
         Measure::new("decision.signal", move |rule| {
             Ok(Seen::each(facts.decisions, |decision| signalled(facts.signals, decision, rule)))
@@ -167,12 +174,13 @@ mod tests {
 
     #[test]
     fn a_signal_that_comes_out_otherwise_is_told_and_one_that_was_not_derived_again_is_not_asked() {
-        let again = |differing: Option<Vec<&str>>| {
-            let differing = differing.map(|fields| fields.into_iter().map(str::to_owned).collect());
+        let again = |differing: Option<Result<Vec<&str>, String>>| {
+            let differing = differing.map(|of| of.map(|fields| fields.into_iter().map(str::to_owned).collect()));
             status("signal.reproduced", SignalFacts { differing, ..signal() }, "2026-11-18 09:00")
         };
-        assert_eq!(again(Some(Vec::new())), Status::Pass);
-        assert_eq!(again(Some(vec!["confidence"])), Status::Warn);
+        assert_eq!(again(Some(Ok(Vec::new()))), Status::Pass);
+        assert_eq!(again(Some(Ok(vec!["confidence"]))), Status::Warn);
+        assert_eq!(again(Some(Err("no table".to_owned()))), Status::Error, "what did not work is no difference");
         assert_eq!(again(None), Status::Skipped);
     }
 

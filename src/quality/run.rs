@@ -93,6 +93,12 @@ pub enum CheckFault {
     /// The calendar does not reach there.
     #[error("the calendar does not know the time of the rows: {0}")]
     Calendar(#[from] CalendarError),
+    /// The list of ex-dates cannot be read.
+    #[error("the dividends are not known: {0}")]
+    Dividends(String),
+    /// A signal cannot be derived again.
+    #[error("cannot derive it again: {0}")]
+    Derivation(String),
 }
 
 /// How a check measures.

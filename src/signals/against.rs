@@ -43,7 +43,7 @@ fn by_etf(future: FutureMove, inputs: &SignalInputs<'_>) -> Option<Against> {
     let told = Against { spot_price: Some(spot.price), ..Against::default() };
     let withheld = |why: String| Some(Against { withheld: Some(why), ..told.clone() });
     let Some(dividend) = inputs.etf.dividend else {
-        return withheld(format!("{} went ex since its close, and no amount is known", inputs.symbol));
+        return withheld(format!("nobody knows what {} went ex since its close", inputs.symbol));
     };
     let etf = EtfMove { close: close.price, now: spot.price, dividend };
     let change_bp = etf_only_basis_change_bp(future, etf);
@@ -95,7 +95,7 @@ mod tests {
         scene.etf.dividend = None;
         let unknown = against(&scene);
         assert_eq!(unknown.basis, None);
-        assert!(unknown.withheld.is_some_and(|why| why.contains("SPY went ex since its close")));
+        assert!(unknown.withheld.is_some_and(|why| why.contains("nobody knows what SPY went ex")));
         scene.etf.dividend = Some(1.8);
         assert!((against(&scene).basis.expect("known") - 5.0).abs() < 1e-6);
     }

@@ -67,7 +67,7 @@ impl Default for SignalsConfig {
             outlook_long_sessions: 50,
             dividends_file: None,
             index_file: None,
-            max_basis_change_bp: 25.0,
+            max_basis_change_bp: 12.0,
         }
     }
 }

@@ -105,7 +105,7 @@ fn a_basis_needs_the_dividend_and_is_future_less_index_where_one_is_fed() {
         format!("dividends_file: {file}")
     };
     let (told, unknown) = asked("unknown", &ex(""));
-    assert!(told.contains("SPY went ex since its close, and no amount is known"), "{told}");
+    assert!(told.contains("nobody knows what SPY went ex since its close"), "{told}");
     assert!(
         unknown["basis"].is_null() && unknown["dividend"].is_null() && !unknown["spot_price"].is_null(),
         "{unknown}"
@@ -122,8 +122,12 @@ fn a_basis_needs_the_dividend_and_is_future_less_index_where_one_is_fed() {
     .expect("written");
     let (_, fed) = asked("fed", "pairs: [{ etf: SPY, future: ES, index: SPX }], index_file: index.jsonl");
     assert_eq!(number(&fed, "basis").to_bits(), (number(&fed, "futures_price") - 6001.5).to_bits(), "{fed}");
-    let refused = DESK.command(&["signal", "SPY"]).env("JOBS__SIGNALS__DIVIDENDS_FILE", "nowhere.yaml").output();
-    let refused = refused.expect("it runs");
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(78) && told.contains("nowhere.yaml"), "{told}");
+    let nowhere = |arguments: &[&str]| {
+        let mut command = DESK.command(arguments);
+        ended(command.env("JOBS__SIGNALS__DIVIDENDS_FILE", "nowhere.yaml"))
+    };
+    let refused = nowhere(&["config", "check"]);
+    assert!(refused.code == 78 && refused.stderr.contains("nowhere.yaml"), "{refused:#?}");
+    let gone_on = nowhere(&["signal", "SPY", "--at", "2026-03-03T12:00"]).succeeded();
+    assert!(gone_on.stdout.contains("nobody knows what SPY went ex"), "a list that cannot be read stops nothing");
 }

@@ -56,12 +56,15 @@ fn attendances<'a>(batch: &'a Batch<'a>) -> Result<Vec<Attendance<'a>>, CheckFau
 /// One finding a session in place of one a symbol: an outage of the exchange, or of the gateway.
 pub(super) fn silent(batch: &Batch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
     let several = attendances(batch)?.into_iter().filter(|attendance| attendance.symbols.len() > 1);
-    Ok(Seen::each(several, |attendance| {
-        let first = *attendance.silent.first()?;
-        let place = Place { table: attendance.table, symbol: None, timestamp: first };
+    let mut seen = Seen::default();
+    for attendance in several {
+        seen.looked_at += attendance.due.len();
+        let Some(first) = attendance.silent.first() else { continue };
+        let place = Place { table: attendance.table, symbol: None, timestamp: *first };
         let told = told(&attendance.silent, attendance.due.len());
-        rule.judge(&place, told.with_detail(ranges(&attendance.silent)))
-    }))
+        seen.findings.extend(rule.judge(&place, told.with_detail(ranges(&attendance.silent))));
+    }
+    Ok(seen)
 }
 
 /// One finding a symbol and session, with the list of the missing slots.

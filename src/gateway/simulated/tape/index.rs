@@ -71,16 +71,29 @@ impl IndexProfile {
     }
 }
 
-/// How wild a day is against a calm one: slow, from about a half to twice.
-pub(super) fn wildness(seed: Key, day: NaiveDate) -> f64 {
+/// How much the logarithm of the wildness varies.
+const WILD: f64 = 0.3;
+
+/// Where a day lies between two days whose wildness is drawn: the number of the first, and the share of the way.
+fn wild_span(day: NaiveDate) -> (i64, f64) {
     const SPAN: i64 = 16;
     let number = business_day(day);
-    let (span, within) = (number.div_euclid(SPAN), number.rem_euclid(SPAN));
-    let key = seed.named("wildness");
     #[expect(clippy::cast_precision_loss, reason = "below 16")]
-    let share = within as f64 / SPAN as f64;
+    let share = number.rem_euclid(SPAN) as f64 / SPAN as f64;
+    (number.div_euclid(SPAN), share)
+}
+
+/// How wild a day is against a calm one: slow, from about a half to twice.
+pub(super) fn wildness(seed: Key, day: NaiveDate) -> f64 {
+    let ((span, share), key) = (wild_span(day), seed.named("wildness"));
     let mixed = key.part(span).normal() * (1.0 - share) + key.part(span + 1).normal() * share;
-    (0.3 * mixed).exp()
+    (WILD * mixed).exp()
+}
+
+/// The root of the mean square of a day's wildness over all seeds.
+fn mean_wildness(day: NaiveDate) -> f64 {
+    let (_, share) = wild_span(day);
+    (WILD * WILD * ((1.0 - share).powi(2) + share.powi(2))).exp()
 }
 
 /// The logarithm of an index's level at the close of a day.
@@ -132,7 +145,10 @@ fn session_walk(seed: Key, profile: &IndexProfile, (before, day): (NaiveDate, Na
     let number = business_day(day);
     let market = seed.named("market").named("session").part(number);
     let own = seed.named(&profile.name).named("session").part(number);
-    let wild = wildness(seed, day);
+    // A session varies as much as the day that it is pinned to, in the mean over wild and calm ones: else what comes after would
+    // take back a part of what came before, or go on with it.
+    let varied = clock.last().copied().filter(|varied| *varied > 0.0).unwrap_or(1.0).sqrt();
+    let wild = wildness(seed, day) / mean_wildness(day) / varied;
     let shock = |node: usize| {
         let node = i64::try_from(node).unwrap_or(0);
         wild * (profile.beta * MARKET_DEVIATION * market.part(node).normal()
@@ -204,6 +220,28 @@ mod tests {
             let level = close_of(Key::new(3), &index, NaiveDate::from_ymd_opt(year, 6, 15).expect("a date")).exp();
             assert!((4_000.0..9_000.0).contains(&level), "{year}: {level}");
         }
+    }
+
+    #[test]
+    fn what_the_night_did_tells_nothing_of_the_session() {
+        // From the close before to 09:00, and from there to the close, over many seeds.
+        let hours = Hours::embedded();
+        let sessions: Vec<Session> = (0..28)
+            .filter_map(|days| hours.session(Venue::Cme, day("2026-10-05") + chrono::Days::new(days)))
+            .filter(|session| five_minute_bars(session).len() == 276)
+            .collect();
+        let mut moves = Vec::new();
+        for seed in 0..60 {
+            for session in &sessions {
+                let made = IndexSession::new(Key::new(seed), &profile("ES").index, &hours, session);
+                let at = |bar: usize| made.steps_of(bar).last().copied().expect("steps");
+                let open = made.steps.first().copied().expect("steps");
+                moves.push((at(179) - open, at(275) - at(179)));
+            }
+        }
+        let sum = |of: &dyn Fn(&(f64, f64)) -> f64| moves.iter().map(of).sum::<f64>();
+        let correlation = sum(&|(a, b)| a * b) / (sum(&|(a, _)| a * a) * sum(&|(_, b)| b * b)).sqrt();
+        assert!(moves.len() > 1_000 && correlation.abs() < 0.08, "{correlation} over {} sessions", moves.len());
     }
 
     #[test]

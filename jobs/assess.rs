@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::evaluation::{
     BaseSignal, Bootstrap, Confirmation, Day, EvaluationConfig, Hits, LeadLag, LookAhead, MeanTest, Skill, Timing,
     Verdict, VerdictInputs, confirm, default_lag, hits, holm, judge, lead_lag, look_ahead_alarms, mean_test,
-    pesaran_timmermann, signed_returns, skill,
+    pesaran_timmermann, pooled_by_day, signed_returns, skill,
 };
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, Lake};
@@ -60,6 +60,9 @@ pub struct Assessment {
     pub following: Option<MeanTest>,
     /// The same by calendar year.
     pub by_year: Vec<Year>,
+    /// The same day by day.
+    #[serde(skip)]
+    pub returns: Vec<(NaiveDate, f64)>,
     /// Skill out of sample, of the session alone; none of longer horizons.
     pub skill: Option<Skill>,
     /// Signs of looking ahead.
@@ -132,7 +135,8 @@ pub async fn assess(
     let mut sessions = calendars.nyse.sessions(span.from, span.to)?;
     sessions.retain(|session| session.close() <= now);
     let mut found = Vec::new();
-    for pair in config.signals.pairs.iter().filter(|pair| span.symbols.is_empty() || span.symbols.contains(&pair.etf)) {
+    // All pairs are looked at, whichever are asked for: a correction for less would flatter those.
+    for pair in &config.signals.pairs {
         let past = Past::read(lake, (pair, AsOf::Latest), (&sessions, calendars)).await?;
         let moves = side_by_side(lake, pair, &sessions).await?;
         let mut one = assessed((&past, &moves), (pair, &sessions, span.horizon), (calendars, config))?;
@@ -141,6 +145,7 @@ pub async fn assess(
     }
     deflated(found.iter_mut().map(|one| &mut one.rules), config);
     correct(&mut found, &config.evaluation);
+    found.retain(|one| span.symbols.is_empty() || span.symbols.contains(&one.symbol));
     Ok(found)
 }
 
@@ -179,18 +184,19 @@ fn assessed(
     let following: Vec<(f64, f64)> = pairs(|day| day.session).collect();
     let ups: Vec<(bool, bool)> = following.iter().map(|(one, other)| (*one > 0.0, *other > 0.0)).collect();
     let overlaps = horizon.num_sessions() > 1;
-    let mut judged = |made| judgement(base.remove(&made).unwrap_or_default(), &drawn(&config.evaluation, horizon));
+    let mut judged = |made| judgement(base.remove(&made).unwrap_or_default(), (&config.evaluation, horizon));
     Ok(Assessment {
         symbol: pair.etf.clone(),
         future: pair.future.clone(),
         horizon: horizon.to_string(),
         num_sessions: sessions.len(),
         num_days: days.len(),
-        hits: hits(following.iter().copied()),
-        hits_close_to_close: hits(pairs(Day::close_to_close)),
+        hits: rated(hits(following.iter().copied()), horizon),
+        hits_close_to_close: rated(hits(pairs(Day::close_to_close)), horizon),
         timing: if overlaps { None } else { pesaran_timmermann(&ups) },
         following: mean_of(&days, horizon),
         by_year: by_year(&days, horizon),
+        returns: days.iter().map(|day| day.date).zip(signed_returns(&days)).collect(),
         skill: if overlaps { None } else { skill(&days, &config.evaluation) },
         look_ahead: look_ahead_alarms(&following, &moves.concat()),
         clocks: lead_lag(moves),
@@ -200,30 +206,54 @@ fn assessed(
     })
 }
 
+/// Hits with an interval only where the days of one are no days of another.
+fn rated(of: Hits, horizon: Horizon) -> Hits {
+    if horizon.num_sessions() > 1 { of.without_interval() } else { of }
+}
+
 /// Blocks of days are no shorter than the horizon, so that what overlaps stays together.
 fn drawn(config: &EvaluationConfig, horizon: Horizon) -> Bootstrap {
     let bootstrap = config.bootstrap();
     Bootstrap { mean_block: bootstrap.mean_block.max(f64::from(horizon.num_sessions())), ..bootstrap }
 }
 
+/// Fewer days than this for each lag tell a mean, and no t.
+const LEAST_DAYS_A_LAG: usize = 10;
+
 fn mean_of(days: &[Day], horizon: Horizon) -> Option<MeanTest> {
-    let returns = signed_returns(days);
-    mean_test(&returns, default_lag(returns.len(), horizon.num_sessions()))
+    tested(&signed_returns(days), horizon)
+}
+
+/// A mean, with its t where there are days enough for the lags that it looks back.
+pub(super) fn tested(returns: &[f64], horizon: Horizon) -> Option<MeanTest> {
+    let lag = default_lag(returns.len(), horizon.num_sessions());
+    let test = mean_test(returns, lag)?;
+    let is_enough = returns.len() >= LEAST_DAYS_A_LAG * lag.max(1);
+    Some(MeanTest { t: test.t.filter(|_| is_enough), ..test })
+}
+
+/// Following the futures of all ETFs: those of one day are one observation, since they share it. How many days there are, too.
+#[must_use]
+pub fn pooled(found: &[Assessment], horizon: Horizon) -> Option<(usize, MeanTest)> {
+    let all: Vec<(NaiveDate, f64)> = found.iter().flat_map(|one| one.returns.iter().copied()).collect();
+    let days = pooled_by_day(&all);
+    Some((days.len(), tested(&days, horizon)?))
 }
 
 fn by_year(days: &[Day], horizon: Horizon) -> Vec<Year> {
     let of_year = |days: &[Day]| {
         let year = days.first()?.date.year();
-        let hits = hits(days.iter().map(|day| (day.futures, day.session)));
+        let hits = rated(hits(days.iter().map(|day| (day.futures, day.session))), horizon);
         Some(Year { year, hits, following: mean_of(days, horizon) })
     };
     days.chunk_by(|one, other| one.date.year() == other.date.year()).filter_map(of_year).collect()
 }
 
-fn judgement(base: Vec<BaseSignal>, bootstrap: &Bootstrap) -> Judgement {
-    let right = |signals: &mut dyn Iterator<Item = &BaseSignal>| hits(signals.map(|one| (1.0, one.gross_bp)));
+fn judgement(base: Vec<BaseSignal>, (config, horizon): (&EvaluationConfig, Horizon)) -> Judgement {
+    let right =
+        |signals: &mut dyn Iterator<Item = &BaseSignal>| rated(hits(signals.map(|one| (1.0, one.gross_bp))), horizon);
     Judgement {
-        confirmation: confirm(&base, bootstrap),
+        confirmation: confirm(&base, &drawn(config, horizon)),
         hits_base: right(&mut base.iter()),
         hits_confirmed: right(&mut base.iter().filter(|one| one.is_confirmed())),
         base,
@@ -246,7 +276,13 @@ mod tests {
         let years = by_year(&days, Horizon::sessions(1));
         let told: Vec<_> = years.iter().map(|of| (of.year, of.hits.hits, of.hits.n)).collect();
         assert_eq!(told, [(2025, 1, 2), (2026, 1, 1)]);
-        assert!((years[0].following.expect("days").mean - 5.0).abs() < 1e-9);
+        let first = years[0].following.expect("days");
+        assert!((first.mean - 5.0).abs() < 1e-9 && first.t.is_none(), "two days are no test: {first:?}");
+        assert_eq!(
+            by_year(&days, Horizon::sessions(5))[0].hits.interval,
+            None,
+            "days that overlap have no such interval"
+        );
     }
 
     #[test]
@@ -265,8 +301,8 @@ mod tests {
             gap: 0.0,
             gross_bp: if number % 7 == 0 { 20.0 } else { -3.0 },
         };
-        let config = EvaluationConfig::default();
-        let quick = Bootstrap { draws: 50, ..config.bootstrap() };
+        let config = EvaluationConfig { draws: 200, ..EvaluationConfig::default() };
+        let single = Horizon::sessions(1);
         let base: Vec<BaseSignal> = (0..240).map(|n| signal(n, if n % 7 == 0 { 1.0 } else { -1.0 })).collect();
         let found = |live: Vec<BaseSignal>| Assessment {
             symbol: "SPY".parse().expect("a symbol"),
@@ -279,11 +315,12 @@ mod tests {
             timing: None,
             following: None,
             by_year: Vec::new(),
+            returns: vec![(NaiveDate::default(), 4.0)],
             skill: None,
             look_ahead: look_ahead_alarms(&[], &[]),
             clocks: None,
-            live: judgement(live, &quick),
-            afterwards: judgement(Vec::new(), &quick),
+            live: judgement(live, (&config, single)),
+            afterwards: judgement(Vec::new(), (&config, single)),
             rules: Vec::new(),
         };
         let mut one = [found(base.clone())];
@@ -295,5 +332,8 @@ mod tests {
         assert!((both - 2.0 * alone).abs() < 1e-12, "{alone} {both}");
         assert_eq!(two[0].afterwards.corrected_p, None, "nothing was made afterwards");
         assert_eq!(two[0].afterwards.verdict, Verdict::Insufficient);
+        two[1].returns = vec![(NaiveDate::default(), 8.0)];
+        let (num_days, test) = pooled(&two, single).expect("a day");
+        assert!(num_days == 1 && (test.mean - 6.0).abs() < 1e-12, "two ETFs of one day are one observation: {test:?}");
     }
 }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use crate::job::Job;
 
-pub use assess::{Assessment, Judgement, Span, Year, assess};
+pub use assess::{Assessment, Judgement, Span, Year, assess, pooled};
 pub use backfill::Backfill;
 pub use compaction::Compaction;
 pub use evaluation::Evaluation;

@@ -214,3 +214,106 @@ pub(super) async fn side_by_side(
     };
     Ok(newest.iter().map(of_session).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::{CalendarId, TradingDay};
+    use crate::config::Config;
+    use crate::job::calendars;
+    use crate::market::{Dividends, ExDate, GatewayKind};
+
+    fn day(number: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, number).expect("a day")
+    }
+
+    /// Sessions of 2026-11-16 to 20, opening at 600, 610 ... and closing a dollar higher; ES is 30 points up each morning.
+    fn week() -> (Past, Vec<Session>, Calendars) {
+        let calendars = calendars(&Config::default()).expect("calendars");
+        let sessions = Calendar::embedded(CalendarId::Nyse).sessions(day(16), day(20)).expect("covered");
+        let bar = |(number, session): (u32, &Session)| {
+            let open = 600.0 + 10.0 * f64::from(number);
+            let date = session.day.date();
+            let bar = DailyBar {
+                symbol: "SPY".parse().expect("a symbol"),
+                date: TradingDay::new(date),
+                timestamp: Slot::at_or_before(session.close()),
+                open,
+                high: open + 1.0,
+                low: open,
+                close: open + 1.0,
+                volume: None,
+                gateway: GatewayKind::Simulated,
+                captured_at: session.close(),
+            };
+            (date, bar)
+        };
+        let priced = Priced { last: 6_030.0, at_close: 6_000.0 };
+        let past = Past {
+            etf: "SPY".parse().expect("a symbol"),
+            mornings: sessions.iter().map(|session| (morning(session), priced)).collect(),
+            said: BTreeMap::new(),
+            daily: (0..).zip(&sessions).map(bar).collect(),
+        };
+        (past, sessions, calendars)
+    }
+
+    fn days(past: &Past, sessions: &[Session], (horizon, calendars): (u32, &Calendars)) -> Vec<Day> {
+        let days = past.days(sessions, Horizon::sessions(horizon), calendars).expect("covered");
+        days.into_iter().map(|(_, day)| day).collect()
+    }
+
+    fn is_near(got: f64, expected: f64) {
+        assert!((got - expected).abs() < 1e-12, "{got} is not {expected}");
+    }
+
+    #[test]
+    fn a_session_is_what_the_future_said_the_gap_and_what_could_be_had() {
+        let (past, sessions, calendars) = week();
+        let found = days(&past, &sessions, (1, &calendars));
+        assert_eq!(
+            found.iter().map(|of| of.date).collect::<Vec<_>>(),
+            [17, 18, 19, 20].map(day),
+            "none before the first"
+        );
+        is_near(found[0].futures, (6_030.0_f64 / 6_000.0).ln());
+        is_near(found[0].gap, (610.0_f64 / 601.0).ln());
+        is_near(found[0].session, (611.0_f64 / 610.0).ln());
+    }
+
+    #[test]
+    fn a_horizon_is_left_at_the_close_of_its_last_session_and_what_is_not_over_is_left_out() {
+        let (past, sessions, calendars) = week();
+        let found = days(&past, &sessions, (3, &calendars));
+        assert_eq!(found.iter().map(|of| of.date).collect::<Vec<_>>(), [17, 18].map(day));
+        is_near(found[0].session, (631.0_f64 / 610.0).ln());
+    }
+
+    #[test]
+    fn what_went_ex_is_put_back_where_it_was_missed_and_what_nobody_knows_leaves_the_day_out() {
+        let (past, sessions, mut calendars) = week();
+        let ex = |number, usd| {
+            Dividends::new([ExDate { etf: "SPY".parse().expect("a symbol"), ex_date: day(number), usd }])
+                .expect("sound")
+        };
+        calendars.dividends = ex(18, Some(2.0));
+        let once = days(&past, &sessions, (1, &calendars));
+        is_near(once[1].gap, (622.0_f64 / 611.0).ln());
+        is_near(once[1].session, (621.0_f64 / 620.0).ln());
+        let thrice = days(&past, &sessions, (3, &calendars));
+        is_near(thrice[0].session, (633.0_f64 / 610.0).ln());
+        is_near(thrice[1].session, (641.0_f64 / 620.0).ln());
+        calendars.dividends = ex(18, None);
+        let known = days(&past, &sessions, (1, &calendars));
+        assert_eq!(known.iter().map(|of| of.date).collect::<Vec<_>>(), [17, 19, 20].map(day));
+    }
+
+    #[test]
+    fn over_a_missing_bar_there_is_no_gap_and_without_a_price_no_day() {
+        let (mut past, sessions, calendars) = week();
+        past.daily.remove(&day(17));
+        past.mornings.remove(&morning(&sessions[4]));
+        let found = days(&past, &sessions, (1, &calendars));
+        assert_eq!(found.iter().map(|of| of.date).collect::<Vec<_>>(), [day(19)]);
+    }
+}

@@ -277,7 +277,11 @@ fn book(assessed: &[Assessment], costs_bp: f64) -> Book {
         is_confirmed: base.is_confirmed(),
         is_live: made == Made::Live,
     });
-    Book { days: days.collect(), costs_bp }
+    let mut days: Vec<BaseDay> = days.collect();
+    // Live ones and others are never summed up in one line.
+    let any_live = days.iter().any(|day| day.is_live);
+    days.retain(|day| day.is_live || !any_live);
+    Book { days, costs_bp }
 }
 
 fn held((rule, position): (String, PaperPosition)) -> Held {

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use crate::calendar::{Session, Slot};
 use crate::config::Config;
-use crate::evaluation::{
-    Deflated, Hits, MeanTest, SharpeTrial, default_lag, deflated_sharpe, hits, mean_test, moments,
-};
+use crate::evaluation::{Deflated, Hits, MeanTest, SharpeTrial, deflated_sharpe, hits, moments};
 use crate::job::{Failure, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
 use crate::rules::{Engine, Horizon};
 use crate::signals::Pair;
+
+use super::assess::tested;
 
 /// Fewer outcomes than this have no Sharpe ratio to compare.
 const LEAST_OUTCOMES: usize = 20;
@@ -65,6 +65,9 @@ pub struct RuleRecord {
     /// The probability that it is above what the best of all rules and ETFs without skill would have; none where fewer than two
     /// can be compared.
     pub deflated: Option<Deflated>,
+    /// How many of them do not overlap.
+    #[serde(skip)]
+    pub num_apart: usize,
     /// Skewness and kurtosis (3 for the normal) of its outcomes.
     #[serde(skip)]
     pub shape: Option<(f64, f64)>,
@@ -102,15 +105,17 @@ pub(super) async fn of_rules(
 
 fn record((made, rule): (Made, String), net_bp: &[f64], horizon: Horizon) -> RuleRecord {
     let shape = moments(net_bp).filter(|_| net_bp.len() >= LEAST_OUTCOMES);
+    let won = hits(net_bp.iter().map(|net| (1.0, *net)));
     RuleRecord {
         rule,
         made,
         num_outcomes: net_bp.len(),
-        won: hits(net_bp.iter().map(|net| (1.0, *net))),
-        net: mean_test(net_bp, default_lag(net_bp.len(), horizon.num_sessions())),
+        won: if horizon.num_sessions() > 1 { won.without_interval() } else { won },
+        net: tested(net_bp, horizon),
         total_net_bp: net_bp.iter().sum(),
         sharpe: shape.map(|of| of.mean / of.deviation),
         deflated: None,
+        num_apart: net_bp.len() / usize::try_from(horizon.num_sessions()).unwrap_or(usize::MAX),
         shape: shape.map(|of| (of.skewness, of.kurtosis)),
     }
 }
@@ -129,7 +134,7 @@ pub(super) fn deflated<'a>(found: impl Iterator<Item = &'a mut Vec<RuleRecord>>,
                 sharpe,
                 variance_over_trials: spread.deviation * spread.deviation,
                 num_trials,
-                num_periods: one.num_outcomes,
+                num_periods: one.num_apart,
                 skewness,
                 kurtosis,
             });
@@ -172,5 +177,7 @@ mod tests {
         assert_eq!(alone[0][0].deflated, None);
         let few = record((Made::Live, "a".to_owned()), &[1.0, 2.0], Horizon::sessions(1));
         assert_eq!((few.sharpe, few.num_outcomes, few.won.hits), (None, 2, 2));
+        let overlapping = record((Made::Live, "a".to_owned()), &[1.0; 60], Horizon::sessions(5));
+        assert_eq!((overlapping.num_apart, overlapping.won.interval), (12, None));
     }
 }

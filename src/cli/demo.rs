@@ -154,6 +154,6 @@ impl<'a> Story<'a> {
         let span = Span { symbols: Vec::new(), from, to: self.today, horizon: Horizon::sessions(1) };
         let found = assess(self.environment.lake(), &span, (calendars, config, self.now)).await?;
         print_line(&format!("sessions since {from}, as of {}; open to close, bp gross", eastern(self.now)))?;
-        evaluate::text(&found, config)
+        evaluate::text(&found, (config, Horizon::sessions(1)))
     }
 }

@@ -5,9 +5,9 @@ use clap::Args;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::evaluation::{Hits, Interval, LeadLag, Verdict};
+use crate::evaluation::{Hits, Interval, LeadLag, MeanTest, Verdict};
 use crate::job::{Failure, JobError, calendars};
-use crate::jobs::{Assessment, Judgement, RuleRecord, Span, Year, assess};
+use crate::jobs::{Assessment, Judgement, RuleRecord, Span, Year, assess, pooled};
 use crate::lake::Lake;
 use crate::market::Symbol;
 use crate::rules::Horizon;
@@ -79,7 +79,7 @@ pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, Job
             sessions => format!("open to the close of {sessions} sessions"),
         };
         print_line(&format!("sessions from {from} to {to}; {held}, bp gross"))?;
-        text(&found, &config)?;
+        text(&found, (&config, args.horizon))?;
     } else {
         let documents: Result<Vec<_>, _> = found.iter().map(serde_json::to_value).collect();
         print_documents(documents.map_err(|error| JobError::fail(Failure::Failed, error))?, globals.format)?;
@@ -92,7 +92,7 @@ fn is_told(of: &Judgement) -> bool {
     of.verdict != Verdict::Insufficient
 }
 
-pub(super) fn text(found: &[Assessment], config: &Config) -> Result<(), JobError> {
+pub(super) fn text(found: &[Assessment], (config, horizon): (&Config, Horizon)) -> Result<(), JobError> {
     let mut table = plain_table();
     let header = [
         "",
@@ -132,12 +132,29 @@ pub(super) fn text(found: &[Assessment], config: &Config) -> Result<(), JobError
         }
     }
     print_text(&table)?;
-    found.iter().try_for_each(|one| words(one, config))?;
-    rules(found, config.evaluation.min_signals_per_arm)
+    found.iter().try_for_each(|one| words(one, (config, horizon)))?;
+    if let (Some((days, test)), true) = (pooled(found, horizon), found.len() > 1) {
+        print_line(&format!(
+            "all of them before the open, each day one observation: {:+.1} {} (t {}) of {days} days",
+            test.mean,
+            each(horizon),
+            t_of(Some(test))
+        ))?;
+    }
+    rules(found, (config, horizon))
 }
 
-fn words(one: &Assessment, config: &Config) -> Result<(), JobError> {
-    let useful = config.evaluation.smallest_useful_gain_bp;
+/// What a mean is of.
+fn each(horizon: Horizon) -> &'static str {
+    if horizon.num_sessions() > 1 { "bp a position" } else { "bp a day" }
+}
+
+fn t_of(test: Option<MeanTest>) -> String {
+    test.and_then(|of| of.t).map_or_else(|| "-".to_owned(), |t| format!("{t:.2}"))
+}
+
+fn words(one: &Assessment, (config, horizon): (&Config, Horizon)) -> Result<(), JobError> {
+    let (useful, least) = (config.evaluation.smallest_useful_gain_bp, config.evaluation.min_signals_per_arm);
     for (made, of) in one.shown() {
         let confirmation = &of.confirmation;
         let (num_confirmed, num_rejected) = (confirmation.arms.num_confirmed, confirmation.arms.num_rejected);
@@ -149,15 +166,16 @@ fn words(one: &Assessment, config: &Config) -> Result<(), JobError> {
         measured(of, config.rules.paper.round_trip_cost_bp)?;
     }
     if one.hits.n > 0 {
-        let is_enough = one.num_days >= config.evaluation.min_signals_per_arm;
-        print_line(&if is_enough { following(one) } else { followed(one) })?;
+        let is_enough = one.num_days >= least;
+        print_line(&if is_enough { following(one, horizon) } else { followed(one) })?;
     }
     if one.by_year.len() > 1 {
-        let years: Vec<String> = one.by_year.iter().map(year).collect();
+        let years: Vec<String> = one.by_year.iter().map(|of| year(of, least)).collect();
         print_line(&format!("  by year: {}", years.join("; ")))?;
     }
     let value = one.skill.and_then(|skill| skill.predictive_value);
-    let value = value.map_or_else(|| "null: too few sessions".to_owned(), |value| format!("{value:.2}"));
+    let none = if horizon.num_sessions() > 1 { "null: it is of single sessions" } else { "null: too few sessions" };
+    let value = value.map_or_else(|| none.to_owned(), |value| format!("{value:.2}"));
     print_line(&format!("  predictive value {value}"))?;
     if let Some(clocks) = &one.clocks {
         print_line(&format!("  {}", side_by_side(one, clocks)))?;
@@ -192,12 +210,12 @@ fn measured(of: &Judgement, costs_bp: f64) -> Result<(), JobError> {
     ))
 }
 
-fn following(one: &Assessment) -> String {
-    let t = one.following.and_then(|of| of.t).map_or_else(|| "-".to_owned(), |t| format!("{t:.2}"));
+fn following(one: &Assessment, horizon: Horizon) -> String {
+    let (t, each) = (t_of(one.following), each(horizon));
     let mean = signed(one.following.map(|of| of.mean));
     let drift = one.timing.map_or_else(String::new, |of| format!(", z against drift {:.2}", of.z));
     format!(
-        "  {} before the open against the session: {}, {mean} bp a day (t {t}){drift}; close to close, not tradable: {}",
+        "  {} before the open against what came: {}, {mean} {each} (t {t}){drift}; close to close, not tradable: {}",
         one.future,
         rate(&one.hits),
         rate(&one.hits_close_to_close)
@@ -208,14 +226,18 @@ fn following(one: &Assessment) -> String {
 fn followed(one: &Assessment) -> String {
     let (own, leak) = (&one.hits, &one.hits_close_to_close);
     format!(
-        "  {} before the open had the side of the session {} times of {}; close to close, not tradable: {} of {}",
+        "  {} before the open had the side of what came {} times of {}; close to close, not tradable: {} of {}",
         one.future, own.hits, own.n, leak.hits, leak.n
     )
 }
 
-fn year(of: &Year) -> String {
-    let t = of.following.and_then(|of| of.t).map_or_else(|| "-".to_owned(), |t| format!("{t:.2}"));
-    format!("{} {} of {}, {} bp (t {t})", of.year, of.hits.hits, of.hits.n, signed(of.following.map(|of| of.mean)))
+/// Of a year with too few sessions the counts only.
+fn year(of: &Year, least: usize) -> String {
+    let counted = format!("{} {} of {}", of.year, of.hits.hits, of.hits.n);
+    if of.hits.n < least {
+        return counted;
+    }
+    format!("{counted}, {} bp (t {})", signed(of.following.map(|of| of.mean)), t_of(of.following))
 }
 
 fn side_by_side(one: &Assessment, clocks: &LeadLag) -> String {
@@ -230,7 +252,15 @@ fn side_by_side(one: &Assessment, clocks: &LeadLag) -> String {
 }
 
 /// The book on paper by rule.
-fn rules(found: &[Assessment], least: usize) -> Result<(), JobError> {
+fn rules(found: &[Assessment], (config, horizon): (&Config, Horizon)) -> Result<(), JobError> {
+    let (least, kept) = (config.evaluation.min_signals_per_arm, &config.rules.paper.horizons_sessions);
+    if !kept.contains(&horizon.num_sessions()) {
+        let kept: Vec<String> = kept.iter().map(|sessions| Horizon::sessions(*sessions).to_string()).collect();
+        return print_line(&format!(
+            "positions on paper are kept for {}, not for {horizon}: rules.paper.horizons_sessions",
+            kept.join(", ")
+        ));
+    }
     if found.iter().all(|one| one.rules.is_empty()) {
         return print_line("no position on paper is over: jobs run rules and jobs run evaluation make them");
     }
@@ -246,7 +276,7 @@ fn rules(found: &[Assessment], least: usize) -> Result<(), JobError> {
 fn rule(symbol: &Symbol, of: &RuleRecord, least: usize) -> Vec<comfy_table::Cell> {
     // Too few are counted, and no rate is told of them.
     let when = |told: String| right(if of.num_outcomes >= least { told } else { "-".to_owned() });
-    let t = of.net.and_then(|net| net.t).map_or_else(|| "-".to_owned(), |t| format!("{t:.2}"));
+    let t = t_of(of.net);
     vec![
         symbol.as_str().into(),
         of.rule.as_str().into(),
@@ -267,7 +297,8 @@ fn count(of: usize) -> u32 {
 fn rate(of: &Hits) -> String {
     match (of.rate(), of.interval) {
         (Some(rate), Some(bounds)) => format!("{:.1} % ({})", 100.0 * rate, interval(bounds, 100.0, 1)),
-        _ => "-".to_owned(),
+        (Some(rate), None) => format!("{:.1} %", 100.0 * rate),
+        (None, _) => "-".to_owned(),
     }
 }
 

@@ -41,6 +41,12 @@ pub struct Hits {
 }
 
 impl Hits {
+    /// The same without its interval, where days overlap: it is one of days that do not.
+    #[must_use]
+    pub fn without_interval(self) -> Self {
+        Self { interval: None, ..self }
+    }
+
     /// The share of hits; none of nothing.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {

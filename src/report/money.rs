@@ -106,11 +106,8 @@ pub(super) fn book(report: &Report) -> Option<Section> {
     );
     let mut notes =
         vec!["The higher line proves nothing by itself: what may be said stands below, with its interval.".to_owned()];
-    let (num_late, num_all) = (report.book.days.iter().filter(|day| !day.is_live).count(), report.book.days.len());
-    if num_late > 0 {
-        notes.push(format!(
-            "{num_late} of its {num_all} signals were made after their open, from the rows stamped before."
-        ));
+    if report.book.days.iter().any(|day| !day.is_live) {
+        notes.push("No signal is live yet: these were made after their open, from the rows stamped before.".to_owned());
     }
     Some(Section {
         title: "With and without futures",

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::config::Config;
-use crate::evaluation::{Day, EvaluationConfig, least_sessions, skill};
+use crate::evaluation::{Day, EvaluationConfig, least_sessions, predictive_value};
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, KeyRange, Lake};
 use crate::rules::Horizon;
@@ -48,7 +48,7 @@ impl Track {
         let first = self.days.partition_point(|day| day.date < before - TRACKED);
         let days = self.days.get(first..self.days.partition_point(|day| day.date < before))?;
         let is_enough = days.len() >= least_sessions(config);
-        skill(days, config).filter(|_| is_enough).and_then(|skill| skill.predictive_value)
+        if is_enough { predictive_value(days, config) } else { None }
     }
 }
 

@@ -29,7 +29,7 @@ pub use many::{benjamini_hochberg, holm};
 pub use newey_west::{MeanTest, Regression, default_lag, mean_test, regression};
 pub use power::{sessions_needed, sessions_per_arm, smallest_gain, smallest_rate};
 pub use sharpe::{Deflated, Moments, SharpeTrial, deflated_sharpe, moments};
-pub use skill::{Skill, auc, auc_bound, least_sessions, skill};
+pub use skill::{Skill, auc, auc_bound, least_sessions, predictive_value, skill};
 pub use timing::{Timing, pesaran_timmermann};
 pub use verdict::{Verdict, VerdictInputs, judge};
 pub use wilson::wilson;

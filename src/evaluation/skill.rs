@@ -75,8 +75,23 @@ fn fifth_percent(scored: &[Scored], bootstrap: &Bootstrap) -> Option<f64> {
     quantile(&draws, 0.05)
 }
 
+/// The predictive value alone, as [`skill`] has it: only the last sessions are predicted and drawn.
+#[must_use]
+pub fn predictive_value(days: &[Day], config: &EvaluationConfig) -> Option<f64> {
+    let first = days.len().saturating_sub(config.skill_sessions).max(FIRST_SCORED);
+    let recent = predict_from(days, first);
+    let is_enough = recent.len() >= config.min_scored_sessions;
+    let bound = is_enough.then(|| fifth_percent(&recent, &config.bootstrap())).flatten()?;
+    Some((bound / config.full_skill).clamp(0.0, 1.0))
+}
+
 /// One step ahead: each fit sees earlier sessions only.
 fn predict(days: &[Day]) -> Vec<Scored> {
+    predict_from(days, FIRST_SCORED)
+}
+
+/// The same from one session on.
+fn predict_from(days: &[Day], first: usize) -> Vec<Scored> {
     let seen: Vec<(f64, f64)> = days.iter().map(|day| (day.futures, f64::from(u8::from(day.session > 0.0)))).collect();
     let mut fit = Logistic::default();
     let score = |(number, (x, y)): (usize, &(f64, f64))| {
@@ -85,7 +100,7 @@ fn predict(days: &[Day]) -> Vec<Scored> {
         let climate = earlier.iter().map(|(_, up)| up).sum::<f64>() / real(number);
         Some(Scored { squared: (fit.at(*x) - y).powi(2), squared_of_climate: (climate - y).powi(2) })
     };
-    seen.iter().enumerate().skip(FIRST_SCORED).filter_map(score).collect()
+    seen.iter().enumerate().skip(first).filter_map(score).collect()
 }
 
 /// P(up) = 1/(1 + exp(-(a + b x))), x in percent so that both are of one size.
@@ -212,6 +227,11 @@ mod tests {
         let none = skill(&days(400, 0.0), &config).expect("scored");
         assert!(none.predictive_value.expect("enough").abs() < 1e-12, "{none:?}");
         assert_eq!(skill(&days(150, 2.0), &config).expect("scored").predictive_value, None);
+        let (middling, scaled) = (days(500, 1.0), EvaluationConfig { full_skill: 1.0, ..config.clone() });
+        let whole = skill(&middling, &scaled).and_then(|skill| skill.predictive_value).expect("enough");
+        let alone = predictive_value(&middling, &scaled).expect("enough");
+        assert!(whole > 0.0 && whole < 1.0 && (whole - alone).abs() < 1e-6, "{whole} {alone}");
+        assert_eq!(predictive_value(&days(150, 2.0), &config), None);
         assert_eq!(skill(&days(100, 2.0), &config), None);
     }
 

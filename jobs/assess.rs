@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::calendar::Session;
 use crate::config::Config;
 use crate::evaluation::{
-    BaseSignal, Bootstrap, Confirmation, Day, EvaluationConfig, Hits, LeadLag, LookAhead, MeanTest, Skill, Timing,
-    Verdict, VerdictInputs, confirm, default_lag, hits, holm, judge, lead_lag, look_ahead_alarms, mean_test,
-    pesaran_timmermann, pooled_by_day, signed_returns, skill,
+    BaseSignal, Bootstrap, Confirmation, Day, EvaluationConfig, Hits, LeadLag, LookAhead, MeanTest, Regression, Skill,
+    Timing, Verdict, VerdictInputs, benjamini_hochberg, confirm, default_lag, hits, holm, judge, lead_lag,
+    look_ahead_alarms, mean_test, pesaran_timmermann, pooled_by_day, regression, signed_returns, skill,
 };
 use crate::job::{Calendars, JobError};
 use crate::lake::{AsOf, Lake};
@@ -63,6 +63,9 @@ pub struct Assessment {
     /// The same day by day.
     #[serde(skip)]
     pub returns: Vec<(NaiveDate, f64)>,
+    /// What came, on the ETF's own gap and the future's change together: coefficients and t of the constant, the gap and the
+    /// future. The gap and what comes share the opening print, so noise in it alone makes the first negative.
+    pub with_gap: Option<Regression>,
     /// Skill out of sample, of the session alone; none of longer horizons.
     pub skill: Option<Skill>,
     /// Signs of looking ahead.
@@ -100,8 +103,10 @@ pub struct Judgement {
     pub hits_base: Hits,
     /// How often those were that the futures confirmed.
     pub hits_confirmed: Hits,
-    /// The p-value of the shifted signal, corrected for everything looked at.
+    /// The p-value of the shifted signal, corrected for everything looked at: for claims, by Holm.
     pub corrected_p: Option<f64>,
+    /// The same for screening, by Benjamini and Hochberg.
+    pub screened_p: Option<f64>,
     /// What may be said.
     pub verdict: Verdict,
 }
@@ -154,9 +159,9 @@ fn correct(found: &mut [Assessment], config: &EvaluationConfig) {
     let mut all: Vec<&mut Judgement> = found.iter_mut().flat_map(Assessment::judgements_mut).collect();
     let shifted = |one: &Judgement| one.confirmation.signal_shift.map(|shift| shift.p);
     let p_values: Vec<f64> = all.iter().filter_map(|one| shifted(one)).collect();
-    let mut corrected = holm(&p_values).into_iter();
+    let mut corrected = holm(&p_values).into_iter().zip(benjamini_hochberg(&p_values));
     for one in &mut all {
-        one.corrected_p = shifted(one).and_then(|_| corrected.next());
+        (one.corrected_p, one.screened_p) = shifted(one).and_then(|_| corrected.next()).unzip();
         let inputs = VerdictInputs { confirmation: &one.confirmation, corrected_p: one.corrected_p };
         one.verdict = judge(&inputs, config);
     }
@@ -196,6 +201,7 @@ fn assessed(
         timing: if overlaps { None } else { pesaran_timmermann(&ups) },
         following: mean_of(&days, horizon),
         by_year: by_year(&days, horizon),
+        with_gap: with_gap(&days, horizon),
         returns: days.iter().map(|day| day.date).zip(signed_returns(&days)).collect(),
         skill: if overlaps { None } else { skill(&days, &config.evaluation) },
         look_ahead: look_ahead_alarms(&following, &moves.concat()),
@@ -204,6 +210,12 @@ fn assessed(
         afterwards: judged(Made::Afterwards),
         rules: Vec::new(),
     })
+}
+
+fn with_gap(days: &[Day], horizon: Horizon) -> Option<Regression> {
+    let of = |value: fn(&Day) -> f64| days.iter().map(value).collect::<Vec<f64>>();
+    let (gaps, futures, came) = (of(|day| day.gap), of(|day| day.futures), of(|day| day.session));
+    regression(&[&gaps, &futures], &came, default_lag(days.len(), horizon.num_sessions()))
 }
 
 /// Hits with an interval only where the days of one are no days of another.
@@ -258,6 +270,7 @@ fn judgement(base: Vec<BaseSignal>, (config, horizon): (&EvaluationConfig, Horiz
         hits_confirmed: right(&mut base.iter().filter(|one| one.is_confirmed())),
         base,
         corrected_p: None,
+        screened_p: None,
         verdict: Verdict::Insufficient,
     }
 }
@@ -315,6 +328,7 @@ mod tests {
             timing: None,
             following: None,
             by_year: Vec::new(),
+            with_gap: None,
             returns: vec![(NaiveDate::default(), 4.0)],
             skill: None,
             look_ahead: look_ahead_alarms(&[], &[]),
@@ -330,6 +344,7 @@ mod tests {
         correct(&mut two, &config);
         let both = two[1].live.corrected_p.expect("shifts");
         assert!((both - 2.0 * alone).abs() < 1e-12, "{alone} {both}");
+        assert_eq!(two[1].live.screened_p, Some(alone), "both are as small: screening takes nothing off");
         assert_eq!(two[0].afterwards.corrected_p, None, "nothing was made afterwards");
         assert_eq!(two[0].afterwards.verdict, Verdict::Insufficient);
         two[1].returns = vec![(NaiveDate::default(), 8.0)];

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::evaluation::{Hits, Interval, LeadLag, MeanTest, Verdict};
+use crate::evaluation::{Hits, Interval, LeadLag, MeanTest, Verdict, smallest_rate};
 use crate::job::{Failure, JobError, calendars};
 use crate::jobs::{Assessment, Judgement, RuleRecord, Span, Year, assess, pooled};
 use crate::lake::Lake;
@@ -169,6 +169,11 @@ fn words(one: &Assessment, (config, horizon): (&Config, Horizon)) -> Result<(), 
         let is_enough = one.num_days >= least;
         print_line(&if is_enough { following(one, horizon) } else { followed(one) })?;
     }
+    let fit = one.with_gap.as_ref().filter(|_| one.num_days >= least);
+    if let Some([_, gap, future]) = fit.map(|fit| fit.t.as_slice()) {
+        let told = format!("t {gap:.2} of the gap, t {future:.2} of {}", one.future);
+        print_line(&format!("  of what came, gap and future together tell: {told}"))?;
+    }
     if one.by_year.len() > 1 {
         let years: Vec<String> = one.by_year.iter().map(|of| year(of, least)).collect();
         print_line(&format!("  by year: {}", years.join("; ")))?;
@@ -205,17 +210,21 @@ fn measured(of: &Judgement, costs_bp: f64) -> Result<(), JobError> {
     let apart = confirmation.difference.zip(confirmation.gap_difference).map(|(own, gap)| own - gap);
     let shifted = confirmation.flag_shift.map_or_else(|| "-".to_owned(), |shift| format!("{:.3}", shift.p));
     print_line(&format!(
-        "  less what the ETF's own gap tells: {} ({against}); p of the confirmations of other days {shifted}",
-        signed(apart)
+        "  less what the ETF's own gap tells: {} ({against}); p of the confirmations of other days {shifted}, p for screening {}",
+        signed(apart),
+        of.screened_p.map_or_else(|| "-".to_owned(), |p| format!("{p:.3}"))
     ))
 }
 
 fn following(one: &Assessment, horizon: Horizon) -> String {
     let (t, each) = (t_of(one.following), each(horizon));
     let mean = signed(one.following.map(|of| of.mean));
+    let told = smallest_rate(one.hits.n).map_or_else(String::new, |least| {
+        format!("; of so many a rate above {:.1} % can be told from chance", 100.0 * least)
+    });
     let drift = one.timing.map_or_else(String::new, |of| format!(", z against drift {:.2}", of.z));
     format!(
-        "  {} before the open against what came: {}, {mean} {each} (t {t}){drift}; close to close, not tradable: {}",
+        "  {} before the open against what came: {}, {mean} {each} (t {t}){drift}{told}; close to close, not tradable: {}",
         one.future,
         rate(&one.hits),
         rate(&one.hits_close_to_close)

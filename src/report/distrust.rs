@@ -32,8 +32,10 @@ pub(super) fn distrust(report: &Report) -> Option<Section> {
     if missing > 0 {
         lines.push(format!("changes over the last session: {missing} of its slots are missing"));
     }
-    if !report.incidents.is_empty() {
-        lines.push(format!("the data: {} incidents go on, told under Findings", report.incidents.len()));
+    match report.incidents.len() {
+        0 => {}
+        1 => lines.push("the data: an incident goes on, told under Findings".to_owned()),
+        number => lines.push(format!("the data: {number} incidents go on, told under Findings")),
     }
     let adds = |symbol: &Symbol| {
         let live = report.verdicts.iter().filter(|judged| judged.symbol == *symbol && judged.is_live);

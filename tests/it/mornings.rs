@@ -119,14 +119,20 @@ fn decisions_with_a_side(desk: &Desk, etf: &str) -> u64 {
 
 #[test]
 fn a_kept_signal_comes_out_again_in_every_bit_from_the_rows_known_then() {
-    let (simulator, desk) = morning();
+    let simulator = Simulator::standing_at("2026-11-18T14:00:10Z", &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "backfill", "--from", "2026-11-16", "--to", "2026-11-17"]).succeeded();
+    for at in ["2026-11-18T13:30Z", AS_OF] {
+        desk.jobs(&["run", "snapshot", "--at", at]).succeeded();
+    }
     desk.jobs(&["run", "signals"]).succeeded();
     let kept = desk.rows("futures_signals");
-    // Rows that come later, and the price of the slot replaced by a bar's, change what would be derived now.
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    // The holes of that morning are filled after the signal was made.
     drop(simulator);
     let later = Simulator::standing_at("2026-11-18T17:00:10Z", &[]);
     desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", later.address));
-    desk.jobs(&["run", "backfill", "--from", "2026-11-17", "--to", "2026-11-18"]).succeeded();
+    desk.jobs(&["run", "backfill", "--from", "2026-11-18", "--to", "2026-11-18"]).succeeded();
     for row in &kept {
         let (etf, made_at) = (text(row, "symbol"), text(row, "generated_at"));
         let again = ["signal", &etf, "--at", AS_OF, "--as-of", &made_at, "--format", "jsonl"];
@@ -154,6 +160,8 @@ fn a_kept_signal_comes_out_again_in_every_bit_from_the_rows_known_then() {
         for field in fields {
             assert_eq!(row[field], again[field], "{etf} {field}");
         }
+        let now = desk.jobs(&["signal", &etf, "--at", AS_OF, "--format", "jsonl"]).succeeded().lines().remove(0);
+        assert_ne!(row["confidence"], now["confidence"], "{etf}: what came later would change it");
     }
 }
 

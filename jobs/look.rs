@@ -269,8 +269,10 @@ async fn differing_again(context: &Context, row: &SignalRow) -> Result<Vec<Strin
     let (config, calendars) = (&context.config, &context.calendars);
     let question = Question { etf: &row.symbol, as_of: row.as_of.instant(), rows: AsOf::Instant(row.generated_at) };
     let mut known = known(&context.lake, question, (calendars, config)).await?;
-    // What was known of dividends then stands in the row; lists grow later.
-    known.prices.dividend = row.dividend;
+    // What was known of dividends then stands in the row, unless an earlier program made it; lists grow later.
+    if row.futures_close.is_some() {
+        known.prices.dividend = row.dividend;
+    }
     Ok(match known.signal(calendars, config)? {
         Derived::Signal(signal) => {
             let mut own = row_of(&signal, row.as_of, (row.gateway, row.generated_at));

@@ -219,7 +219,7 @@ fn with_gap(days: &[Day], horizon: Horizon) -> Option<Regression> {
 }
 
 /// Hits with an interval only where the days of one are no days of another.
-fn rated(of: Hits, horizon: Horizon) -> Hits {
+pub(super) fn rated(of: Hits, horizon: Horizon) -> Hits {
     if horizon.num_sessions() > 1 { of.without_interval() } else { of }
 }
 

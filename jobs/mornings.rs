@@ -14,6 +14,11 @@ const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
 /// More lines than these of a long range are for nobody; the rows are in the table.
 pub(super) const MAX_NOTES: usize = 12;
 
+/// The slot of a session's signal.
+pub(super) fn morning(session: &Session) -> Slot {
+    Slot::at_or_before(session.open() - BEFORE_OPEN)
+}
+
 /// The slot of the run; of a range, the morning of each session in it that has come.
 pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, JobError> {
     let nyse = &context.calendars.nyse;
@@ -25,7 +30,7 @@ pub(super) async fn mornings(context: &Context, run: &Run) -> Result<Vec<Slot>, 
     let now = context.now().await?;
     let to = range.to.min(now);
     let sessions = nyse.sessions(nyse.trading_day(range.from)?.date(), nyse.trading_day(to)?.date())?;
-    let mornings = sessions.iter().map(|session| Slot::at_or_before(session.open() - BEFORE_OPEN));
+    let mornings = sessions.iter().map(morning);
     Ok(mornings.filter(|slot| (range.from..=to).contains(&slot.instant())).collect())
 }
 
@@ -34,8 +39,8 @@ pub(super) fn morning_before(context: &Context, slot: Slot) -> Result<Option<(Se
     let day = to_new_york(slot.instant()).date_naive();
     let sessions = context.calendars.nyse.sessions(day - LONGEST_CLOSURE, day)?;
     let with_morning = sessions.into_iter().map(|session| {
-        let morning = Slot::at_or_before(session.open() - BEFORE_OPEN);
-        (session, morning)
+        let slot = morning(&session);
+        (session, slot)
     });
     Ok(with_morning.rev().find(|(_, morning)| *morning <= slot))
 }

@@ -13,7 +13,7 @@ use crate::market::{DailyBar, DailyClose, FuturesSnapshot, Symbol};
 use crate::rules::Horizon;
 use crate::signals::{Pair, Side, SignalsConfig, spot_outlook};
 
-use super::mornings::BEFORE_OPEN;
+use super::mornings::morning;
 use super::signal_rows::signal_of;
 
 /// Days before the range whose closes the outlook of its first morning needs.
@@ -66,11 +66,6 @@ fn session_before(sessions: &[Session], nyse: &Calendar) -> Result<Option<NaiveD
     let from = (first - LONGEST_CLOSURE).max(*nyse.coverage().start());
     let before = nyse.sessions(from, first)?.into_iter().map(|session| session.day.date());
     Ok(before.rev().find(|day| *day < first))
-}
-
-/// The slot of a session's signal.
-pub(super) fn morning(session: &Session) -> Slot {
-    Slot::at_or_before(session.open() - BEFORE_OPEN)
 }
 
 /// The newest row at a slot, or not long before it.

@@ -13,7 +13,7 @@ use crate::lake::{AsOf, KeyRange, Lake};
 use crate::rules::{Engine, Horizon};
 use crate::signals::Pair;
 
-use super::assess::tested;
+use super::assess::{rated, tested};
 
 /// Fewer outcomes than this have no Sharpe ratio to compare.
 const LEAST_OUTCOMES: usize = 20;
@@ -105,12 +105,11 @@ pub(super) async fn of_rules(
 
 fn record((made, rule): (Made, String), net_bp: &[f64], horizon: Horizon) -> RuleRecord {
     let shape = moments(net_bp).filter(|_| net_bp.len() >= LEAST_OUTCOMES);
-    let won = hits(net_bp.iter().map(|net| (1.0, *net)));
     RuleRecord {
         rule,
         made,
         num_outcomes: net_bp.len(),
-        won: if horizon.num_sessions() > 1 { won.without_interval() } else { won },
+        won: rated(hits(net_bp.iter().map(|net| (1.0, *net))), horizon),
         net: tested(net_bp, horizon),
         total_net_bp: net_bp.iter().sum(),
         sharpe: shape.map(|of| of.mean / of.deviation),

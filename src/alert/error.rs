@@ -46,7 +46,7 @@ pub enum SendError {
         seconds: u64,
     },
     /// The server asks to come again.
-    #[error("the mail server {server} asks to try again later ({answer}): the mail is kept and goes again by itself")]
+    #[error("the mail server {server} asks to try again later ({answer})")]
     Later {
         /// Host and port.
         server: String,
@@ -56,6 +56,16 @@ pub enum SendError {
     /// The server refuses the mail.
     #[error("the mail server {server} refuses the mail for good ({answer}): check mail.from and mail.to")]
     Refused {
+        /// Host and port.
+        server: String,
+        /// Its words.
+        answer: String,
+    },
+    /// The server put the mail off for as long as it is tried.
+    #[error(
+        "the mail server {server} did not take the mail in time ({answer}), so it was given up: check mail.to, and see what the server waits for"
+    )]
+    GivenUp {
         /// Host and port.
         server: String,
         /// Its words.
@@ -149,7 +159,7 @@ impl SendError {
     pub fn class(&self) -> SendErrorClass {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } | Self::Later { .. } => SendErrorClass::Unavailable,
-            Self::Refused { .. } => SendErrorClass::Refused,
+            Self::Refused { .. } | Self::GivenUp { .. } => SendErrorClass::Refused,
             Self::Rejected { .. }
             | Self::Tls { .. }
             | Self::NoTls { .. }
@@ -165,7 +175,7 @@ impl SendError {
     /// Whether other mails would meet the same, so that there is no point in trying them now.
     #[must_use]
     pub fn is_of_the_server(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Later { .. } | Self::Letter { .. })
+        !matches!(self, Self::Refused { .. } | Self::GivenUp { .. } | Self::Later { .. } | Self::Letter { .. })
     }
 }
 

@@ -25,6 +25,7 @@ mod plan;
 mod plan_cases;
 mod policy;
 mod quiet;
+mod round;
 mod secret;
 mod smtp;
 mod text;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use lettre::address::{Address, Envelope};
+use lettre::address::Envelope;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters, TlsVersion};
@@ -11,6 +11,8 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
+
+use crate::state::{Receipt, RecipientState};
 
 use super::config::{SmtpConfig, TlsMode};
 use super::error::SendError;
@@ -24,12 +26,12 @@ pub(super) fn longest(config: &SmtpConfig) -> Duration {
     Duration::from_secs(config.timeout_seconds) * (6 + PATIENCE_AT_THE_END)
 }
 
-/// Hands a mail to the server; gives the recipients that it refused, where it took others.
+/// Hands a mail to the server; gives what became of it at each recipient.
 pub(super) async fn send(
     (config, host_name): (&SmtpConfig, &str),
     envelope: &Envelope,
     bytes: &[u8],
-) -> Result<Vec<String>, SendError> {
+) -> Result<Vec<Receipt>, SendError> {
     let talk = Talk { config, server: format!("{}:{}", config.host.as_deref().unwrap_or("localhost"), config.port()) };
     let hello = ClientId::Domain(host_name.to_owned());
     let mut connection = talk.connect(&hello).await?;
@@ -98,37 +100,38 @@ impl Talk<'_> {
         }
     }
 
-    /// Sender, recipients, and the mail. A recipient that is refused keeps the others from nothing.
+    /// Sender, recipients, and the mail. A recipient that is refused, for good or for now, keeps the others from nothing.
     async fn hand_over(
         &self,
         connection: &mut AsyncSmtpConnection,
         envelope: &Envelope,
         bytes: &[u8],
-    ) -> Result<Vec<String>, SendError> {
+    ) -> Result<Vec<Receipt>, SendError> {
         let from = Mail::new(envelope.from().cloned(), Vec::new());
         self.command("the sender", connection.command(from)).await?;
-        let mut refused = Vec::new();
-        let mut reason = None;
+        let mut receipts = Vec::new();
         for to in envelope.to() {
-            match self.command("a recipient", connection.command(Rcpt::new(to.clone(), Vec::new()))).await {
-                Ok(()) => {}
-                Err(error @ SendError::Refused { .. }) => {
-                    refused.push(refusal(to, &error));
-                    reason = Some(error);
-                }
-                Err(error) => return Err(error),
+            let answered = self.command("a recipient", connection.command(Rcpt::new(to.clone(), Vec::new()))).await;
+            let (state, reason) = fate(answered)?;
+            receipts.push(Receipt { recipient: to.to_string(), state, reason });
+        }
+        if receipts.iter().any(is_sent) {
+            // What the server says to the mail is said to all that it had taken.
+            let (state, reason) = fate(self.hand_over_mail(connection, bytes).await)?;
+            for taken in receipts.iter_mut().filter(|one| is_sent(one)) {
+                (taken.state, taken.reason) = (state, reason.clone());
             }
         }
-        if let Some(error) = reason.filter(|_| refused.len() == envelope.to().len()) {
-            return Err(error);
-        }
+        Ok(receipts)
+    }
+
+    async fn hand_over_mail(&self, connection: &mut AsyncSmtpConnection, bytes: &[u8]) -> Result<(), SendError> {
         self.command("the mail", connection.command(Data)).await?;
         let bound = self.bound() * PATIENCE_AT_THE_END;
         let taken = timeout(bound, connection.message(bytes)).await;
         let silent =
             |_| SendError::Silent { server: self.server.clone(), step: "the whole mail", seconds: bound.as_secs() };
-        taken.map_err(silent)?.map_err(|error| self.of_mail(error))?;
-        Ok(refused)
+        taken.map_err(silent)?.map_err(|error| self.of_mail(error)).map(drop)
     }
 
     async fn step<T>(
@@ -184,11 +187,21 @@ fn answer(error: &SmtpError) -> String {
     super::words::one_line(format!("{code} {words}").trim(), 300)
 }
 
-fn refusal(to: &Address, error: &SendError) -> String {
-    match error {
-        SendError::Refused { answer, .. } => format!("{to} ({answer})"),
-        _ => to.to_string(),
+/// What an answer means for a recipient. One after which the server hangs up (421) is about all of them, as is one that
+/// did not come.
+fn fate(answered: Result<(), SendError>) -> Result<(RecipientState, Option<String>), SendError> {
+    match answered {
+        Ok(()) => Ok((RecipientState::Sent, None)),
+        Err(SendError::Refused { answer, .. }) => Ok((RecipientState::Refused, Some(answer))),
+        Err(SendError::Later { answer, .. }) if !answer.starts_with("421") => {
+            Ok((RecipientState::Queued, Some(answer)))
+        }
+        Err(error) => Err(error),
     }
+}
+
+fn is_sent(receipt: &Receipt) -> bool {
+    receipt.state == RecipientState::Sent
 }
 
 /// lettre calls a certificate that is not trusted a failure of the network.

@@ -166,11 +166,12 @@ impl fmt::Display for Metrics {
             page.sample(&[("severity", severity.as_str())], count(*number));
         }
         page.gauge("mails", "Mails in the ledger.");
-        for (state, number) in
-            [("queued", self.mails.queued), ("sent", self.mails.sent), ("refused", self.mails.refused)]
-        {
+        let MailCounts { queued, sent, refused, given_up, left_out: _ } = self.mails;
+        for (state, number) in [("queued", queued), ("sent", sent), ("refused", refused), ("given_up", given_up)] {
             page.sample(&[("state", state)], f64::from(number));
         }
+        page.gauge("mail_recipients_left_out", "Recipients who will not get a mail that others got.");
+        page.sample(&[], f64::from(self.mails.left_out));
         f.write_str(&page.text)
     }
 }
@@ -240,7 +241,7 @@ mod tests {
                 findings: 4,
             }],
             incidents: vec![(Severity::Error, 1)],
-            mails: MailCounts { queued: 1, sent: 2, refused: 0 },
+            mails: MailCounts { queued: 1, sent: 2, left_out: 3, ..MailCounts::default() },
         }
     }
 
@@ -259,6 +260,8 @@ mod tests {
             "frontmonth_findings{check=\"quote.\\\"odd\\\"\"} 4",
             "frontmonth_open_incidents{severity=\"error\"} 1",
             "frontmonth_mails{state=\"queued\"} 1",
+            "frontmonth_mails{state=\"given_up\"} 0",
+            "frontmonth_mail_recipients_left_out{} 3",
         ] {
             assert!(lines.contains(&wanted), "{wanted} in\n{page}");
         }

@@ -105,7 +105,7 @@ impl Mailer {
     /// How long one mail may take at most.
     pub(super) fn longest(&self) -> Duration {
         match &self.way {
-            Way::Smtp(config) => smtp::longest(config),
+            Way::Smtp(config) => smtp::longest(config, self.addresses.to.len()),
             Way::File(_) | Way::Memory(_) => Duration::from_secs(30),
         }
     }

@@ -27,8 +27,10 @@ mod policy;
 mod quiet;
 mod round;
 mod secret;
+mod secured;
 mod smtp;
 mod text;
+mod wire;
 mod words;
 mod writer;
 

@@ -86,10 +86,13 @@ impl Round<'_> {
 
     /// The gravest answer of the server about a recipient: what never goes before what goes later.
     fn failure_of(&self, receipts: &[Receipt]) -> Option<(SendErrorClass, String)> {
-        let of = |state| receipts.iter().find(|receipt| receipt.state == state);
         let states = [RecipientState::Refused, RecipientState::GivenUp, RecipientState::Queued];
-        let receipt = states.into_iter().find_map(of)?;
-        let error = not_taken(receipt, self.destination)?;
+        states.into_iter().find_map(|state| self.answer_of(receipts, state))
+    }
+
+    /// The first answer about a recipient at which the mail stands so.
+    fn answer_of(&self, receipts: &[Receipt], state: RecipientState) -> Option<(SendErrorClass, String)> {
+        let error = not_taken(receipts.iter().find(|receipt| receipt.state == state)?, self.destination)?;
         Some((error.class(), told(&error)))
     }
 
@@ -103,7 +106,8 @@ impl Round<'_> {
         };
         if self.open().iter().any(is_tried_again) {
             let pause = FIRST_PAUSE * (1 << self.mail.attempts.min(10));
-            return Attempt::Later(now + pause.min(LONGEST_PAUSE), reason);
+            let waits_for = self.answer_of(receipts, RecipientState::Queued).map_or(reason, |(_, answer)| answer);
+            return Attempt::Later(now + pause.min(LONGEST_PAUSE), waits_for);
         }
         let held = self.progress.held.iter().filter(|held| self.unsettled().any(|to| *to == held.recipient));
         match held.map(|held| held.until).min() {

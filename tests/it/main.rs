@@ -24,6 +24,7 @@ mod outage;
 mod pause;
 mod quality;
 mod query;
+mod recipients;
 mod recorded;
 mod recorded_quality;
 mod report;

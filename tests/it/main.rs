@@ -38,4 +38,5 @@ mod support;
 mod table_import;
 mod table_restore;
 mod table_verify;
+mod terminal;
 mod thread;

@@ -70,9 +70,21 @@ fn what_is_muted_is_counted_and_not_mailed() {
     unit_failed(&desk, "jobs.service").succeeded();
     assert_eq!(server.received(), []);
     let listed = desk.jobs(&["alert", "list"]).succeeded().stdout;
+    assert!(!listed.contains("zzz"), "{listed}");
     assert!(listed.contains("muted: unit.failed until ") && listed.contains("critical"), "{listed}");
     assert!(mute("1").succeeded().stdout.starts_with("unit.failed::jobs.service is muted"));
     assert_eq!(mute("99").code, 2);
+    for (key, meant) in [
+        ("unit.faild", "did you mean unit.failed?"),
+        ("complete.sesion:futures_snapshots:ES", "did you mean complete.session?"),
+        ("complete.session:futures_snapshot", "did you mean futures_snapshots?"),
+        ("complete.session:futures_snapshots:RTTY", "did you mean RTY?"),
+        ("zzz", "there is no check zzz"),
+    ] {
+        let refused = mute(key);
+        assert!(refused.code == 2 && refused.stderr.contains(meant), "{key}: {refused:#?}");
+    }
+    mute("complete.session:futures_snapshots:ES").succeeded();
     assert_eq!(desk.jobs(&["alert", "mute", "x", "--for", "soon", "--reason", "y"]).code, 2);
     for key in ["unit.failed", "1"] {
         assert!(desk.jobs(&["alert", "unmute", key]).succeeded().stdout.contains("is told again"));

@@ -17,7 +17,7 @@ use crate::scheduler::{Beginning, SimulatedRange, Simulation, SimulationFolder, 
 use crate::telemetry::{self, LogGuard, LogTarget};
 
 use super::gateway::tape;
-use super::output::print_document;
+use super::output::{print_document, print_error};
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, Globals};
@@ -84,7 +84,7 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     }
     let faults = account.faults();
     for fault in &faults {
-        eprintln!("error: {fault}");
+        print_error(&format!("error: {fault}"));
     }
     Ok(if faults.is_empty() { 0 } else { Failure::Failed.exit_code() })
 }

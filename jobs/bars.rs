@@ -147,7 +147,7 @@ async fn contract_rows(
             volume: bars.volume_since_open(&session, slot),
             open_interest: None,
             implied_vol: None,
-            changes: references.changes(Some(bar.close), &history),
+            changes: references.changes(Some(bar.close), &history, contract.spec.tick),
             date: session.day,
             contract: contract.local_symbol.clone(),
             expiry: contract.expiry,

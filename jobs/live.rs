@@ -162,7 +162,7 @@ async fn futures_rows(
         volume: quote.volume,
         open_interest: quote.open_interest,
         implied_vol: quote.implied_vol,
-        changes: references.changes(quote.last, &history),
+        changes: references.changes(quote.last, &history, lead.contract.spec.tick),
         date: session.day,
         contract: lead.contract.local_symbol,
         expiry: lead.contract.expiry,

@@ -10,6 +10,7 @@ mod dividend;
 mod quote;
 mod snapshot;
 mod symbol;
+mod tick;
 
 pub use bar::{Bar, BarSize};
 pub use change::{ChangeReferences, Changes, MAX_PRICE_AGE_MINUTES, PriceHistory, PricePoint};
@@ -19,3 +20,4 @@ pub use dividend::{DividendProblem, Dividends, ExDate, WentEx};
 pub use quote::{MarketData, Quote};
 pub use snapshot::{FuturesSnapshot, GatewayKind, Source, SpotSnapshot};
 pub use symbol::{EtfSpec, FutureSpec, MarketConfig, Symbol, SymbolError};
+pub use tick::round_to_tick;

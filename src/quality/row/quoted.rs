@@ -32,7 +32,7 @@ pub(super) fn no_last(_: &Batch<'_>, row: &Row, rule: &Rule<'_>) -> Option<Findi
 }
 
 pub(super) fn age(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
-    Seen::each(batch.rows.iter().filter(|row| row.source != Source::Backfill), |row| {
+    Seen::each(batch.rows.iter().filter(|row| row.source.is_captured()), |row| {
         let seconds = (row.captured_at - row.at).num_seconds();
         let age = f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
         rule.judge(&row.place(), Measured::new(age, format!("made {seconds} s after the slot")))
@@ -109,6 +109,7 @@ mod tests {
         };
         assert_eq!((late(60, Source::Live), late(61, Source::Live)), (Status::Warn, Status::Fail));
         assert_eq!((late(5, Source::Live), late(9_000, Source::Backfill)), (Status::Pass, Status::Skipped));
+        assert_eq!(late(9_000, Source::Import), Status::Skipped, "it is made when it is imported");
     }
 
     #[test]

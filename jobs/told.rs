@@ -7,6 +7,8 @@ use crate::lake::{FindingRow, QuarantinedRow, Rows};
 use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 use crate::quality::{CheckRun, FUTURES_TABLE, Finding, Row, SPOT_TABLE, Severity};
 
+use super::bars::Made;
+
 /// Keeps the findings of some checks and tells the alerts what they say. Who runs a job by hand sees it: no mail is
 /// written then, but what is mended counts as passed.
 pub(super) async fn keep(context: &Context, run: &Run, (runs, rows): (&[CheckRun], &[Row])) -> Result<(), JobError> {
@@ -40,6 +42,16 @@ pub(super) async fn keep_findings(context: &Context, findings: &[&Finding]) -> R
         context.lake.append_findings(&rows).await?;
     }
     Ok(())
+}
+
+/// Keeps apart the rows of bars whose price cannot be, with their findings.
+pub(super) async fn keep_rejected(context: &Context, made: &Made) -> Result<(), JobError> {
+    let bad: Vec<Finding> =
+        made.findings.iter().filter(|finding| finding.severity >= Severity::Error).cloned().collect();
+    if made.rejected.is_empty() {
+        return Ok(());
+    }
+    keep_apart(context, (&made.rejected.futures, &made.rejected.spot), &bad).await
 }
 
 /// Keeps what was found of rows, and apart those that are not fit to be stored. A row of a key that waits there already

@@ -151,7 +151,7 @@ fn defects() -> Vec<Defect> {
             row.bid = row.bid.map(|bid| bid - 20.0);
         }),
         one("feed.live", es, at("06T15:00"), |week, slot| week.future("ES", slot).source = Source::Delayed),
-        one("price.limit_band", nq, at("06T17:00"), |week, slot| scale_future(week.future("NQ", slot), 1.3, 0.25)),
+        one("price.limit_band", nq, at("06T17:00"), |week, slot| scale_future(week.future("NQ", slot), 0.7, 0.25)),
         one("time.session_open", rty, at("06T17:00"), |week, slot| week.future("RTY", slot).date = day("02")),
         one("value.sentinel", iwm, at("06T17:00"), |week, slot| week.etf("IWM", slot).ask = Some(1.7e308)),
         one("complete.session", nq, at("07T03:00"), |week, slot| week.without(&["NQ"], slot, 3)),

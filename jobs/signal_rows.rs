@@ -78,6 +78,28 @@ pub(super) fn differing(kept: &SignalRow, again: &SignalRow) -> Vec<&'static str
     numbers.chain(texts).chain(stamps).collect()
 }
 
+/// Whether a row, derived again, has all that the stored one has and an input that this one lacks.
+pub(super) fn completes(again: &SignalRow, stored: &SignalRow) -> bool {
+    let inputs = |row: &SignalRow| {
+        [
+            row.spot_price,
+            row.basis,
+            row.change_1h,
+            row.change_4h,
+            row.change_daily,
+            row.predictive_value,
+            row.deviations,
+            row.basis_change_bp,
+            // An earlier program did not write these.
+            row.spot_close.filter(|_| stored.futures_close.is_some()),
+            row.dividend.filter(|_| stored.futures_close.is_some()),
+        ]
+    };
+    let (again, stored) = (inputs(again), inputs(stored));
+    let keeps_all = again.iter().zip(&stored).all(|(again, stored)| stored.is_none() || again.is_some());
+    keeps_all && again.iter().zip(&stored).any(|(again, stored)| stored.is_none() && again.is_some())
+}
+
 fn is_same(one: Option<f64>, other: Option<f64>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => {

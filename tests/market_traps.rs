@@ -695,7 +695,7 @@ fn a_gap_that_is_not_known_is_no_gap_of_nothing() {
             .flat_map(|(number, gap)| {
                 let last = (!is_placeholder(gap)).then_some(2_000.0 + gap.1);
                 let old = Row { contract: Some(format!("ES{number}")), ..row("ES", gap.0, 2_000.0) };
-                let new = row("ES", gap.0 + TimeDelta::minutes(5), 2_000.0);
+                let new = row("ES", gap.0, 2_000.0);
                 [old, Row { contract: Some(format!("ES{}", number + 1)), last, ..new }]
             })
             .collect();

@@ -14,7 +14,7 @@ use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMod
 use crate::lake::{AsOf, DecisionRow, KeyRange, Rows, SignalRow, TableName};
 use crate::market::GatewayKind;
 use crate::rules::{Decision, Engine, NO_RULE, Situation};
-use crate::signals::spot_outlook;
+use crate::signals::{NoOutlook, spot_outlook};
 
 use super::known::{Question, etf_known};
 use super::mornings::{MAX_NOTES, holds, is_retroactive, mornings};
@@ -62,13 +62,12 @@ impl Job for Rules {
                 notes.push(format!("{} as of {}: no decision: {why}", row.symbol, row.as_of));
                 continue;
             }
-            let Some(decision) = decide(context, &engine, row).await? else {
-                let needed = context.config.signals.outlook_long_sessions;
-                notes.push(format!(
-                    "{} as of {}: no decision: the outlook needs {needed} closes",
-                    row.symbol, row.as_of
-                ));
-                continue;
+            let decision = match decide(context, &engine, row).await? {
+                Ok(decision) => decision,
+                Err(reason) => {
+                    notes.push(format!("{} as of {}: no decision: {reason}", row.symbol, row.as_of));
+                    continue;
+                }
             };
             let timing = timing(context, row.as_of, generated_at)?;
             notes.push(line(&decision, timing));
@@ -96,8 +95,12 @@ async fn signals(context: &Context, run: &Run, slots: &[Slot]) -> Result<Vec<Sig
     Ok(rows)
 }
 
-/// None where the outlook of the ETF cannot be told.
-async fn decide(context: &Context, engine: &Engine, row: &SignalRow) -> Result<Option<Decision>, JobError> {
+/// The decision, or why the outlook of the ETF is not known.
+async fn decide(
+    context: &Context,
+    engine: &Engine,
+    row: &SignalRow,
+) -> Result<Result<Decision, NoOutlook>, JobError> {
     let signal = signal_of(row)?;
     let (config, calendars) = (&context.config, &context.calendars);
     let as_of = row.as_of.instant();

@@ -209,7 +209,7 @@ fn what_is_missing_is_told_and_nothing_is_made_up() {
     desk.jobs(&["run", "backfill", "--from", "2026-11-17"]).succeeded();
     desk.jobs(&["run", "signals"]).succeeded();
     let told = desk.jobs(&["run", "rules"]).succeeded().stdout;
-    assert!(told.contains("no decision: the outlook needs 50 closes"), "{told}");
+    assert!(told.contains("no decision: the outlook needs the closes of 50 sessions"), "{told}");
     assert!(desk.rows("decisions").is_empty());
     let told = desk.jobs(&["evaluate", "--symbols", "DIA"]);
     assert!(told.code == 2 && told.stderr.contains("DIA has no future"), "{told:#?}");

@@ -13,8 +13,9 @@ use crate::job::{Context, Counts, Disposition, Failure, Job, JobError, Outcome, 
 use crate::quality::Finding;
 
 use super::bars::{self, Fill, Made};
-use super::daily::{self, DailyGap};
+use super::daily::{self, DailyGap, Filled};
 use super::gaps::{self, Gap};
+use super::told::keep_rejected;
 use super::write::write;
 
 /// A slot this young belongs to the snapshot job, whose row carries bid, ask and open interest.
@@ -77,14 +78,18 @@ async fn fill_days(
     gateway: &dyn Gateway,
     (days, mode): (&[DailyGap], WriteMode),
 ) -> Result<Vec<String>, JobError> {
-    let (mut added, mut missing) = (0, 0);
+    let mut all = Filled::default();
     for gap in days {
-        let (bars, written) = daily::fill(context, gateway, (gap, mode)).await?;
-        added += written;
-        missing += gap.sessions.len() - bars;
+        let filled = daily::fill(context, gateway, (gap, mode)).await?;
+        all.written += filled.written;
+        all.without_bar += filled.without_bar;
+        all.rejected += filled.rejected;
     }
-    let told = if missing > 0 { format!(", {missing} without a bar") } else { String::new() };
-    Ok((!days.is_empty()).then(|| format!("spot_daily: {added} rows written{told}")).into_iter().collect())
+    let counted = |count: usize, what: &str| (count > 0).then(|| format!(", {count} {what}")).unwrap_or_default();
+    let without_bar = counted(all.without_bar, "without a bar");
+    let rejected = counted(all.rejected, "with a price that cannot be, see quality_findings");
+    let note = format!("spot_daily: {} rows written{without_bar}{rejected}", all.written);
+    Ok((!days.is_empty()).then_some(note).into_iter().collect())
 }
 
 /// Fills gap after gap. A symbol that is refused does not keep the others from being filled; a gateway that does not
@@ -136,8 +141,13 @@ async fn fill(
     mode: WriteMode,
 ) -> Result<(Counts, Vec<Finding>), JobError> {
     let fill = Fill { table: gap.table, symbol: &gap.symbol, slots: &gap.slots, mode };
-    let Made { rows, findings } = bars::rows(context, gateway, &fill).await?;
-    let written = write(context, &rows, mode).await?;
+    let made = bars::rows(context, gateway, &fill).await?;
+    let written = write(context, &made.rows, mode).await?;
+    keep_rejected(context, &made).await?;
+    let Made { rows, rejected, findings } = made;
+    if !rejected.is_empty() {
+        tracing::warn!(symbol = %gap.symbol, rows = rejected.len(), "bars whose price cannot be went to quarantine");
+    }
     let (planned, filled) = (gap.slots.len(), rows.len());
     tracing::debug!(symbol = %gap.symbol, planned, filled, "filled a gap");
     Ok((Counts { planned, without_data: planned - filled, ..written }, findings))

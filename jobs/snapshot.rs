@@ -15,9 +15,11 @@ use crate::gateway::Gateway;
 use crate::job::{Captured, Context, Counts, Failure, Job, JobError, Outcome, Run, RunResult, WriteMode, chain};
 use crate::lake::KeyRange;
 use crate::market::Symbol;
+use crate::quality::{Finding, Severity};
 
 use super::bars::{self, Fill, Made, Table};
 use super::live::capture;
+use super::told::keep_rejected;
 use super::write::write;
 
 /// How long after a slot a quote is still the slot's.
@@ -131,10 +133,18 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     let (mut rows, mut findings, mut failures) = (Captured::default(), Vec::new(), Vec::new());
     for (fill, of_fill) in fills.iter().zip(filled) {
         match of_fill {
-            Ok(Made { rows, .. }) if rows.is_empty() => failures.push(no_bar(fill.symbol, wanted.slot)),
-            Ok(Made { rows: of_symbol, findings: found }) => {
-                rows.extend(of_symbol);
-                findings.extend(found);
+            Ok(Made { rows, rejected, .. }) if rows.is_empty() && rejected.is_empty() => {
+                failures.push(no_bar(fill.symbol, wanted.slot));
+            }
+            Ok(made) => {
+                if !made.rejected.is_empty() {
+                    failures.push(bad_bar(&made.findings));
+                    if mode != WriteMode::DryRun {
+                        keep_rejected(context, &made).await?;
+                    }
+                }
+                rows.extend(made.rows);
+                findings.extend(made.findings);
             }
             Err(error) => failures.push(error),
         }
@@ -143,11 +153,16 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     let told: Vec<String> = failures.iter().map(|error| chain(error)).collect();
     if let Some(first) = failures.into_iter().next() {
         let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
-        let error = first.with_message(told);
+        let error = first.with_message(told).with_findings(findings);
         return Err(if rows.is_empty() { error } else { error.after_some() });
     }
     let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
     Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(findings) })
+}
+
+fn bad_bar(findings: &[Finding]) -> JobError {
+    let bad = findings.iter().filter(|finding| finding.severity >= Severity::Error).map(ToString::to_string);
+    JobError::fail(Failure::BadData, bad.collect::<Vec<_>>().join("; "))
 }
 
 fn no_bar(symbol: &Symbol, slot: Slot) -> JobError {

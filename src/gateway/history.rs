@@ -11,15 +11,39 @@ use super::contracts::wire_contract;
 use super::ib::{IbGateway, failed};
 use super::{BarRequest, Gateway, GatewayError};
 
-/// Fetches the bars of a request that are over; none where the gateway has no data.
+/// The longest time that one request asks for: of longer ones the gateway gives the newest part.
+const LONGEST_DAYS: i64 = 365;
+
+/// Days that a request reaches beyond its first bar, since the gateway counts them back from the end.
+const MARGIN_DAYS: i64 = 2;
+
+/// Fetches the bars of a request that are over, in as many requests as their time needs; none where the gateway has no data.
 pub(super) async fn bars(gateway: &IbGateway, request: &BarRequest) -> Result<Vec<Bar>, GatewayError> {
-    let _turn = gateway.pacer.turn(request).await?;
-    let now = gateway.now().await?;
-    match fetch(gateway, request, now).await {
-        Ok(bars) => Ok(bars),
-        Err(error) if error.is_no_data() => Ok(Vec::new()),
-        Err(error) => Err(error),
+    let mut bars = Vec::new();
+    for part in parts(request) {
+        let _turn = gateway.pacer.turn(&part).await?;
+        let now = gateway.now().await?;
+        match fetch(gateway, &part, now).await {
+            Ok(of_part) => bars.extend(of_part),
+            Err(error) if error.is_no_data() => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(bars)
+}
+
+/// Cuts a request into parts that the gateway answers whole, in order of time.
+fn parts(request: &BarRequest) -> Vec<BarRequest> {
+    let longest = TimeDelta::days(LONGEST_DAYS - MARGIN_DAYS);
+    let mut parts = Vec::new();
+    let mut after = request.after;
+    while request.until - after > longest {
+        let until = after + longest;
+        parts.push(BarRequest { after, until, ..request.clone() });
+        after = until;
+    }
+    parts.push(BarRequest { after, ..request.clone() });
+    parts
 }
 
 async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) -> Result<Vec<Bar>, GatewayError> {
@@ -66,8 +90,7 @@ fn trading_hours(instrument: &Instrument) -> TradingHours {
 
 /// The duration to ask for. The gateway counts trading days back from the end, so as many calendar days always cover.
 fn covering(request: &BarRequest) -> BarDuration {
-    const LONGEST_DAYS: i64 = 365;
-    let days = (request.until - request.after).num_days() + 2;
+    let days = (request.until - request.after).num_days() + MARGIN_DAYS;
     BarDuration::days(i32::try_from(days.clamp(1, LONGEST_DAYS)).unwrap_or(1))
 }
 
@@ -113,4 +136,33 @@ fn read(bar: &historical::Bar, size: BarSize) -> Option<Bar> {
 #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number of contracts")]
 fn volume(value: f64) -> Option<i64> {
     (value.is_finite() && (0.0..9e15).contains(&value)).then_some(value.round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{EtfContract, EtfSpec};
+
+    fn request(after: &str, until: &str) -> BarRequest {
+        let spec = EtfSpec { primary_exchange: "ARCA".to_owned(), tick: 0.01, currency: "USD".to_owned() };
+        let instrument = Instrument::Etf(EtfContract { symbol: "SPY".parse().expect("a symbol"), spec });
+        let at = |text: &str| text.parse().expect("an instant");
+        BarRequest { instrument, after: at(after), until: at(until), size: BarSize::Day }
+    }
+
+    #[test]
+    fn three_years_are_asked_for_in_parts_that_meet_and_none_is_longer_than_a_year() {
+        let whole = request("2023-11-01T00:00:00Z", "2026-11-20T00:00:00Z");
+        let parts = parts(&whole);
+        assert_eq!(parts.len(), 4);
+        assert_eq!((parts[0].after, parts[3].until), (whole.after, whole.until));
+        assert!(parts.windows(2).all(|pair| pair[0].until == pair[1].after), "{parts:?}");
+        assert!(parts.iter().all(|part| (part.until - part.after).num_days() + MARGIN_DAYS <= LONGEST_DAYS));
+    }
+
+    #[test]
+    fn a_short_request_stays_one() {
+        let short = request("2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z");
+        assert_eq!(parts(&short), [short]);
+    }
 }

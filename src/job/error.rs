@@ -185,6 +185,7 @@ impl From<ImportError> for JobError {
             ImportError::Lake(error) => error.into(),
             ImportError::Damaged { .. } | ImportError::Unreadable { .. } => Self::fail(Failure::BadData, error),
             ImportError::NotATable { .. }
+            | ImportError::NotParquet { .. }
             | ImportError::WithinLake { .. }
             | ImportError::Own { .. }
             | ImportError::MissingColumn { .. }

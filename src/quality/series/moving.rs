@@ -1,6 +1,9 @@
 //! Does it move: prices in regular hours, and the volume upwards only.
 
+use std::collections::BTreeMap;
+
 use crate::calendar::Slot;
+use crate::market::Source;
 
 use super::super::{Batch, CheckFault, Finding, Measured, Row, Rule, Seen};
 
@@ -39,20 +42,22 @@ fn judge(run: &[&Row], rule: &Rule<'_>) -> Option<Finding> {
     rule.judge(&first.place(), told)
 }
 
-/// Volume of the same contract, session and kind of source against the greatest before.
+/// Volume of the same contract, session and source against the greatest before: history leaves out combos, blocks and odd lots,
+/// which live quotes count.
 pub(super) fn volume(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
     let mut seen = Seen::default();
     for rows in batch.series().into_values() {
         let known = rows.into_iter().filter_map(|row| Some((row, row.volume?)));
-        let mut greatest: Option<(&Row, i64)> = None;
+        let mut greatest: BTreeMap<Source, (&Row, i64)> = BTreeMap::new();
         for (row, volume) in known {
             seen.looked_at += 1;
-            let before = greatest.filter(|(before, _)| before.contract == row.contract && before.date == row.date);
-            let before = before.map_or(volume, |(_, before)| before);
+            let before = greatest.get(&row.source);
+            let before = before.filter(|(before, _)| before.contract == row.contract && before.date == row.date);
+            let before = before.map_or(volume, |(_, before)| *before);
             let lost = i32::try_from(before - volume).unwrap_or(i32::MAX);
             let told = format!("{volume} after {before}");
             seen.findings.extend(rule.judge(&row.place(), Measured::new(f64::from(lost), told)));
-            greatest = Some((row, volume.max(before)));
+            greatest.insert(row.source, (row, volume.max(before)));
         }
     }
     seen
@@ -61,8 +66,9 @@ pub(super) fn volume(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
 #[cfg(test)]
 mod tests {
     use super::super::super::fixtures::{at, batch, rows, run};
-    use super::super::super::{CheckRun, Row, Severity, Status};
+    use super::super::super::{CheckRun, Severity, Status};
     use super::super::series_checks;
+    use super::*;
 
     const DAYS: (&str, &str) = ("2026-11-18", "2026-11-18");
 
@@ -104,6 +110,20 @@ mod tests {
             }
         });
         assert_eq!((fell.findings.len(), fell.findings[0].severity), (1, Severity::Error));
+    }
+
+    #[test]
+    fn a_bar_between_two_live_rows_counts_less_and_is_no_loss() {
+        let places = [(at("2026-11-18 12:00"), 96_940), (at("2026-11-18 12:05"), 95_480), (at("2026-11-18 12:10"), 97_838)];
+        let mut rows = rows("ES", DAYS, 6_000.0);
+        rows.retain(|row| places.iter().any(|(at, _)| *at == row.at));
+        for (row, (_, volume)) in rows.iter_mut().zip(places) {
+            row.volume = Some(volume);
+        }
+        rows[1].source = Source::Backfill;
+        assert_eq!(run(&series_checks(&batch(&rows, DAYS)), "volume.monotone").status, Status::Pass);
+        rows[2].volume = Some(96_939);
+        assert_eq!(run(&series_checks(&batch(&rows, DAYS)), "volume.monotone").status, Status::Fail, "live after live");
     }
 
     #[test]

@@ -148,7 +148,12 @@ fn honest(quote: &TapeQuote, view: View) -> Vec<Tick> {
     ticks.extend(bare(OPEN, quote.open));
     ticks.push(sized(BID, standing(quote.bid)));
     ticks.push(sized(ASK, standing(quote.ask)));
-    // What the tape does not know is told to be absent, so that nobody waits for it.
+    // What the tape does not know is told to be absent, so that nobody waits for it: of a contract without any price all of it.
+    if quote.last.is_none() && quote.bid.is_none() && quote.ask.is_none() {
+        ticks.retain(|tick| tick.id != VOLUME && tick.id != LAST_TIMESTAMP);
+        ticks.push(tick(LAST_TIMESTAMP, Value::Text("0".to_owned())));
+        ticks.push(tick(VOLUME, Value::Size("0".to_owned())));
+    }
     if view.open_interest {
         ticks.push(tick(OPEN_INTEREST, Value::Size(quote.open_interest.unwrap_or(0).to_string())));
     }
@@ -251,6 +256,15 @@ mod tests {
             open_interest: Some(5),
             last_trade_at: "2026-11-20T15:00:00Z".parse().ok(),
             ..TapeQuote::default()
+        }
+    }
+
+    #[test]
+    fn of_a_contract_without_a_price_everything_is_told_to_be_absent() {
+        let view = View { open_interest: true, implied_vol: true, ..View::default() };
+        let ids: Vec<i32> = honest(&TapeQuote::default(), view).iter().map(|tick| tick.id).collect();
+        for id in [BID, ASK, LAST, LAST_TIMESTAMP, VOLUME, OPEN_INTEREST, IMPLIED_VOL] {
+            assert_eq!(ids.iter().filter(|own| **own == id).count(), 1, "{id} in {ids:?}");
         }
     }
 

@@ -10,8 +10,8 @@ use crate::gateway::{BarRequest, ChainScope, Gateway};
 use crate::job::{Captured, Context, JobError, WriteMode};
 use crate::lake::ContractPrice;
 use crate::market::{
-    Bar, BarSize, ChangeReferences, Changes, FutureContract, FuturesSnapshot, Instrument, Lead, MarketData, PriceHistory,
-    PricePoint, Source, SpotSnapshot, Symbol, lead_contract,
+    Bar, BarSize, ChangeReferences, Changes, FutureContract, FuturesSnapshot, Instrument, Lead, MarketData,
+    PriceHistory, PricePoint, Source, SpotSnapshot, Symbol, lead_contract,
 };
 use crate::quality::{FUTURES_TABLE, Finding, Place, Prices, SPOT_TABLE, check_expiry, check_plausible, usual_close};
 

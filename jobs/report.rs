@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::alert::{Letter, Picture, SendErrorClass};
 use crate::calendar::Session;
@@ -70,6 +70,10 @@ impl Job for DailyReport {
         // The page first: whoever is killed in between makes both again.
         write_page(&post.page, &sheet.html(Pictures::Inline))?;
         let mut notes = vec![report.subject(), format!("the page is {}", post.page.display())];
+        let keep = TimeDelta::days(context.config.runs.ledger_retention_days.into());
+        let oldest = (now.date_naive() - keep).min(report.day);
+        let num_pruned = prune_pages(&context.config.paths.reports, oldest);
+        notes.extend((num_pruned > 0).then(|| format!("{num_pruned} pages of days before {oldest} were deleted")));
         notes.push(match context.ledger.clone() {
             Some(ledger) => {
                 let letter = post.letter((&report, &sheet), (again, now));
@@ -180,6 +184,46 @@ fn write_page(page: &Path, html: &str) -> Result<(), JobError> {
     })
 }
 
+/// Deletes the pages of days before the oldest of which the ledger keeps the runs; gives their number. What cannot be deleted is
+/// logged and stays.
+fn prune_pages(folder: &Path, oldest: NaiveDate) -> usize {
+    let is_old = |path: &PathBuf| {
+        let day = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".html"));
+        day.and_then(|day| day.parse::<NaiveDate>().ok()).is_some_and(|day| day < oldest)
+    };
+    let pages = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_old);
+    let delete = |page: &PathBuf| match fs::remove_file(page) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(page = %page.display(), %error, "cannot delete an old report");
+            false
+        }
+    };
+    pages.filter(delete).count()
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JobError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| JobError::fail(Failure::Failed, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_days_that_the_ledger_no_longer_keeps_go_and_nothing_else_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["2024-09-20.html", "2024-09-21.html", "2026-11-18.html", "notes.html", "2024-09-20.txt"] {
+            fs::write(folder.path().join(name), name).expect("written");
+        }
+        let oldest = NaiveDate::from_ymd_opt(2024, 9, 21).expect("a date");
+        assert_eq!((prune_pages(folder.path(), oldest), prune_pages(folder.path(), oldest)), (1, 0));
+        let mut left: Vec<String> = fs::read_dir(folder.path())
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .collect();
+        left.sort();
+        assert_eq!(left, ["2024-09-20.txt", "2024-09-21.html", "2026-11-18.html", "notes.html"]);
+        assert_eq!(prune_pages(&folder.path().join("absent"), oldest), 0);
+    }
 }

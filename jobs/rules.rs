@@ -96,11 +96,7 @@ async fn signals(context: &Context, run: &Run, slots: &[Slot]) -> Result<Vec<Sig
 }
 
 /// The decision, or why the outlook of the ETF is not known.
-async fn decide(
-    context: &Context,
-    engine: &Engine,
-    row: &SignalRow,
-) -> Result<Result<Decision, NoOutlook>, JobError> {
+async fn decide(context: &Context, engine: &Engine, row: &SignalRow) -> Result<Result<Decision, NoOutlook>, JobError> {
     let signal = signal_of(row)?;
     let (config, calendars) = (&context.config, &context.calendars);
     let as_of = row.as_of.instant();

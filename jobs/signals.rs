@@ -130,7 +130,9 @@ async fn incomplete(context: &Context, rows: &[SignalRow]) -> Result<Incomplete,
     let stored: BTreeMap<(&Symbol, Slot), &SignalRow> =
         stored.iter().map(|row| ((&row.symbol, row.as_of), row)).collect();
     for row in rows {
-        let Some(before) = stored.get(&(&row.symbol, row.as_of)).filter(|before| completes(row, before)) else { continue };
+        let Some(before) = stored.get(&(&row.symbol, row.as_of)).filter(|before| completes(row, before)) else {
+            continue;
+        };
         if is_retroactive(context, before.as_of, before.generated_at)? {
             found.retroactive.push(row.clone());
         } else {

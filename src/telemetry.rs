@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tracing::field::{Field, Visit};
@@ -20,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::escape::{escaped, escaped_line};
+use crate::clock::{Clock, SystemClock};
 
 /// The configuration section `log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,11 +31,13 @@ pub struct LogConfig {
     pub file_filter: String,
     /// Days for which log files are kept.
     pub retention_days: usize,
+    /// Size of one day's file of one job, in MB; further events of that day are left out.
+    pub max_file_mb: u64,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { file_filter: "warn,frontmonth=info".to_owned(), retention_days: 30 }
+        Self { file_filter: "warn,frontmonth=info".to_owned(), retention_days: 30, max_file_mb: 100 }
     }
 }
 
@@ -50,6 +54,9 @@ impl LogConfig {
         }
         if !(1..=3_650).contains(&self.retention_days) {
             faults.push(format!("log.retention_days is {}: give 1 to 3650", self.retention_days));
+        }
+        if !(1..=100_000).contains(&self.max_file_mb) {
+            faults.push(format!("log.max_file_mb is {}: give 1 to 100000", self.max_file_mb));
         }
         faults
     }
@@ -139,7 +146,65 @@ fn daily_file(target: &LogTarget<'_>, job: &str) -> Result<(NonBlocking, WorkerG
         .build(target.folder)
         .map_err(|error| unwritable(io::Error::other(error)))?;
     link_newest(target.folder, job).map_err(unwritable)?;
-    Ok(tracing_appender::non_blocking(appender))
+    let bounded = BoundedFile {
+        appender,
+        folder: target.folder.to_owned(),
+        job: job.to_owned(),
+        max_bytes: target.config.max_file_mb.saturating_mul(1_000_000),
+        day: None,
+        num_bytes: 0,
+        is_full: false,
+    };
+    Ok(tracing_appender::non_blocking(bounded))
+}
+
+/// A daily file that takes so many bytes and no more, so that a fault that is logged without end does not fill the disk.
+struct BoundedFile<W> {
+    appender: W,
+    folder: PathBuf,
+    job: String,
+    max_bytes: u64,
+    /// The day whose bytes are counted, in UTC as the names of the files.
+    day: Option<NaiveDate>,
+    num_bytes: u64,
+    is_full: bool,
+}
+
+impl<W: Write> BoundedFile<W> {
+    /// Writes one event of a day, or leaves it out.
+    fn write_on(&mut self, now: DateTime<Utc>, event: &[u8]) -> io::Result<usize> {
+        let day = now.date_naive();
+        if self.day != Some(day) {
+            let path = self.folder.join(format!("{}.{day}.log", self.job));
+            self.num_bytes = fs::metadata(path).map_or(0, |file| file.len());
+            (self.day, self.is_full) = (Some(day), false);
+        }
+        let num_bytes = self.num_bytes + u64::try_from(event.len()).unwrap_or(u64::MAX);
+        if num_bytes <= self.max_bytes {
+            self.num_bytes = num_bytes;
+            return self.appender.write(event);
+        }
+        if !self.is_full {
+            self.is_full = true;
+            let at = now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+            let note = format!(
+                "{{\"timestamp\":\"{at}\",\"level\":\"WARN\",\"message\":\"the log file has reached log.max_file_mb: further \
+                 events of this day are left out\",\"target\":\"frontmonth::telemetry\"}}\n"
+            );
+            self.appender.write_all(note.as_bytes())?;
+        }
+        Ok(event.len())
+    }
+}
+
+impl<W: Write> Write for BoundedFile<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.write_on(SystemClock.now(), event)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.appender.flush()
+    }
 }
 
 /// Whether an event belongs to a file.
@@ -329,7 +394,34 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_a_fault() {
-        let config = LogConfig { file_filter: "frontmonth=loud".to_owned(), retention_days: 0 };
-        assert_eq!(config.faults().len(), 2, "{:?}", config.faults());
+        let config = LogConfig { file_filter: "frontmonth=loud".to_owned(), retention_days: 0, max_file_mb: 0 };
+        assert_eq!(config.faults().len(), 3, "{:?}", config.faults());
+    }
+
+    #[test]
+    fn a_full_file_says_so_once_and_the_next_day_begins_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("snapshot.2026-11-23.log"), "12345").expect("a file");
+        let mut file = BoundedFile {
+            appender: Vec::new(),
+            folder: folder.path().to_owned(),
+            job: "snapshot".to_owned(),
+            max_bytes: 10,
+            day: None,
+            num_bytes: 0,
+            is_full: false,
+        };
+        let on = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+        for event in ["abcde", "fghij", "k"] {
+            let taken = file.write_on(on("2026-11-23T12:00:00Z"), event.as_bytes()).expect("taken");
+            assert_eq!(taken, event.len(), "whoever logs is not to notice");
+        }
+        file.write_on(on("2026-11-24T00:00:00Z"), b"next").expect("taken");
+        let text = String::from_utf8(file.appender).expect("text");
+        let (first, rest) = text.split_at(5);
+        let (note, next) = rest.split_once('\n').expect("a line");
+        assert_eq!((first, next), ("abcde", "next"), "what was there before counts");
+        let note: serde_json::Value = serde_json::from_str(note).expect("JSON, as every line");
+        assert!(note["message"].as_str().is_some_and(|message| message.contains("log.max_file_mb")), "{note}");
     }
 }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::market::is_spread;
+
 use super::number::{mean, real};
 use super::{Hits, hits};
-use crate::market::is_spread;
 
 /// A signal cannot go along with the next interval more than this.
 const MAX_NEXT_CORRELATION: f64 = 0.3;

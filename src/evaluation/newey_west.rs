@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use super::number::{mean, real, spread};
 use crate::market::is_spread;
+
+use super::number::{mean, real, spread};
 
 /// A pivot below this share of its column's sum of squares is rounding.
 const LEAST_PIVOT: f64 = 1e-13;

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::number::{normal_below, real};
 use crate::market::is_spread;
+
+use super::number::{normal_below, real};
 
 /// The test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

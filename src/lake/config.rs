@@ -15,11 +15,13 @@ pub struct LakeConfig {
     pub uri: String,
     /// Memory that a statement of `jobs query` may take for sorting, grouping and joining, in MB.
     pub query_memory_mb: u32,
+    /// Rejected rows that `quarantine` holds at most; of further ones only the findings are stored.
+    pub quarantine_max_rows: u32,
 }
 
 impl Default for LakeConfig {
     fn default() -> Self {
-        Self { uri: "data/lake".to_owned(), query_memory_mb: 512 }
+        Self { uri: "data/lake".to_owned(), query_memory_mb: 512, quarantine_max_rows: 100_000 }
     }
 }
 
@@ -30,7 +32,9 @@ impl LakeConfig {
         let root = self.root().err().map(|fault| fault.to_string());
         let memory = (self.query_memory_mb == 0)
             .then(|| "lake.query_memory_mb 0 leaves nothing to compute with: give 16 or more".to_owned());
-        root.into_iter().chain(memory).collect()
+        let quarantine = (self.quarantine_max_rows == 0)
+            .then(|| "lake.quarantine_max_rows 0 would keep no rejected row: give 1 or more".to_owned());
+        root.into_iter().chain(memory).chain(quarantine).collect()
     }
 
     /// The folder as an absolute path, symbolic links of its existing part resolved.

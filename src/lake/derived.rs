@@ -53,12 +53,27 @@ impl Lake {
         self.append(rows).await
     }
 
-    /// Keeps the rows apart whose keys are absent there.
+    /// Keeps the rows apart whose keys are absent there, as many as `lake.quarantine_max_rows` has room for.
     ///
     /// # Errors
     /// As [`Lake::append_futures`].
     pub async fn append_quarantine(&self, rows: &[QuarantinedRow]) -> Result<Written, LakeError> {
-        self.append(rows).await
+        let stats = self.stats(TableName::Quarantine).await?;
+        let num_held: u64 =
+            stats.iter().flat_map(|stats| &stats.partitions).filter_map(|partition| partition.rows).sum();
+        let max_rows = self.shared.quarantine_max_rows;
+        let room = usize::try_from(u64::from(max_rows).saturating_sub(num_held)).unwrap_or(usize::MAX);
+        let kept = rows.get(..room).unwrap_or(rows);
+        if kept.len() < rows.len() {
+            let left_out = rows.len() - kept.len();
+            tracing::warn!(
+                left_out,
+                max_rows,
+                "quarantine is full, of these rows only the findings are stored: raise lake.quarantine_max_rows, or \
+                 take a backup and remove the table's folder"
+            );
+        }
+        if kept.is_empty() { Ok(Written::default()) } else { self.append(kept).await }
     }
 
     /// Writes rows kept apart in place of those with their keys, to note what became of them.
@@ -202,6 +217,28 @@ mod tests {
     fn verdicts(at: Slot) -> Vec<DecisionRow> {
         let of_rule = |rule: &str| DecisionRow { rule: rule.to_owned(), ..decision_row("SPY", at) };
         ["a", "b", "none"].map(of_rule).to_vec()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn quarantine_holds_as_many_rows_as_it_may_and_takes_no_more() {
+        let folder = tempdir().expect("a folder");
+        let config = crate::lake::LakeConfig { quarantine_max_rows: 3, ..crate::lake::fixtures::config(folder.path()) };
+        let lake = Lake::open(&config, crate::market::GatewayKind::Simulated).expect("a lake");
+        let row = |number| QuarantinedRow {
+            symbol: symbol("SPY"),
+            timestamp: slot(number),
+            table: "spot_snapshots".to_owned(),
+            checks: "quote.crossed".to_owned(),
+            reason: String::new(),
+            row_json: "{}".to_owned(),
+            decided: None,
+            gateway: crate::market::GatewayKind::Simulated,
+            captured_at: slot(number).instant(),
+        };
+        assert_eq!(lake.append_quarantine(&[row(1), row(2)]).await.expect("written").added, 2);
+        assert_eq!(lake.append_quarantine(&[row(3), row(4)]).await.expect("one of them").added, 1);
+        assert_eq!(lake.append_quarantine(&[row(5)]).await.expect("none").added, 0);
+        assert_eq!(lake.quarantined(&range(), &AsOf::Latest).await.expect("rows").len(), 3);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -138,6 +138,8 @@ struct Shared {
     outcomes: Mutex<TableHandle>,
     findings: Mutex<TableHandle>,
     quarantine: Mutex<TableHandle>,
+    /// Rejected rows that quarantine holds at most.
+    quarantine_max_rows: u32,
     /// Done once it is known that every table of the lake is bound to `kind`.
     checked: OnceCell<()>,
 }
@@ -180,7 +182,7 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open`].
     pub fn with_durability(config: &LakeConfig, kind: GatewayKind, durability: Durability) -> Result<Self, LakeError> {
-        Ok(Self::new(config.root()?, Some(kind), (store::store(durability), Retention::of(durability))))
+        Self::new(config, Some(kind), (store::store(durability), Retention::of(durability)))
     }
 
     /// A lake to read only: it makes nothing, and a missing table reads as empty.
@@ -189,17 +191,22 @@ impl Lake {
     /// As [`Lake::open`].
     pub fn reader(config: &LakeConfig) -> Result<Self, LakeError> {
         let durability = Durability::Unflushed;
-        Ok(Self::new(config.root()?, None, (store::store(durability), Retention::of(durability))))
+        Self::new(config, None, (store::store(durability), Retention::of(durability)))
     }
 
-    fn new(root: PathBuf, kind: Option<GatewayKind>, (store, retention): (ObjectStoreRef, Retention)) -> Self {
+    fn new(
+        config: &LakeConfig,
+        kind: Option<GatewayKind>,
+        (store, retention): (ObjectStoreRef, Retention),
+    ) -> Result<Self, LakeError> {
+        let root = config.root()?;
         let sessions = Arc::new(Sessions::new());
         let handle =
             |table| Mutex::new(TableHandle::new(table, &root, (Arc::clone(&store), retention), Arc::clone(&sessions)));
         let [futures, spot, spot_daily, signals, decisions, outcomes, findings, quarantine] =
             TableName::ALL.map(handle);
         let checked = OnceCell::new();
-        Self {
+        Ok(Self {
             shared: Arc::new(Shared {
                 root,
                 kind,
@@ -212,9 +219,10 @@ impl Lake {
                 outcomes,
                 findings,
                 quarantine,
+                quarantine_max_rows: config.quarantine_max_rows,
                 checked,
             }),
-        }
+        })
     }
 
     /// The folder of the tables.

@@ -95,7 +95,8 @@ pub fn usual_close(bars: &[Bar]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const SOUND: Prices = Prices { bid: Some(6_000.0), ask: Some(6_000.25), last: Some(6_000.25), reference: Some(5_990.0) };
+    const SOUND: Prices =
+        Prices { bid: Some(6_000.0), ask: Some(6_000.25), last: Some(6_000.25), reference: Some(5_990.0) };
 
     fn num_faults(prices: Prices) -> usize {
         prices.faults().len()

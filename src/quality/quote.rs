@@ -165,7 +165,14 @@ mod tests {
         change(&mut quote);
         let symbol = "ES".parse().expect("a symbol");
         let stale_after = TimeDelta::seconds(300);
-        let context = QuoteContext { table: FUTURES_TABLE, symbol: &symbol, slot: slot(), tick: 0.25, stale_after, reference: Some(6_000.0) };
+        let context = QuoteContext {
+            table: FUTURES_TABLE,
+            symbol: &symbol,
+            slot: slot(),
+            tick: 0.25,
+            stale_after,
+            reference: Some(6_000.0),
+        };
         check_quote(&context, &quote).into_iter().map(|f| (f.check, f.severity)).collect()
     }
 
@@ -220,9 +227,7 @@ mod tests {
 
     #[test]
     fn a_price_that_cannot_be_is_an_error() {
-        let all = |price: f64| {
-            checks_of(|q| (q.bid, q.ask, q.last) = (Some(price), Some(price * 1.001), Some(price)))
-        };
+        let all = |price: f64| checks_of(|q| (q.bid, q.ask, q.last) = (Some(price), Some(price * 1.001), Some(price)));
         assert_eq!(all(60_000.0), [("price.plausible", Severity::Error)]);
         assert_eq!(all(1e308).last(), Some(&("price.plausible", Severity::Error)));
         assert_eq!(checks_of(|q| q.last = Some(6_400.0)), [("price.plausible", Severity::Error)]);

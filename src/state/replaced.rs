@@ -54,6 +54,14 @@ impl Ledger {
         })
     }
 
+    /// How many replaced rows are kept.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn num_replaced(&self) -> Result<u32, LedgerError> {
+        self.read("read", |connection| connection.query_row("SELECT count(*) FROM replaced_rows", [], |row| row.get(0)))
+    }
+
     /// What a row of a table has been, newest first.
     ///
     /// # Errors

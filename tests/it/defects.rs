@@ -152,6 +152,10 @@ fn defects() -> Vec<Defect> {
         }),
         one("feed.live", es, at("06T15:00"), |week, slot| week.future("ES", slot).source = Source::Delayed),
         one("price.limit_band", nq, at("06T17:00"), |week, slot| scale_future(week.future("NQ", slot), 0.7, 0.25)),
+        one("price.plausible", qqq, at("06T19:00"), |week, slot| {
+            let row = week.etf("QQQ", slot);
+            row.last = scaled(row.last, 1.06, 0.01);
+        }),
         one("time.session_open", rty, at("06T17:00"), |week, slot| week.future("RTY", slot).date = day("02")),
         one("value.sentinel", iwm, at("06T17:00"), |week, slot| week.etf("IWM", slot).ask = Some(1.7e308)),
         one("complete.session", nq, at("07T03:00"), |week, slot| week.without(&["NQ"], slot, 3)),

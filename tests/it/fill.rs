@@ -182,10 +182,10 @@ fn a_bar_ten_times_the_others_goes_to_quarantine_and_no_change_is_made_of_it() {
     }
     let apart = desk.rows("quarantine");
     assert_eq!(apart.len(), 1, "{apart:?}");
-    assert_eq!((text(&apart[0], "checks"), text(&apart[0], "timestamp")), (
-        "price.plausible".to_owned(),
-        "2026-11-27T07:25:00Z".to_owned()
-    ));
+    assert_eq!(
+        (text(&apart[0], "checks"), text(&apart[0], "timestamp")),
+        ("price.plausible".to_owned(), "2026-11-27T07:25:00Z".to_owned())
+    );
     let findings = desk.rows("quality_findings");
     assert!(findings.iter().any(|row| text(row, "check_name") == "price.plausible"), "{findings:?}");
     desk.jobs(&["run", "backfill", "--from", "2026-11-27", "--to", "2026-11-27"]);

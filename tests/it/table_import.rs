@@ -204,7 +204,11 @@ fn what_cannot_be_imported_is_refused_with_what_to_do() {
     refused(&desk, &path("notes"), (&[], 2, &["is no table"]));
     refused(&desk, &path("notes/a.txt"), (&[], 2, &["a.txt is a text file", "write it as Parquet first"]));
     fs::write(path("notes/rows.csv"), "symbol,timestamp,last\nES,2024-11-20T15:00:00Z,6000.25\n").expect("written");
-    refused(&desk, &path("notes/rows.csv"), (&[], 2, &["rows.csv is a CSV file", "Delta table", "write it as Parquet first"]));
+    refused(
+        &desk,
+        &path("notes/rows.csv"),
+        (&[], 2, &["rows.csv is a CSV file", "Delta table", "write it as Parquet first"]),
+    );
     fs::write(path("notes/b.parquet"), "PAR1 and no more").expect("written");
     refused(&desk, &path("notes/b.parquet"), (&[], 65, &["cannot read", "b.parquet"]));
     let zoned = foreign(&desk, "zoned");
@@ -282,13 +286,12 @@ fn rows_that_fail_the_checks_of_rows_wait_in_quarantine_and_the_rest_say_import(
     assert!(rows.iter().all(|row| text(row, "source") == "import"), "{rows:?}");
     let nulled = rows.iter().find(|row| text(row, "timestamp") == "2024-11-20T15:15:00Z").expect("its row");
     assert!(nulled["bid"].is_null() && nulled["implied_vol"].is_null(), "{nulled}");
-    let failed = |desk: &Desk| -> Vec<String> { desk.rows("quarantine").iter().map(|row| text(row, "checks")).collect() };
-    assert_eq!(failed(&desk), [
-        "quote.crossed",
-        "price.plausible,price.limit_band",
-        "price.plausible,price.limit_band",
-        "size.sane"
-    ]);
+    let failed =
+        |desk: &Desk| -> Vec<String> { desk.rows("quarantine").iter().map(|row| text(row, "checks")).collect() };
+    assert_eq!(
+        failed(&desk),
+        ["quote.crossed", "price.plausible,price.limit_band", "price.plausible,price.limit_band", "size.sane"]
+    );
     let second = account(&desk, &from, &["--zone", "UTC", "--yes"]);
     assert_eq!((counts(&second), failed(&desk).len()), ([0, 2, 0, 4], 4));
     assert_eq!(desk.rows("quality_findings").len(), 6);

@@ -38,6 +38,10 @@ fn judge_ledger(ledger: &Ledger, config: &Config) -> Result<Finding, LedgerError
         ledger.schema_version()?,
         running.len() - dead.len()
     );
+    let found = match ledger.num_replaced()? {
+        0 => found,
+        num_replaced => format!("{found}, {num_replaced} replaced rows kept for good"),
+    };
     if dead.is_empty() {
         return Ok(Finding::ok(found));
     }

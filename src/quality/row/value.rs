@@ -148,7 +148,9 @@ mod tests {
         let days = ("2025-04-09", "2025-04-09");
         let rows = ["13:25", "14:30", "16:00", "16:55"].into_iter().zip([1.09, 1.10, 1.123, 1.12]);
         let rows: Vec<Row> = rows
-            .map(|(time, rise)| row("NQ", at(&format!("2025-04-09 {time}")), (17_234.75_f64 * rise * 4.0).round() / 4.0))
+            .map(|(time, rise)| {
+                row("NQ", at(&format!("2025-04-09 {time}")), (17_234.75_f64 * rise * 4.0).round() / 4.0)
+            })
             .collect();
         let mut batch = batch(&rows, days);
         batch.closes = &closes;
@@ -166,7 +168,10 @@ mod tests {
             run(&row_checks(&batch), "price.limit_band").findings.first().map(|finding| finding.severity)
         };
         let night = |last| severity("2026-11-18 04:00", last);
-        assert_eq!((night(6_400.0), night(5_500.0), night(6_500.0)), (None, Some(Severity::Warn), Some(Severity::Warn)));
+        assert_eq!(
+            (night(6_400.0), night(5_500.0), night(6_500.0)),
+            (None, Some(Severity::Warn), Some(Severity::Warn))
+        );
         assert_eq!((night(4_700.0), night(7_300.0)), (Some(Severity::Error), Some(Severity::Error)));
         let day = |last| severity("2026-11-18 12:00", last);
         assert_eq!((day(5_250.0), day(6_740.0), day(4_700.0)), (None, None, Some(Severity::Error)));

@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_bar_between_two_live_rows_counts_less_and_is_no_loss() {
-        let places = [(at("2026-11-18 12:00"), 96_940), (at("2026-11-18 12:05"), 95_480), (at("2026-11-18 12:10"), 97_838)];
+        let places =
+            [(at("2026-11-18 12:00"), 96_940), (at("2026-11-18 12:05"), 95_480), (at("2026-11-18 12:10"), 97_838)];
         let mut rows = rows("ES", DAYS, 6_000.0);
         rows.retain(|row| places.iter().any(|(at, _)| *at == row.at));
         for (row, (_, volume)) in rows.iter_mut().zip(places) {

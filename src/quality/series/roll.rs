@@ -64,8 +64,7 @@ pub(super) fn gap(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
 fn side_by_side<'a>(batch: &Batch<'a>) -> BTreeMap<(&'a str, &'a str), (&'a Row, &'a Row)> {
     let mut pairs = BTreeMap::new();
     for rows in batch.series().into_values() {
-        let named: Vec<&Row> =
-            rows.into_iter().filter(|row| row.contract.is_some() && row.price().is_some()).collect();
+        let named: Vec<&Row> = rows.into_iter().filter(|row| row.contract.is_some() && row.price().is_some()).collect();
         for (one, other) in named.iter().zip(named.iter().skip(1)) {
             let contracts = one.contract.as_deref().zip(other.contract.as_deref());
             if let Some((first, second)) = contracts.filter(|(first, second)| one.at == other.at && first != second) {
@@ -161,7 +160,8 @@ mod tests {
     #[test]
     fn what_a_weekend_moved_is_no_distance_of_two_contracts() {
         let days = ("2026-03-13", "2026-03-16");
-        let of = |contract: &str, time: &str, last| Row { contract: Some(contract.to_owned()), ..row("ES", at(time), last) };
+        let of =
+            |contract: &str, time: &str, last| Row { contract: Some(contract.to_owned()), ..row("ES", at(time), last) };
         let friday = of("ESH6", "2026-03-13 17:00", 6_637.25);
         let old = of("ESH6", "2026-03-16 11:30", 6_714.0);
         let new = |time| of("ESM6", time, 6_768.5);

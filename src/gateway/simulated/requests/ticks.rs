@@ -138,22 +138,21 @@ fn honest(quote: &TapeQuote, view: View) -> Vec<Tick> {
     let bare = |id, price: Option<f64>| price.map(|price| tick(id, Value::Price(price, None)));
     let standing = |side: Option<(f64, i64)>| side.filter(|_| quote.open_market || view.feed.is_frozen());
     let mut ticks = Vec::with_capacity(14);
-    ticks.extend(quote.last_trade_at.map(|at| tick(LAST_TIMESTAMP, Value::Text(at.timestamp().to_string()))));
+    let traded_at = quote.last_trade_at.map_or(0, |at| at.timestamp());
+    ticks.push(tick(LAST_TIMESTAMP, Value::Text(traded_at.to_string())));
     ticks.push(sized(LAST, quote.last));
     ticks.push(tick(HALTED, Value::Number(0.0)));
-    ticks.extend(quote.volume.map(|volume| tick(VOLUME, Value::Size(volume.to_string()))));
+    // What the tape does not know is told to be absent, so that nobody waits for it.
+    ticks.push(tick(
+        VOLUME,
+        Value::Size(quote.volume.map_or_else(|| UNSET_SIZE.to_owned(), |volume| volume.to_string())),
+    ));
     ticks.extend(bare(HIGH, quote.high));
     ticks.extend(bare(LOW, quote.low));
     ticks.extend(bare(CLOSE, quote.prior_close));
     ticks.extend(bare(OPEN, quote.open));
     ticks.push(sized(BID, standing(quote.bid)));
     ticks.push(sized(ASK, standing(quote.ask)));
-    // What the tape does not know is told to be absent, so that nobody waits for it: of a contract without any price all of it.
-    if quote.last.is_none() && quote.bid.is_none() && quote.ask.is_none() {
-        ticks.retain(|tick| tick.id != VOLUME && tick.id != LAST_TIMESTAMP);
-        ticks.push(tick(LAST_TIMESTAMP, Value::Text("0".to_owned())));
-        ticks.push(tick(VOLUME, Value::Size("0".to_owned())));
-    }
     if view.open_interest {
         ticks.push(tick(OPEN_INTEREST, Value::Size(quote.open_interest.unwrap_or(0).to_string())));
     }

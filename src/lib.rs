@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod evaluation;
+pub mod exclusive;
 pub mod gateway;
 pub mod job;
 #[path = "../jobs/mod.rs"]

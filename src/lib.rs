@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod escape;
 pub mod evaluation;
+pub mod exclusive;
 pub mod gateway;
 pub mod job;
 #[path = "../jobs/mod.rs"]

@@ -20,8 +20,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-use crate::escape::{escaped, escaped_line};
 use crate::clock::{Clock, SystemClock};
+use crate::escape::{escaped, escaped_line};
+use crate::exclusive::is_in_the_way;
 
 /// The configuration section `log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,14 +97,37 @@ pub struct LogGuard {
     _files: Vec<WorkerGuard>,
 }
 
-/// Starts logging: what happens in a run of one of `of_runs` goes to the file of its job, the rest to that of `job`.
+/// Starts logging: what happens in a run of one of `of_runs` goes to the file of its job, the rest to that of `job`. Where
+/// the folder is full or may not be written, all of it goes to stderr alone, and says so: no run waits for its log.
 ///
 /// # Errors
-/// [`TelemetryError`] where the log folder cannot be written.
+/// [`TelemetryError`] where something else stands in the place of the log folder.
 pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
-    fs::create_dir_all(target.folder).map_err(|source| TelemetryError { folder: target.folder.to_owned(), source })?;
+    let (files, unwritten) = match to_files(target) {
+        Ok(files) => (files, None),
+        Err(error) if is_in_the_way(&error.source) => return Err(error),
+        Err(error) => (Files::default(), Some(error)),
+    };
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![NoteJob.boxed()];
-    let mut guards = Vec::new();
+    layers.extend(files.layers);
+    layers.push(to_stderr(target.verbosity));
+    tracing_subscriber::registry().with(layers).init();
+    if let Some(TelemetryError { folder, source }) = unwritten {
+        tracing::error!(folder = %folder.display(), error = %source, "nothing is logged to files");
+    }
+    Ok(LogGuard { _files: files.guards })
+}
+
+/// The log files of a process, open.
+#[derive(Default)]
+struct Files {
+    layers: Vec<Box<dyn Layer<Registry> + Send + Sync>>,
+    guards: Vec<WorkerGuard>,
+}
+
+fn to_files(target: &LogTarget<'_>) -> Result<Files, TelemetryError> {
+    fs::create_dir_all(target.folder).map_err(|source| TelemetryError { folder: target.folder.to_owned(), source })?;
+    let Files { mut layers, mut guards } = Files::default();
     let elsewhere: Vec<String> = target.of_runs.iter().map(ToString::to_string).collect();
     let mut add = |job: &str, belongs: Belongs| {
         let (file, guard) = daily_file(target, job)?;
@@ -122,9 +146,7 @@ pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
         let own = (*job).to_owned();
         add(job, Box::new(move |context| job_of(context).is_some_and(|job| job == own)))?;
     }
-    layers.push(to_stderr(target.verbosity));
-    tracing_subscriber::registry().with(layers).init();
-    Ok(LogGuard { _files: guards })
+    Ok(Files { layers, guards })
 }
 
 /// Points `JOB.log` at the newest file of each job; a process that stays does so from time to time.
@@ -145,7 +167,8 @@ fn daily_file(target: &LogTarget<'_>, job: &str) -> Result<(NonBlocking, WorkerG
         .max_log_files(target.config.retention_days)
         .build(target.folder)
         .map_err(|error| unwritable(io::Error::other(error)))?;
-    link_newest(target.folder, job).map_err(unwritable)?;
+    // A link that cannot be made on a full disk costs nothing but the way to the file.
+    let _ = link_newest(target.folder, job);
     let bounded = BoundedFile {
         appender,
         folder: target.folder.to_owned(),

@@ -17,7 +17,7 @@ use frontmonth::config::Config;
 use frontmonth::job::{Context, Counts, Environment, Failure, Job, JobError, Lock, LockHolder, Locked, Outcome, Run};
 use frontmonth::jobs::catalogue;
 use frontmonth::scheduler::{Command, Daemon, Notifier, Planner, PlannerCalendars, Schedules, Service};
-use frontmonth::state::{HistoryQuery, Ledger, RunRow, RunState};
+use frontmonth::state::{HistoryQuery, Ledger, Pause, RunRow, RunState};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -191,6 +191,25 @@ impl Scene {
         self.tell(Command::Tick);
     }
 
+    /// Sets the clock and ticks, and waits for the end of the tick and of the runs that it began.
+    fn tick_to_end(&self, at: &str) {
+        self.clock.set(et(at));
+        self.tick_again();
+        let is_idle = || self.rows().iter().all(|row| !matches!(row.state, RunState::Planned | RunState::Running));
+        eventually("the runs have ended", is_idle);
+        // The daemon has the report of a run after the ledger has.
+        let told = self.num_told("WATCHDOG=1");
+        self.tell(Command::Tick);
+        eventually("the next tick is over", || self.num_told("WATCHDOG=1") > told);
+    }
+
+    /// Ticks at the time that it is, and waits for the end of the tick.
+    fn tick_again(&self) {
+        let told = self.num_told("WATCHDOG=1");
+        self.tell(Command::Tick);
+        eventually("the tick is over", || self.num_told("WATCHDOG=1") > told);
+    }
+
     /// Ticks until something holds.
     fn tick_until(&self, what: &str, holds: impl Fn() -> bool) {
         eventually(what, || {
@@ -276,27 +295,56 @@ fn a_job_that_panics_blocks_or_never_ends_stops_no_other() {
 fn an_hour_back_doubles_nothing_and_an_hour_of_sleep_is_accounted_for() {
     let healthy = acting("healthy", Act::Done);
     let scene = Scene::start(&each_five_minutes(&[("healthy", "")]), std::slice::from_ref(&healthy));
-    scene.tick("10:05");
+    scene.tick_to_end("10:05");
     scene.reaches(("healthy", "10:05"), RunState::Done);
-    for back in ["09:05", "09:10", "10:04:59"] {
-        let told = scene.num_told("WATCHDOG=1");
-        scene.tick(back);
-        eventually("the tick is over", || scene.num_told("WATCHDOG=1") > told);
-    }
+    scene.tick_to_end("09:05");
     assert_eq!(scene.rows().len(), 1, "{:?}", scene.rows());
-    scene.tick("10:10");
+    // The hour comes round again: what has no run yet gets one, and what was run is not run again.
+    scene.tick_to_end("09:10");
+    scene.reaches(("healthy", "09:10"), RunState::Done);
+    scene.tick_to_end("10:06");
+    scene.tick_to_end("10:10");
     scene.reaches(("healthy", "10:10"), RunState::Done);
-    scene.tick("11:10:20");
+    assert_eq!(scene.row("healthy", "10:05").state, RunState::Done);
+    scene.tick_to_end("11:10:20");
     scene.reaches(("healthy", "11:10"), RunState::Done);
     let missed: Vec<RunRow> = scene.rows().into_iter().filter(|row| row.state == RunState::Missed).collect();
-    assert_eq!((missed.len(), missed[0].slot, missed[10].slot), (11, et("10:15"), et("11:05")));
+    // 09:15 to 10:00, and 10:15 to 11:05.
+    assert_eq!((missed.len(), missed[10].slot, missed[20].slot), (21, et("10:15"), et("11:05")));
     assert!(
         missed.iter().all(|row| row.reason.as_deref() == Some("its start deadline of 60s passed")
             || row.reason.as_deref() == Some("its start deadline of 1m passed")),
         "{:?}",
         missed[0].reason
     );
-    assert_eq!(healthy.runs.load(Ordering::SeqCst), 3);
+    assert_eq!(healthy.runs.load(Ordering::SeqCst), 4);
+    scene.stop();
+}
+
+#[test]
+fn a_clock_a_day_ahead_for_eight_seconds_stops_no_capture_through_a_restart_either() {
+    let yaml = each_five_minutes(&[("healthy", "")]);
+    let healthy = acting("healthy", Act::Done);
+    let mut scene = Scene::start(&yaml, std::slice::from_ref(&healthy));
+    scene.tick_to_end("10:04:55");
+    for ahead in ["10:04:56", "10:05:03"] {
+        scene.clock.set(et(ahead) + chrono::TimeDelta::days(1));
+        scene.tick_again();
+    }
+    assert!(scene.rows().len() > 250, "a day of slots is accounted for");
+    scene.tick_to_end("10:05:04");
+    scene.reaches(("healthy", "10:05"), RunState::Done);
+    for slot in ["10:10", "10:15"] {
+        scene.tick_to_end(slot);
+        scene.reaches(("healthy", slot), RunState::Done);
+        let folder = scene.folder.clone();
+        scene.stop();
+        scene = Scene::start_at(folder, slot, (&yaml, std::slice::from_ref(&healthy))).expect("started");
+    }
+    scene.tick_to_end("10:20");
+    scene.reaches(("healthy", "10:20"), RunState::Done);
+    let later = scene.rows().into_iter().filter(|row| row.slot > et("10:20") && row.state != RunState::Done).count();
+    assert_eq!(later, 0, "what was decided of the day to come is taken back");
     scene.stop();
 }
 
@@ -481,4 +529,71 @@ fn what_the_start_starts_is_a_slot_of_its_own_off_the_grid() {
         assert_eq!(scene.rows().len(), starts + 1);
         scene.stop();
     }
+}
+
+/// Deletes or replaces the ledger under the daemon and waits until it is taken up.
+fn is_taken_up_again(change: impl FnOnce(&Path)) -> Scene {
+    let scene = Scene::start(&each_five_minutes(&[("healthy", ""), ("paused", "")]), &[
+        acting("healthy", Act::Done),
+        acting("paused", Act::Done),
+    ]);
+    let file = scene.folder.path().join("state/jobs.db");
+    let writer = Ledger::open(&file).expect("opened");
+    let pause = Pause { job: "paused".into(), reason: "roll week".into(), paused_at: et("10:02"), until: None };
+    writer.pause(&pause).expect("paused");
+    scene.tick_to_end("10:02");
+    std::fs::copy(&file, file.with_file_name("old.db")).expect("copied");
+    scene.tick_to_end("10:05");
+    scene.reaches(("healthy", "10:05"), RunState::Done);
+    drop(writer);
+    scene.tick_to_end("10:06:30");
+    change(&file);
+    scene.tick_to_end("10:07:40");
+    scene.tick_to_end("10:10");
+    scene.reaches(("healthy", "10:10"), RunState::Done);
+    scene.reaches(("paused", "10:10"), RunState::Skipped);
+    assert!(scene.row("paused", "10:10").reason.expect("told").contains("roll week"));
+    let incidents = scene.ledger().open_incidents().expect("readable");
+    assert!(incidents.iter().any(|incident| incident.key.check == "ledger.lost"), "{incidents:?}");
+    scene
+}
+
+#[test]
+fn a_ledger_deleted_under_the_daemon_is_made_anew_and_keeps_its_pauses() {
+    let scene = is_taken_up_again(|file| std::fs::remove_file(file).expect("deleted"));
+    assert_eq!(scene.state("healthy", "10:05"), None, "it was in the one that is gone");
+    scene.stop();
+}
+
+#[test]
+fn a_ledger_replaced_under_the_daemon_is_gone_on_with_and_keeps_its_pauses() {
+    let scene = is_taken_up_again(|file| std::fs::rename(file.with_file_name("old.db"), file).expect("replaced"));
+    scene.stop();
+}
+
+#[test]
+fn a_ledger_overwritten_under_the_daemon_is_gone_on_with_and_keeps_its_pauses() {
+    let scene = is_taken_up_again(|file| {
+        std::fs::copy(file.with_file_name("old.db"), file).expect("overwritten");
+    });
+    scene.stop();
+}
+
+#[test]
+fn a_ledger_that_could_not_be_opened_at_the_start_is_taken_up_when_it_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("state/jobs.db");
+    std::fs::create_dir(folder.path().join("state")).expect("a folder");
+    std::fs::write(&file, "this is no database, whatever reads it").expect("a file");
+    let yaml = each_five_minutes(&[("healthy", ", overlap: queue_one")]);
+    let healthy = acting("healthy", Act::Done);
+    let scene = Scene::start_in(Arc::new(folder), &yaml, std::slice::from_ref(&healthy)).expect("started");
+    scene.tick("10:05");
+    scene.tick_until("it ran", || healthy.runs.load(Ordering::SeqCst) == 1);
+    std::fs::remove_file(&file).expect("moved away");
+    scene.tick("10:06:30");
+    scene.tick_until("it is taken up", || Ledger::open_to_read(&file).is_ok_and(|ledger| ledger.is_some()));
+    scene.tick_to_end("10:10");
+    scene.reaches(("healthy", "10:10"), RunState::Done);
+    scene.stop();
 }

@@ -17,6 +17,7 @@ const ORDER: [&str; 22] = [
     "market",
     "clock",
     "escape",
+    "exclusive",
     "telemetry",
     "gateway",
     "quality",

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::exclusive::is_full;
+
 type Cause = Box<dyn Error + Send + Sync + 'static>;
 
 /// A class of errors that is handled alike.
@@ -196,6 +198,8 @@ impl SendError {
     #[must_use]
     pub fn class(&self) -> SendErrorClass {
         match self {
+            // The mail waits for space, not for a person who changes the configuration.
+            Self::Folder { source, .. } if is_full(source) => SendErrorClass::Unavailable,
             Self::Unreachable { .. }
             | Self::Silent { .. }
             | Self::NoGreeting { .. }

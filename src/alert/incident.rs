@@ -70,16 +70,30 @@ pub fn step(
     verdict: Verdict,
     (now, policy): (DateTime<Utc>, &Policy),
 ) -> Option<Step> {
-    match (verdict, known) {
+    match (verdict, known.map(|incident| not_later(incident.clone(), now))) {
         (Verdict::Failed(severity), Some(incident)) if incident.is_open() => {
-            Some(failed_again(incident.clone(), severity, (now, policy)))
+            Some(failed_again(incident, severity, (now, policy)))
         }
-        (Verdict::Failed(severity), Some(incident)) if is_soon(incident, now, policy) => {
-            Some(reopened(incident.clone(), severity, now))
+        (Verdict::Failed(severity), Some(incident)) if is_soon(&incident, now, policy) => {
+            Some(reopened(incident, severity, now))
         }
         (Verdict::Failed(severity), _) => Some(Step { incident: opened(key, severity, now), note: Some(Note::Opened) }),
-        (Verdict::Passed, Some(incident)) if incident.is_open() => Some(passed(incident.clone(), now, policy)),
+        (Verdict::Passed, Some(incident)) if incident.is_open() => Some(passed(incident, now, policy)),
         (Verdict::Passed, _) => None,
+    }
+}
+
+/// The incident with what a clock ahead has stamped later than now taken for now: else it would neither end nor be mailed
+/// again before that time.
+fn not_later(incident: Incident, now: DateTime<Utc>) -> Incident {
+    let bounded = |at: Option<DateTime<Utc>>| at.map(|at| at.min(now));
+    Incident {
+        opened_at: incident.opened_at.min(now),
+        failed_at: incident.failed_at.min(now),
+        passed_at: bounded(incident.passed_at),
+        resolved_at: bounded(incident.resolved_at),
+        mailed_at: bounded(incident.mailed_at),
+        ..incident
     }
 }
 

@@ -47,7 +47,7 @@ pub use observation::{Facts, Looker, MAX_POINTS, MAX_SAMPLE_ROWS, Observation, R
 pub use origin::Origin;
 pub use outbox::{Delivery, Outbox};
 pub use plan::{Setting, plan};
-pub use policy::{GATEWAY_DOWN, Policy, UNIT_FAILED};
+pub use policy::{CLOCK_DIFFERS, GATEWAY_DOWN, Policy, UNIT_FAILED};
 pub use quiet::DailyHours;
 
 /// Takes in what runs see.

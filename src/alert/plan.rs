@@ -9,7 +9,7 @@ use crate::state::{AlertChanges, AlertsBefore, CheckMark, Incident, IncidentKey,
 use super::incident::{Note, Step, Verdict, step};
 use super::observation::{Looker, Observation};
 use super::origin::Origin;
-use super::policy::{GATEWAY_DOWN, Policy};
+use super::policy::{CLOCK_DIFFERS, GATEWAY_DOWN, Policy};
 use super::writer::{Writer, follower_line};
 
 /// Held back by a mute.
@@ -36,7 +36,8 @@ pub struct Setting<'a> {
 pub fn plan(setting: Setting<'_>, observations: &[Observation], before: AlertsBefore) -> AlertChanges {
     let mut book = Book::new(setting, before);
     // A cause stands before what follows from it.
-    let (causes, others): (Vec<_>, Vec<_>) = observations.iter().partition(|seen| seen.key.check == GATEWAY_DOWN);
+    let is_cause = |seen: &&Observation| [GATEWAY_DOWN, CLOCK_DIFFERS].contains(&seen.key.check.as_str());
+    let (causes, others): (Vec<_>, Vec<_>) = observations.iter().partition(is_cause);
     let told: Vec<Told> = causes.into_iter().chain(others).filter_map(|seen| book.take_in(seen)).collect();
     let due = book.not_held(told);
     book.mail(due);

@@ -186,6 +186,18 @@ fn what_fails_much_later_is_another_incident() {
 }
 
 #[test]
+fn what_a_clock_ahead_saw_ends_and_is_told_again_by_the_clock_set_back() {
+    let mut world = World::new();
+    assert_eq!(world.after(24 * 60).run(&[error("ES"), error("NQ")]).len(), 2);
+    world.after(-24 * 60);
+    assert_eq!(recover(&mut world, "ES"), ["RESOLVED · ERROR · complete.session ES"]);
+    for _ in 0..8 {
+        assert_eq!(world.after(30).run(&[error("NQ")]), NONE);
+    }
+    assert_eq!(world.after(30).run(&[error("NQ")]), ["STILL FAILING · ERROR · complete.session NQ"]);
+}
+
+#[test]
 fn a_mute_holds_back_and_the_end_says_so() {
     let mut world = World::new();
     world.mute("complete.session", 240);

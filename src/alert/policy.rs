@@ -11,6 +11,9 @@ use super::quiet::DailyHours;
 /// The gateway cannot be reached or gives nothing.
 pub const GATEWAY_DOWN: &str = "gateway.down";
 
+/// The gateway's clock and this machine's differ: it answers, and no quote of it can be given to a slot.
+pub const CLOCK_DIFFERS: &str = "clock.differs";
+
 /// A systemd unit failed.
 pub const UNIT_FAILED: &str = "unit.failed";
 

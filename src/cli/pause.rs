@@ -78,6 +78,8 @@ pub(super) fn pause(globals: &Globals, args: &PauseArgs) -> Result<u8, JobError>
         let document = json!({
             "schema": 1, "pause": pause, "replaced": replaced, "next_slots_utc": slots,
             "num_slots": left_out.num_slots, "slots_wait": left_out.slots_wait,
+            "first_slot_after_utc": left_out.first_after.map(utc),
+            "leaves_nothing_out": left_out.examples.is_empty(),
         });
         print_document(&document, globals.format)?;
     }
@@ -124,7 +126,11 @@ pub(super) fn resume(globals: &Globals, args: &ResumeArgs) -> Result<u8, JobErro
 fn end_of_pause(text: &str, futures: &Calendar, now: DateTime<Utc>) -> Result<DateTime<Utc>, JobError> {
     let until = instant_or_day(text, futures, Edge::Open)?;
     if until <= now {
-        let told = format!("--until {} is past: give a later time, or use jobs resume", eastern(until));
+        let told = format!(
+            "--until {} is past (it is {}): nothing is paused; give a later time, or use jobs resume",
+            eastern(until),
+            eastern(now)
+        );
         return Err(usage(told));
     }
     Ok(until)
@@ -138,6 +144,8 @@ struct LeftOut {
     num_slots: Option<usize>,
     /// Whether they are caught up afterwards instead of being skipped.
     slots_wait: bool,
+    /// The first slot after the pause, where it has an end.
+    first_after: Option<DateTime<Utc>>,
 }
 
 impl LeftOut {
@@ -158,7 +166,11 @@ impl LeftOut {
         let num_slots =
             all.map(|slots| slots.iter().filter(|slot| pause.until.is_some_and(|until| slot.slot < until)).count());
         let schedule = planner.schedules().of(&pause.job).map_err(usage)?;
-        Ok(Self { examples, num_slots, slots_wait: matches!(schedule.misfire, Misfire::All { .. }) })
+        // A slot at the very end is run.
+        let last = pause.until.map(|until| until - TimeDelta::nanoseconds(1));
+        let first_after = last.map(|last| planner.next(&pause.job, last).map_err(usage)).transpose()?.flatten();
+        let slots_wait = matches!(schedule.misfire, Misfire::All { .. });
+        Ok(Self { examples, num_slots, slots_wait, first_after: first_after.map(|planned| planned.slot) })
     }
 }
 
@@ -173,12 +185,18 @@ fn tell(pause: &Pause, replaced: Option<&Pause>, left_out: &LeftOut) -> Result<(
     let fate = if left_out.slots_wait { "wait until then" } else { "are skipped" };
     let examples: Vec<String> = left_out.examples.iter().map(|slot| eastern(*slot)).collect();
     match (left_out.num_slots, examples.join(", ")) {
-        (_, none) if none.is_empty() => print_line("no slot of it is planned until then")?,
+        (_, none) if none.is_empty() && until.is_some() => {
+            print_line("no slot of it is planned until then anyway: this pause leaves nothing out")?;
+        }
+        (_, none) if none.is_empty() => print_line("no slot of it is planned: jobs list shows the schedules")?,
         (Some(all), named) if all > left_out.examples.len() => {
             print_line(&format!("{all} slots {fate}, the first: {named}"))?;
         }
         (Some(_), named) => print_line(&format!("these slots {fate}: {named}"))?,
         (None, named) => print_line(&format!("its slots {fate}, the next: {named}"))?,
+    }
+    if let Some(slot) = left_out.first_after {
+        print_line(&format!("its first slot after the pause is {}", eastern(slot)))?;
     }
     print_line(&format!("what runs now goes on, and jobs run {job} still runs it by hand"))
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, Loaded};
+use crate::gateway::ClockSource;
 use crate::job::{Environment, Failure, JobError};
 use crate::jobs::catalogue;
 use crate::scheduler::{Service, check_settled, serve};
@@ -22,7 +23,7 @@ use super::{arenas, block_on};
 
 SIGTERM waits for the runs that go on, up to runs.drain_seconds; a second one ends them. SIGHUP reads configuration and
 schedules again; broken ones are told and the old ones stay in force. gateway.kind must be given: a configuration that was
-lost must not capture simulated quotes.")]
+lost must not capture simulated quotes. The schedules go by this machine's clock: gateway.clock: gateway is refused.")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     gateway: GatewayFlag,
@@ -51,6 +52,12 @@ pub(super) fn serve_jobs(globals: &Globals, args: &ServeArgs) -> Result<u8, JobE
 /// The configuration, which must say where quotes come from.
 fn load(globals: &Globals, args: &ServeArgs) -> Result<Loaded, JobError> {
     let loaded = globals.load(args.gateway.flags())?;
+    if loaded.config.gateway.clock == Some(ClockSource::Gateway) {
+        let told = "gateway.clock is gateway, but a daemon goes by this machine's clock, as its schedules do: remove the key \
+                    for jobs serve, and start the simulated gateway without --now and --speed; jobs run NAME may go by \
+                    the gateway's clock, and jobs simulate replays other days";
+        return Err(JobError::fail(Failure::Misconfigured, told));
+    }
     if loaded.origins.contains_key("gateway.kind") {
         return Ok(loaded);
     }

@@ -1,7 +1,8 @@
 //! Client ids: a range leased through the lock folder, so that two of our processes never fight over one.
 
-use std::fs::{self, File, OpenOptions};
 use std::path::Path;
+
+use crate::exclusive::{self, Exclusive, Hold};
 
 use super::{GatewayConfig, GatewayError};
 
@@ -9,32 +10,22 @@ use super::{GatewayConfig, GatewayError};
 #[derive(Debug)]
 pub(super) struct ClientIdLease {
     pub(super) id: i32,
-    _held: File,
+    _held: Hold,
 }
 
 /// Leases the first free id of the range that is not among the refused ones.
 pub(super) fn lease(locks: &Path, config: &GatewayConfig, refused: &[i32]) -> Result<ClientIdLease, GatewayError> {
     let (first, last) = (config.client_id_first, config.client_id_first + config.client_id_count - 1);
     for id in (first..=last).filter(|id| !refused.contains(id)) {
-        if let Some(held) = try_lock(locks, id).map_err(|source| unusable(locks, source))? {
+        let path = locks.join(format!("client-id-{id}.lock"));
+        if let Exclusive::Held(held) = exclusive::take(&path).map_err(|source| unusable(locks, source))? {
             return Ok(ClientIdLease { id, _held: held });
         }
     }
     Err(GatewayError::NoClientId { first, last })
 }
 
-fn try_lock(locks: &Path, id: i32) -> std::io::Result<Option<File>> {
-    fs::create_dir_all(locks)?;
-    let path = locks.join(format!("client-id-{id}.lock"));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
-    }
-}
-
-pub(super) fn unusable(locks: &Path, source: std::io::Error) -> GatewayError {
+fn unusable(locks: &Path, source: std::io::Error) -> GatewayError {
     GatewayError::Locks { path: locks.display().to_string(), source }
 }
 
@@ -55,6 +46,15 @@ mod tests {
         assert!(matches!(lease(folder.path(), &config(2), &[]), Err(GatewayError::NoClientId { first: 7, last: 8 })));
         drop(first);
         assert_eq!(lease(folder.path(), &config(2), &[]).expect("free").id, 7);
+    }
+
+    #[test]
+    fn without_a_lock_folder_two_leases_are_two_ids_as_well() {
+        let locks = Path::new("/proc/frontmonth-lease-tests");
+        let leases: Vec<ClientIdLease> =
+            (0..2).map(|_| lease(locks, &config(2), &[]).expect("free")).collect();
+        assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [7, 8]);
+        assert!(lease(locks, &config(2), &[]).is_err());
     }
 
     #[test]

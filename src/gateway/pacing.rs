@@ -3,10 +3,13 @@
 //! IBKR documents for bars of 30 s or less: at most 60 requests in ten minutes, none repeated within 15 s, fewer than six
 //! for one contract within two seconds. Longer bars are slowed instead; one pacer keeps to the limits for all of them.
 
-use std::fs::OpenOptions;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,7 +17,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::SharedClock;
 
-use super::client_id::unusable;
 use super::{BarRequest, GatewayError};
 
 /// Most historical requests that one connection keeps open.
@@ -23,6 +25,9 @@ const MAX_OPEN: usize = 3;
 /// Messages a second of one connection: TWS closes it at more than 50 from all clients together, and two jobs may be
 /// connected at once.
 const MESSAGES_PER_SECOND: u32 = 24;
+
+/// A record is far shorter.
+const MAX_RECORD_BYTES: u64 = 1 << 16;
 
 /// The limits kept towards a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +60,20 @@ pub struct HistoryPacer {
     limits: PacingLimits,
     clock: SharedClock,
     open: Semaphore,
+    has_warned: AtomicBool,
 }
+
+/// Requests of this process that no file holds, by the file that should: on a disk that is full or may only be read, a
+/// process keeps to the limits by itself.
+static UNRECORDED: Mutex<BTreeMap<PathBuf, Vec<Entry>>> = Mutex::new(BTreeMap::new());
 
 impl HistoryPacer {
     /// A pacer whose record lies in the lock folder, one for each gateway address.
     #[must_use]
     pub fn new(locks: &Path, address: &str, limits: PacingLimits, clock: SharedClock) -> Self {
         let name: String = address.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        Self { path: locks.join(format!("history-pacing-{name}")), limits, clock, open: Semaphore::new(MAX_OPEN) }
+        let path = locks.join(format!("history-pacing-{name}"));
+        Self { path, limits, clock, open: Semaphore::new(MAX_OPEN), has_warned: AtomicBool::new(false) }
     }
 
     /// Waits for a turn; the request stays open until the permit is dropped.
@@ -76,7 +87,7 @@ impl HistoryPacer {
         };
         let mut waited = Duration::ZERO;
         loop {
-            let wait = self.reserve(request, per_ten_minutes).map_err(|e| unusable(&self.path, e))?;
+            let wait = self.reserve(request, per_ten_minutes);
             if wait.is_zero() {
                 return Ok(permit);
             }
@@ -89,27 +100,67 @@ impl HistoryPacer {
         }
     }
 
-    /// Under the file's lock: records the request where it may go now, else tells how long to wait.
-    fn reserve(&self, request: &BarRequest, per_ten_minutes: usize) -> std::io::Result<Duration> {
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&self.path)?;
-        file.lock()?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
+    /// Under the file's lock: records the request where it may go now, else gives how long to wait.
+    fn reserve(&self, request: &BarRequest, per_ten_minutes: usize) -> Duration {
+        let mut record = self.open_record();
+        let recorded = record.as_mut().map(read_all).unwrap_or_default();
         let now = self.clock.now();
-        let mut past: Vec<Entry> = text.lines().filter_map(Entry::parse).filter(|e| e.is_recent(now)).collect();
+        let mut all_unrecorded = UNRECORDED.lock().unwrap_or_else(PoisonError::into_inner);
+        let unrecorded = all_unrecorded.entry(self.path.clone()).or_default();
+        unrecorded.retain(|entry| entry.is_recent(now));
+        let mut past: Vec<Entry> = recorded.lines().filter_map(Entry::parse).filter(|e| e.is_recent(now)).collect();
+        past.extend_from_slice(unrecorded);
+        past.sort_by_key(|entry| entry.at);
         let entry = Entry::of(request, now);
         let wait = wait_for(&entry, &past, per_ten_minutes);
         if wait.is_zero() {
             past.push(entry);
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(past.iter().map(Entry::line).collect::<String>().as_bytes())?;
+            match record.as_mut().map(|file| write_all(file, &past)) {
+                Some(Ok(())) => unrecorded.clear(),
+                Some(Err(error)) => {
+                    self.warn(&error);
+                    unrecorded.push(entry);
+                }
+                None => unrecorded.push(entry),
+            }
         }
-        Ok(wait)
+        wait
     }
+
+    /// The record, locked; none where it cannot be written.
+    fn open_record(&self) -> Option<File> {
+        let open = || {
+            if let Some(folder) = self.path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&self.path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        open().map_err(|error: std::io::Error| self.warn(&error)).ok()
+    }
+
+    fn warn(&self, error: &std::io::Error) {
+        if !self.has_warned.swap(true, Ordering::Relaxed) {
+            let record = self.path.display();
+            tracing::warn!(%record, %error, "requests are not recorded: only this process keeps to the gateway's pacing rules");
+        }
+    }
+}
+
+fn read_all(file: &mut File) -> String {
+    let mut text = String::new();
+    // What is no text is no record.
+    let _ = file.take(MAX_RECORD_BYTES).read_to_string(&mut text);
+    text
+}
+
+/// Writes the record. It is cut to its length afterwards: cut before, it would give its place on a full disk to others.
+fn write_all(file: &mut File, entries: &[Entry]) -> std::io::Result<()> {
+    let text = entries.iter().map(Entry::line).collect::<String>();
+    file.rewind()?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))
 }
 
 fn impatient(request: &BarRequest, wait: Duration) -> GatewayError {
@@ -223,6 +274,33 @@ mod tests {
         assert!(pacer.turn(&request("SPY", 10)).await.is_err());
         clock.set(start() + TimeDelta::seconds(15));
         pacer.turn(&request("SPY", 10)).await.map(drop).expect("15 s later");
+    }
+
+    #[tokio::test]
+    async fn without_a_record_a_process_keeps_to_the_limit_by_itself() {
+        // Nobody makes a file in /proc, root neither.
+        let locks = Path::new("/proc/frontmonth-pacing-tests");
+        let clock = Arc::new(ManualClock::at(start()));
+        let [one, two] = [0, 1].map(|_| pacer(locks, clock.clone(), Duration::ZERO));
+        for minutes in [10, 20] {
+            one.turn(&request("SPY", minutes)).await.map(drop).expect("a turn");
+            two.turn(&request("QQQ", minutes)).await.map(drop).expect("a turn");
+        }
+        assert!(one.turn(&request("IWM", 10)).await.is_err(), "the fifth in ten minutes");
+        clock.set(start() + TimeDelta::minutes(10));
+        one.turn(&request("IWM", 10)).await.map(drop).expect("ten minutes later");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_keeps_the_limit_and_loses_no_turn() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(ManualClock::at(start()));
+        let pacer = pacer(folder.path(), clock.clone(), Duration::ZERO);
+        std::os::unix::fs::symlink("/dev/full", &pacer.path).expect("a disk without space");
+        for (symbol, minutes) in [("SPY", 10), ("QQQ", 20), ("SPY", 30), ("QQQ", 40)] {
+            pacer.turn(&request(symbol, minutes)).await.map(drop).expect("a turn");
+        }
+        assert!(pacer.turn(&request("IWM", 10)).await.is_err(), "the fifth in ten minutes");
     }
 
     #[tokio::test]

@@ -79,7 +79,7 @@ impl Context {
             clock: environment.clock.clone(),
             calendars: environment.calendars.clone(),
             lake: environment.lake.clone(),
-            ledger: environment.ledger.clone(),
+            ledger: environment.ledger().cloned(),
             progress: environment.progress.clone(),
             floor: environment.floor,
             run_id,

@@ -1,6 +1,6 @@
 //! What a process works with: the configuration made real, with the simulated gateway inside where none is configured.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,7 +12,7 @@ use crate::gateway::simulated::{SimulatedClock, SimulatedConfig, SimulatedGatewa
 use crate::gateway::{ClockSource, Endpoint, PacingLimits};
 use crate::lake::Lake;
 use crate::market::{Dividends, GatewayKind};
-use crate::state::Ledger;
+use crate::state::{Ledger, LedgerError};
 
 use super::{Calendars, Context, Failure, JobError, NoProgress, Progress, chain};
 
@@ -22,7 +22,7 @@ pub struct Environment {
     pub(super) clock: SharedClock,
     pub(super) calendars: Calendars,
     pub(super) lake: Lake,
-    pub(super) ledger: Option<Ledger>,
+    pub(super) ledger: OnceLock<Ledger>,
     pub(super) progress: Arc<dyn Progress>,
     /// Nothing older than this is written; none: no such bound.
     pub(super) floor: Option<DateTime<Utc>>,
@@ -111,14 +111,28 @@ impl Environment {
     /// The record of the runs; none where it could not be opened.
     #[must_use]
     pub fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_ref()
+        self.ledger.get()
     }
 
     /// With the ledger of another one, where its own could not be opened.
     #[must_use]
-    pub fn or_ledger_of(mut self, other: &Self) -> Self {
-        self.ledger = self.ledger.or_else(|| other.ledger.clone());
+    pub fn or_ledger_of(self, other: &Self) -> Self {
+        if let Some(ledger) = other.ledger() {
+            self.ledger.get_or_init(|| ledger.clone());
+        }
         self
+    }
+
+    /// Opens the ledger where it could not be opened before; gives it where it was opened now.
+    ///
+    /// # Errors
+    /// Where it still cannot.
+    pub fn open_ledger_late(&self) -> Result<Option<Ledger>, LedgerError> {
+        if self.ledger.get().is_some() {
+            return Ok(None);
+        }
+        let opened = Ledger::open(&self.config.paths.ledger())?;
+        Ok(Some(self.ledger.get_or_init(|| opened).clone()))
     }
 
     /// The tables.
@@ -136,9 +150,14 @@ impl Environment {
 
 /// Opens the ledger. A slot cannot be had later, its record can be done without: so a run goes on without a ledger, and
 /// says so.
-fn open_ledger(config: &Config) -> Option<Ledger> {
-    let opened = Ledger::open(&config.paths.ledger());
-    opened.map_err(|error| tracing::error!(error = %chain(&error), "runs of this process are not recorded")).ok()
+fn open_ledger(config: &Config) -> OnceLock<Ledger> {
+    match Ledger::open(&config.paths.ledger()) {
+        Ok(ledger) => OnceLock::from(ledger),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "runs of this process are not recorded");
+            OnceLock::new()
+        }
+    }
 }
 
 /// The ex-dates that the operator lists.

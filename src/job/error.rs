@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::calendar::CalendarError;
+use crate::exclusive::is_full;
 use crate::gateway::{ErrorClass, GatewayError};
 use crate::lake::{ImportError, LakeError, LakeErrorClass, QueryError};
 use crate::market::{LeadError, SymbolError};
@@ -37,6 +38,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What kind a failure of a folder or file of the program's own is: a full disk is no fault of the configuration.
+    #[must_use]
+    pub fn of_folder(error: &std::io::Error) -> Self {
+        if is_full(error) { Self::Failed } else { Self::Misconfigured }
+    }
+
     /// The exit code, by the conventions of sysexits.h and timeout(1).
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -113,6 +120,13 @@ impl JobError {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Whether the gateway answered, and its clock and this machine's differ too much.
+    #[must_use]
+    pub fn is_of_clocks(&self) -> bool {
+        let gateway = self.cause.downcast_ref::<GatewayError>();
+        gateway.is_some_and(|error| matches!(error, GatewayError::ClockSkew { .. }))
     }
 
     /// What kind of failure.

@@ -1,23 +1,16 @@
 //! One run of a job at a time, one holder of what jobs share, one daemon: flocks that the kernel releases whatever happens
 //! to their holders.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, JobError};
 use crate::calendar::to_new_york;
-
-/// Further tries to take a lock that is held.
-const NUM_TRIES: u32 = 4;
-
-/// Pause between two tries.
-const TRY_PAUSE: Duration = Duration::from_millis(5);
+use crate::exclusive::{self, Exclusive, Hold};
 
 /// Who holds a lock; for messages only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,47 +68,28 @@ const MAX_NOTE_BYTES: u64 = 4_096;
 /// A held lock; dropped, it is free.
 #[derive(Debug)]
 pub struct Lock {
-    _held: File,
+    _held: Hold,
 }
 
 impl Lock {
     /// Takes a lock.
     ///
     /// # Errors
-    /// [`Failure::Locked`] where another holds it, naming the holder; [`Failure::Misconfigured`] where the lock folder
-    /// cannot be written.
+    /// [`Failure::Locked`] where another holds it, naming the holder; [`Failure::Misconfigured`] where something else
+    /// stands in the place of the lock folder. One that is full or may only be read is no error.
     pub fn take(locks: &Path, what: Locked<'_>, holder: &LockHolder) -> Result<Self, JobError> {
         let path = locks.join(what.file_name());
-        let unusable = |error: &std::io::Error| unusable(locks, error);
-        let mut file = open(locks, &path).map_err(|error| unusable(&error))?;
-        match try_for_a_moment(&file) {
-            Ok(()) => {
+        match exclusive::take(&path).map_err(|error| unusable(locks, &error))? {
+            Exclusive::Held(mut held) => {
                 // It is held without the note too: a full disk must not keep a slot from being captured.
-                if let Err(error) = write_holder(&mut file, holder) {
+                if let Err(error) = held.file().and_then(|file| write_holder(file, holder)) {
                     tracing::warn!(lock = %path.display(), %error, "the lock is held, but not noted by whom");
                 }
-                Ok(Self { _held: file })
+                Ok(Self { _held: held })
             }
-            Err(TryLockError::WouldBlock) => Err(held(&mut file, what)),
-            Err(TryLockError::Error(error)) => Err(unusable(&error)),
+            Exclusive::Taken(mut file) => Err(held(file.as_mut(), what)),
         }
     }
-}
-
-/// Takes the lock. One who only asks who holds it (`lock_holder.rs`) has it for some microseconds: that is waited out.
-fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
-    for _ in 0..NUM_TRIES {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(TRY_PAUSE),
-            taken_or_failed => return taken_or_failed,
-        }
-    }
-    file.try_lock()
-}
-
-fn open(locks: &Path, path: &Path) -> std::io::Result<File> {
-    fs::create_dir_all(locks)?;
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
 /// Notes who holds a lock. The file is cut to its length afterwards: cut before, it would give its place on a full disk
@@ -128,9 +102,9 @@ fn write_holder(file: &mut File, holder: &LockHolder) -> std::io::Result<()> {
     written.and(file.set_len(kept))
 }
 
-fn held(file: &mut File, what: Locked<'_>) -> JobError {
+fn held(file: Option<&mut File>, what: Locked<'_>) -> JobError {
     let mut text = String::new();
-    let read = file.take(MAX_NOTE_BYTES).read_to_string(&mut text).ok();
+    let read = file.and_then(|file| file.take(MAX_NOTE_BYTES).read_to_string(&mut text).ok());
     let holder: Option<LockHolder> = read.and_then(|_| serde_json::from_str(&text).ok());
     let who = match holder {
         Some(LockHolder { pid, run_id, since }) => {
@@ -179,6 +153,18 @@ mod tests {
         let take = |run_id| Lock::take(folder.path(), Locked::Job("snapshot"), &holder(run_id));
         let first = take("r1").expect("held");
         assert_eq!(take("r2").expect_err("held").failure(), Failure::Locked);
+        drop(first);
+        take("r2").expect("free again");
+    }
+
+    #[test]
+    fn a_lock_folder_that_cannot_be_made_keeps_nobody_from_his_lock() {
+        let locks = Path::new("/proc/frontmonth-lock-tests");
+        let take = |run_id| Lock::take(locks, Locked::Job("snapshot"), &holder(run_id));
+        let first = take("r1").expect("held");
+        let refused = take("r2").expect_err("held");
+        assert_eq!(refused.failure(), Failure::Locked);
+        assert!(refused.to_string().contains("in another process"), "{refused}");
         drop(first);
         take("r2").expect("free again");
     }

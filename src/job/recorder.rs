@@ -35,6 +35,8 @@ pub(super) struct Recorder {
     pub(super) trigger: Trigger,
     /// How far the ledger knows of it.
     pub(super) beginning: Beginning,
+    /// What it was told of the beginning.
+    pub(super) start: Option<Start>,
 }
 
 impl Recorder {
@@ -50,6 +52,7 @@ impl Recorder {
             run_id: self.run_id.clone(),
             pid: std::process::id(),
         };
+        self.start = Some(start.clone());
         let job = self.job;
         // The caller holds the job's lock, so whatever of the job is running by the ledger has died.
         let take_up = move |ledger: &Ledger, now| {
@@ -85,8 +88,21 @@ impl Recorder {
         if self.beginning != Beginning::Recorded {
             return;
         }
-        let (run_id, end) = (self.run_id.clone(), end_of(result, attempts));
-        self.record(move |ledger, now| ledger.finish(&run_id, &end, now)).await;
+        let is_cut_off = matches!(result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated));
+        if is_cut_off && self.trigger == Trigger::Simulation {
+            // A simulation that goes on takes it up again, as after a kill: a slot that has failed would stay so.
+            return;
+        }
+        let (run_id, start, end) = (self.run_id.clone(), self.start.clone(), end_of(result, attempts));
+        let finish = move |ledger: &Ledger, now| match (ledger.finish(&run_id, &end, now), start) {
+            // The ledger was deleted or replaced meanwhile: the new one is told of the beginning as well.
+            (Err(LedgerError::UnknownRun { .. }), Some(start)) => {
+                ledger.start(&start, now)?;
+                ledger.finish(&run_id, &end, now)
+            }
+            (finished, _) => finished,
+        };
+        self.record(finish).await;
     }
 
     /// Works on the ledger where blocking is allowed; none where that failed, which is told.

@@ -88,13 +88,14 @@ impl Assignment<'_> {
         let Assignment { environment, job, request } = self;
         let _locks = self.locks(&report.run_id, &mut stop).await?;
         let recorder = Recorder {
-            ledger: environment.ledger.clone().filter(|_| request.mode != WriteMode::DryRun),
+            ledger: environment.ledger().cloned().filter(|_| request.mode != WriteMode::DryRun),
             clock: environment.clock.clone(),
             job: job.name(),
             run_id: report.run_id.clone(),
             planned: request.planned,
             trigger: request.trigger,
             beginning: Beginning::Untold,
+            start: None,
         };
         let bound = request.limits.timeout.unwrap_or_else(|| job.timeout());
         let deadline = Instant::now() + bound;

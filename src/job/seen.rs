@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::alert::{Facts, GATEWAY_DOWN, Observation};
+use crate::alert::{CLOCK_DIFFERS, Facts, GATEWAY_DOWN, Observation};
 use crate::state::{IncidentKey, Severity};
 
 use super::{Failure, JobError, RunReport, RunResult, chain};
@@ -25,12 +25,18 @@ pub fn seen_at_end((job, slot): (&str, DateTime<Utc>), report: &RunReport) -> Ve
             // Rows come from nowhere else.
             if matches!(outcome.result, RunResult::Done(counts) if counts.added > 0) {
                 seen.push(Observation::passed(gateway_key()));
+                seen.push(Observation::passed(clock_key()));
             }
             seen
         }
         Err(error) => match error.failure() {
             // Another run has the lock, or somebody ended this one: neither says that something is broken.
             Failure::Locked | Failure::Interrupted | Failure::Terminated => Vec::new(),
+            // A gateway that answers is not down.
+            Failure::Unavailable if error.is_of_clocks() => vec![
+                Observation::failed(clock_key(), Severity::Critical, clock_facts((job, slot), error)),
+                failed((job, slot), report, error).following_from(CLOCK_DIFFERS),
+            ],
             // A gateway that gives some of the rows is not down.
             Failure::Unavailable if !error.has_some() => vec![
                 Observation::failed(gateway_key(), Severity::Critical, gateway_facts((job, slot), error)),
@@ -62,6 +68,27 @@ pub fn seen_missed(job: &str, slots: &[DateTime<Utc>], reason: &str) -> Option<O
 
 fn gateway_key() -> IncidentKey {
     IncidentKey::new(GATEWAY_DOWN, "", "gateway")
+}
+
+fn clock_key() -> IncidentKey {
+    IncidentKey::new(CLOCK_DIFFERS, "", "gateway")
+}
+
+fn clock_facts((job, slot): (&str, DateTime<Utc>), error: &JobError) -> Facts {
+    Facts {
+        observed: chain(error),
+        expected: "the gateway's clock and this machine's agree within gateway.max_clock_skew_seconds".to_owned(),
+        window: Some((slot, slot)),
+        held_jobs: vec![job.to_owned()],
+        done: "no quote is stored under a slot that may be another's; what is missing is filled from bars by backfill once \
+               the clocks agree"
+            .to_owned(),
+        next: vec!["timedatectl status".to_owned(), "jobs doctor".to_owned(), "jobs run backfill".to_owned()],
+        runbook: "The gateway answers. Which of the two clocks is wrong? Let both machines keep their time by NTP; \
+                  captures go on by themselves when the clocks agree."
+            .to_owned(),
+        ..Facts::default()
+    }
 }
 
 fn failed((job, slot): (&str, DateTime<Utc>), report: &RunReport, error: &JobError) -> Observation {
@@ -107,6 +134,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::gateway::GatewayError;
     use crate::job::{Counts, Outcome};
     use crate::state::CheckStatus;
 
@@ -124,7 +152,7 @@ mod tests {
     #[test]
     fn only_rows_say_that_the_gateway_is_well() {
         let done = |added| seen(Ok(Outcome::done(Counts { added, ..Counts::default() }))).len();
-        assert_eq!([done(0), done(3)], [2, 3]);
+        assert_eq!([done(0), done(3)], [2, 4], "rows of a gateway say that it answers and that the clocks agree");
         assert!(seen(Ok(Outcome::skipped("closed"))).iter().all(|(_, status, _)| *status == CheckStatus::Pass));
     }
 
@@ -133,6 +161,15 @@ mod tests {
         let down = seen(Err(JobError::retry(Failure::Unavailable, "cannot connect")));
         let names: Vec<_> = down.iter().map(|(check, _, cause)| (check.as_str(), cause.as_deref())).collect();
         assert_eq!(names, [(GATEWAY_DOWN, None), (RUN_FAILED, Some(GATEWAY_DOWN))]);
+    }
+
+    #[test]
+    fn a_gateway_whose_clock_differs_is_not_down() {
+        let error = GatewayError::ClockSkew { skew_seconds: 90, remedy: "set this machine's clock" };
+        let names: Vec<_> = seen(Err(error.into())).into_iter().map(|(check, _, cause)| (check, cause)).collect();
+        let expected =
+            [(CLOCK_DIFFERS.to_owned(), None), (RUN_FAILED.to_owned(), Some(CLOCK_DIFFERS.to_owned()))];
+        assert_eq!(names, expected);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An environment in which no time passes by itself: the same jobs over a clock, tables and a gateway of a simulation's
 //! own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
@@ -43,7 +43,7 @@ impl Environment {
             clock: world.clock,
             calendars,
             lake: world.lake,
-            ledger: Some(world.ledger),
+            ledger: OnceLock::from(world.ledger),
             progress: Arc::new(NoProgress),
             floor: Some(world.floor),
             address,

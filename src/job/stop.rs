@@ -49,6 +49,12 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Whether the run is asked to end.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     /// Waits until the run is asked to end; where nobody is left to ask, for ever.
     pub async fn asked(&mut self) -> JobError {
         let asked = self.0.wait_for(Option::is_some).await.map(|reason| reason.clone());

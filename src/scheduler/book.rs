@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::decide::Decision;
 use super::error::PlanError;
-use super::ledger::{Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};
+use super::ledger::{CLOCK_TOLERANCE, Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};
 use super::planner::{PlannedSlot, Planner};
 use crate::job::{Failure, RunReport, chain};
 use crate::state::{self, Entered, HistoryQuery, Ledger, LedgerError, NotRun, Planned, RunRow, RunState};
@@ -27,6 +27,12 @@ pub struct Book {
     ledger: Option<Ledger>,
     unentered: Vec<Entered>,
     missed: Vec<Missed>,
+    /// The latest time it was asked at, where it goes by a clock; none for a range.
+    latest: Option<DateTime<Utc>>,
+    /// Whether the ledger still has decisions of a clock that was ahead.
+    has_to_retract: bool,
+    /// The pauses in force when the ledger was known to be in place.
+    pauses: Vec<state::Pause>,
 }
 
 /// A slot that it was too late for.
@@ -59,18 +65,16 @@ impl Book {
     /// Where the ledger cannot be read.
     pub fn open(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Result<Self, LedgerError> {
         let mut book = Self::anew(planner, ledger, started_at);
+        let num_retracted = book.retract_in_ledger(started_at);
+        if num_retracted > 0 {
+            tracing::warn!(
+                slots = num_retracted,
+                "the clock was ahead before: decisions of slots that are later than now are taken back"
+            );
+        }
         if let Some(ledger) = &book.ledger {
-            let (planner, view) = (&book.planner, &mut book.view);
-            let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();
-            let mut accounted = BTreeMap::new();
-            for job in &jobs {
-                accounted.insert(*job, ledger.newest_slot(job)?.unwrap_or(started_at));
-            }
-            for job in jobs {
-                let Some(own) = accounted.get(job).copied() else { continue };
-                let range = (after_it(planner, job, &accounted).min(own), None);
-                view.jobs.insert(job.to_owned(), load(ledger, (job, own), range)?);
-            }
+            let since = |_: &str| started_at;
+            book.view.jobs = load_all(&book.planner, ledger, (&since, started_at))?;
         }
         Ok(book)
     }
@@ -79,7 +83,9 @@ impl Book {
     #[must_use]
     pub fn anew(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Self {
         let view = LedgerView { started_at: Some(started_at), ..LedgerView::new(started_at) };
-        Self { planner, view, ledger, unentered: Vec::new(), missed: Vec::new() }
+        let latest = Some(started_at);
+        let (unentered, missed, pauses) = (Vec::new(), Vec::new(), Vec::new());
+        Self { planner, view, ledger, unentered, missed, latest, has_to_retract: false, pauses }
     }
 
     /// A book of a range alone, whatever the ledger knows of other times: what lies in it and has no entry is planned.
@@ -93,10 +99,12 @@ impl Book {
     ) -> Result<Self, LedgerError> {
         let mut view = LedgerView { started_at: Some(after), ..LedgerView::new(after) };
         for schedule in planner.schedules().iter() {
-            let loaded = load(&ledger, (&schedule.job, after), (after, Some(until)))?;
+            let loaded = load(&ledger, (&schedule.job, after), (after, Some(until)), None)?;
             view.jobs.insert(schedule.job.clone(), loaded);
         }
-        Ok(Self { planner, view, ledger: Some(ledger), unentered: Vec::new(), missed: Vec::new() })
+        let ledger = Some(ledger);
+        let (unentered, missed, pauses) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { planner, view, ledger, unentered, missed, latest: None, has_to_retract: false, pauses })
     }
 
     /// The planner.
@@ -110,6 +118,7 @@ impl Book {
     /// # Errors
     /// As [`Planner::decide`]; then nothing is decided.
     pub fn decide(&mut self, now: DateTime<Utc>) -> Result<Vec<Begin>, PlanError> {
+        self.follow_clock(now);
         self.read_pauses(now);
         let decisions = self.planner.decide(&self.view, now)?;
         for decision in &decisions {
@@ -160,6 +169,35 @@ impl Book {
         self.ledger = ledger.or_else(|| self.ledger.take());
     }
 
+    /// Enters from now on into a ledger that could not be opened before.
+    pub fn take_ledger(&mut self, ledger: Ledger) {
+        self.ledger = Some(ledger);
+    }
+
+    /// Remembers the pauses in force, while the ledger is known to be in place.
+    pub fn note_pauses(&mut self, now: DateTime<Utc>) {
+        if let Some(Ok(pauses)) = self.ledger.as_ref().map(|ledger| ledger.all_paused(now)) {
+            self.pauses = pauses;
+        }
+    }
+
+    /// Enters the pauses that were in force into a ledger that was made anew or put in the place of the old one, so that
+    /// none is lost with the file.
+    pub fn enter_pauses(&mut self, now: DateTime<Utc>) {
+        let Some(ledger) = &self.ledger else { return };
+        let is_in_force = |pause: &&state::Pause| pause.until.is_none_or(|until| now < until);
+        for pause in self.pauses.iter().filter(is_in_force) {
+            let entered = match ledger.paused(&pause.job, now) {
+                Ok(None) => ledger.pause(pause),
+                known => known.map(|_| ()),
+            };
+            match entered {
+                Ok(()) => tracing::warn!(job = pause.job, reason = pause.reason, "the pause stays in force"),
+                Err(error) => tracing::error!(job = pause.job, error = %chain(&error), "the pause is lost with the ledger"),
+            }
+        }
+    }
+
     /// The next slot of any job.
     #[must_use]
     pub fn next(&self, now: DateTime<Utc>) -> Option<PlannedSlot> {
@@ -178,7 +216,7 @@ impl Book {
     /// Whether every decision stands in the ledger.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
-        self.ledger.is_some() && self.unentered.is_empty()
+        self.ledger.as_ref().is_some_and(|ledger| !ledger.is_lost()) && self.unentered.is_empty()
     }
 
     /// A run that was replaced has its entry already.
@@ -187,7 +225,53 @@ impl Book {
         if let Some(entry) = entries.and_then(|entries| entries.get_mut(&slot))
             && entry.state == SlotState::Running
         {
-            *entry = Entry { state, since: now, ..*entry };
+            // A run that a clock ahead began counts for its slot from then on, not from the end that this clock gives.
+            *entry = Entry { state, since: now.max(entry.since), ..*entry };
+        }
+    }
+
+    /// Notices a clock that was set back: what was decided of later slots and not run is taken back, once.
+    fn follow_clock(&mut self, now: DateTime<Utc>) {
+        let Some(latest) = self.latest else { return };
+        self.latest = Some(latest.max(now));
+        if now + CLOCK_TOLERANCE >= latest {
+            return;
+        }
+        self.latest = Some(now);
+        self.unentered.retain(|entered| slot_of(entered) <= now);
+        let slots = self.retract_in_ledger(now);
+        let back_seconds = (latest - now).num_seconds();
+        tracing::warn!(
+            back_seconds,
+            slots,
+            "the clock was set back: decisions of slots that are later than now are taken back, jobs go on from now"
+        );
+        let before = self.view.clone();
+        self.view.retract(now);
+        if let Some(ledger) = &self.ledger {
+            let since = |job: &str| before.of(job).accounted_until.min(before.since).min(now);
+            match load_all(&self.planner, ledger, (&since, now)) {
+                Ok(loaded) => loaded.into_iter().for_each(|(job, loaded)| self.view.take_in(&job, loaded, now)),
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "the ledger cannot be read: slots of the last minutes may be skipped");
+                }
+            }
+        }
+    }
+
+    /// Takes back what a clock ahead decided, and gives the number of slots. What cannot be done now is done later.
+    fn retract_in_ledger(&mut self, now: DateTime<Utc>) -> usize {
+        let Some(ledger) = &self.ledger else { return 0 };
+        match ledger.retract(now) {
+            Ok(slots) => {
+                self.has_to_retract = false;
+                slots
+            }
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "decisions of a clock that was ahead stay in the ledger for now");
+                self.has_to_retract = true;
+                0
+            }
         }
     }
 
@@ -195,10 +279,16 @@ impl Book {
         let Some(ledger) = &self.ledger else { return };
         // Where they cannot be read, those that are known stay in force.
         let Ok(pauses) = ledger.all_paused(now) else { return };
+        for pause in &pauses {
+            if !self.pauses.contains(pause) {
+                self.pauses.push(pause.clone());
+            }
+        }
         for (job, own) in &mut self.view.jobs {
             let pause = pauses.iter().find(|pause| pause.job == *job);
             own.pause = pause.map(|state::Pause { reason, paused_at, until, .. }| Pause {
-                from: *paused_at,
+                // One that a clock ahead has stamped is in force all the same.
+                from: if *paused_at <= now { *paused_at } else { DateTime::<Utc>::MIN_UTC },
                 until: *until,
                 reason: reason.clone(),
             });
@@ -206,6 +296,9 @@ impl Book {
     }
 
     fn enter(&mut self, entries: impl Iterator<Item = Entered>, now: DateTime<Utc>) {
+        if self.has_to_retract {
+            self.retract_in_ledger(now);
+        }
         let had_fallen_behind = !self.unentered.is_empty();
         self.unentered.extend(entries);
         let Some(ledger) = self.ledger.as_ref().filter(|_| !self.unentered.is_empty()) else {
@@ -237,18 +330,50 @@ fn after_it(planner: &Planner, job: &str, accounted: &BTreeMap<&str, DateTime<Ut
     reached.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// What the ledger knows of a job in a range.
+/// What the ledger knows of all jobs at an instant; a job of which it knows nothing is accounted for `since` then.
+fn load_all(
+    planner: &Planner,
+    ledger: &Ledger,
+    (since, now): (&dyn Fn(&str) -> DateTime<Utc>, DateTime<Utc>),
+) -> Result<BTreeMap<String, JobLedger>, LedgerError> {
+    let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();
+    let mut accounted = BTreeMap::new();
+    for job in &jobs {
+        accounted.insert(*job, ledger.newest_slot(job, now)?.unwrap_or_else(|| since(job)));
+    }
+    let mut loaded = BTreeMap::new();
+    for (job, own) in &accounted {
+        let range = (after_it(planner, job, &accounted).min(*own), None);
+        loaded.insert((*job).to_owned(), load(ledger, (job, *own), range, Some(now))?);
+    }
+    Ok(loaded)
+}
+
+/// What the ledger knows of a job in a range; without what a clock ahead decided, where the time now is known.
 fn load(
     ledger: &Ledger,
     (job, accounted_until): (&str, DateTime<Utc>),
     (since, until): (DateTime<Utc>, Option<DateTime<Utc>>),
+    now: Option<DateTime<Utc>>,
 ) -> Result<JobLedger, LedgerError> {
     let query = HistoryQuery { job: Some(job.to_owned()), since: Some(since), until, ..HistoryQuery::default() };
     let waiting =
         HistoryQuery { job: Some(job.to_owned()), until, states: vec![RunState::Planned], ..HistoryQuery::default() };
     let rows = [ledger.history(&query)?, ledger.history(&waiting)?].concat();
-    let entries = rows.iter().filter_map(|row| Some((row.slot, entry(row)?))).collect();
+    let is_of_its_time = |row: &&RunRow| {
+        let is_ahead = |now| row.run_id.is_none() && (row.slot > now || row.is_of_a_clock_ahead(now));
+        !now.is_some_and(is_ahead)
+    };
+    let entries = rows.iter().filter(is_of_its_time).filter_map(|row| Some((row.slot, entry(row)?))).collect();
     Ok(JobLedger { accounted_until, entries, pause: None })
+}
+
+/// The slot of an entry.
+fn slot_of(entered: &Entered) -> DateTime<Utc> {
+    match entered {
+        Entered::Planned(planned) => planned.slot,
+        Entered::Skipped(not_run) | Entered::Missed(not_run) => not_run.slot,
+    }
 }
 
 /// The entry of a row; none where the slot may be taken up as if nobody had tried: a run by hand that goes on has the
@@ -272,7 +397,7 @@ fn entry(row: &RunRow) -> Option<Entry> {
         Some(state::Trigger::Manual | state::Trigger::Backfill) => Trigger::Manual,
         Some(state::Trigger::Schedule | state::Trigger::Simulation) | None => Trigger::Schedule,
     };
-    let since = row.ended_at.or(row.started_at).or(row.due_at).unwrap_or(row.slot);
+    let since = row.ended_at.max(row.started_at).or(row.due_at).unwrap_or(row.slot);
     Some(Entry { state, trigger, since })
 }
 

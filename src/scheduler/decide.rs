@@ -2,7 +2,8 @@
 //!
 //! `decide` looks only at schedules, calendars, the ledger and now. Each slot that has come and has no entry gets
 //! exactly one decision, in the order of slots; a decision carried out is an entry, and a slot with an entry is never
-//! planned again. So a lost tick, a doubled one, a suspended machine or a clock set back changes nothing but lateness.
+//! planned again. So a lost tick, a doubled one or a suspended machine changes nothing but lateness. A clock that is set
+//! back takes back what was decided of later slots and not run ([`LedgerView::retract`]): they are decided when they come.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -103,7 +104,8 @@ impl Planner {
     ) -> Result<(), PlanError> {
         let own = ledger.of(&schedule.job);
         let due = self.due(schedule, ledger, now)?;
-        let slot_in = |state| own.newest(state).map(|(slot, _)| slot);
+        // A run that a clock ahead began occupies nothing: who comes in time waits for its lock.
+        let slot_in = |state| own.newest(state, now).map(|(slot, _)| slot);
         let mut occupied = Occupied { running: slot_in(SlotState::Running), queued: slot_in(SlotState::Queued) };
         let is_paused = own.pause.as_ref().is_some_and(|pause| pause.holds(now));
         if occupied.running.is_none() && !is_paused {
@@ -140,7 +142,7 @@ impl Planner {
         occupied: &mut Occupied,
         now: DateTime<Utc>,
     ) -> Result<Option<Decision>, PlanError> {
-        let Some((slot, entry)) = own.newest(SlotState::Queued) else { return Ok(None) };
+        let Some((slot, entry)) = own.newest(SlotState::Queued, now) else { return Ok(None) };
         let planned = self.planned_at(schedule, slot)?;
         occupied.queued = None;
         if let Some(reason) = past_deadline(schedule.misfire, now - planned.slot) {

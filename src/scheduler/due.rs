@@ -107,7 +107,7 @@ impl Planner {
             && let Some(found) = self.own_occurrence(schedule, window)?
         {
             window.after = found.at;
-            if !own.entries.contains_key(&found.at) {
+            if !own.accounts_for(found.at, now) {
                 due.insert(found.at, by_clock(schedule, &found));
             }
         }
@@ -122,8 +122,11 @@ impl Planner {
         (ledger, now): (&LedgerView, DateTime<Utc>),
         due: &mut BTreeMap<DateTime<Utc>, Due>,
     ) -> Result<(), PlanError> {
+        // A run of a clock that was ahead starts nothing until its time comes.
         let is_open = |slot: DateTime<Utc>| {
-            (slot > own.accounted_until || ledger.started_at == Some(slot)) && !own.entries.contains_key(&slot)
+            slot <= now
+                && (slot > own.accounted_until || ledger.started_at == Some(slot))
+                && !own.accounts_for(slot, now)
         };
         let theirs = ledger.of(upstream);
         let delay = schedule.delay();

@@ -3,9 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::decide::Decision;
+use super::occurrence::INSTANT;
+
+/// A clock that goes back by less was not set back: that is drift, and how a clock is kept right.
+pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
 
 /// What became of the slots of every job, as far as a decision needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +66,14 @@ pub enum SlotState {
     Missed,
 }
 
+impl SlotState {
+    /// Whether a run of the slot was begun.
+    #[must_use]
+    pub fn was_run(self) -> bool {
+        matches!(self, Self::Running | Self::Done | Self::Failed | Self::TimedOut)
+    }
+}
+
 /// Why a slot is taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
@@ -99,9 +111,29 @@ impl JobLedger {
         Self { accounted_until: since, entries: BTreeMap::new(), pause: None }
     }
 
-    /// The newest slot in a state.
-    pub(super) fn newest(&self, state: SlotState) -> Option<(DateTime<Utc>, Entry)> {
-        let mut found = self.entries.iter().rev().filter(|(_, entry)| entry.state == state);
+    /// Whether a slot needs no further decision. An entry that ended later than now was made by a clock that was ahead:
+    /// it accounts for nothing until its time comes.
+    pub(super) fn accounts_for(&self, slot: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let is_open = |state| matches!(state, SlotState::Queued | SlotState::Running);
+        self.entries.get(&slot).is_some_and(|entry| is_open(entry.state) || entry.since <= now)
+    }
+
+    /// Takes back what was decided when the clock was ahead of now; what was run stays, and counts from its time on.
+    /// `kept` is never taken back.
+    fn retract(&mut self, now: DateTime<Utc>, kept: Option<DateTime<Utc>>) {
+        self.accounted_until = self.accounted_until.min(now);
+        let is_later = |slot: DateTime<Utc>, entry: &Entry| slot > now || entry.since > now;
+        let is_retracted =
+            |slot: DateTime<Utc>, entry: &Entry| !entry.state.was_run() && is_later(slot, entry) && Some(slot) != kept;
+        if let Some((first, _)) = self.entries.iter().find(|(slot, entry)| is_retracted(**slot, entry)) {
+            self.accounted_until = self.accounted_until.min(*first - INSTANT);
+        }
+        self.entries.retain(|slot, entry| !is_retracted(*slot, entry));
+    }
+
+    /// The newest slot in a state that has come.
+    pub(super) fn newest(&self, state: SlotState, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Entry)> {
+        let mut found = self.entries.range(..=now).rev().filter(|(_, entry)| entry.state == state);
         found.next().map(|(slot, entry)| (*slot, *entry))
     }
 }
@@ -111,6 +143,26 @@ impl LedgerView {
     #[must_use]
     pub fn new(since: DateTime<Utc>) -> Self {
         Self { since, started_at: None, jobs: BTreeMap::new() }
+    }
+
+    /// Takes back, at a clock that was set back, what was decided of slots that are later than now: they are planned again
+    /// when they come.
+    pub fn retract(&mut self, now: DateTime<Utc>) {
+        let kept = self.started_at;
+        self.jobs.values_mut().for_each(|own| own.retract(now, kept));
+    }
+
+    /// Takes in what the ledger has of a job after the clock was set back. What is known here and was run, or was decided
+    /// in time, stands; so does how far a job has got that is not past now.
+    pub(super) fn take_in(&mut self, job: &str, loaded: JobLedger, now: DateTime<Utc>) {
+        let Some(own) = self.jobs.get_mut(job) else { return };
+        if own.accounted_until < now {
+            return;
+        }
+        let pause = own.pause.take();
+        let known = std::mem::replace(own, JobLedger { pause, ..loaded });
+        own.accounted_until = own.accounted_until.min(now);
+        own.entries.extend(known.entries);
     }
 
     /// Enters what became of a slot; an entry it had is replaced.
@@ -130,7 +182,7 @@ impl LedgerView {
             Decision::Skip { .. } => entry(SlotState::Skipped, Trigger::Schedule),
             Decision::Miss { .. } => entry(SlotState::Missed, Trigger::Schedule),
             Decision::Replace { trigger, .. } => {
-                let running = self.of(&planned.job).newest(SlotState::Running);
+                let running = self.of(&planned.job).newest(SlotState::Running, now);
                 if let Some((slot, replaced)) = running {
                     self.record(&planned.job, slot, entry(SlotState::Failed, replaced.trigger));
                 }

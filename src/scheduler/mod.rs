@@ -42,6 +42,8 @@ mod faults;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod jumps;
+#[cfg(test)]
 mod listings;
 #[cfg(test)]
 mod misfire_cases;

@@ -27,6 +27,7 @@ impl Scene {
 
     /// Decides and carries it out; then nothing more is to be done.
     pub(super) fn tick(&mut self, now: &str) -> Vec<String> {
+        self.ledger.retract(et(now));
         let told = self.decide(now);
         for decision in self.planner.decide(&self.ledger, et(now)).unwrap() {
             self.ledger.apply(&decision, et(now));

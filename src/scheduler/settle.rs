@@ -21,7 +21,7 @@ impl Planner {
             let mut window = Window::new(own.accounted_until, Some(now));
             while window.after < window.until {
                 match self.occurrence(schedule, window)? {
-                    Some(found) if own.entries.contains_key(&found.at) => window.after = found.at,
+                    Some(found) if own.accounts_for(found.at, now) => window.after = found.at,
                     Some(found) => window.until = found.at - INSTANT,
                     None => window.after = window.until,
                 }

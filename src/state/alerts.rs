@@ -53,7 +53,7 @@ impl Ledger {
             let changes = plan(AlertsBefore {
                 incidents,
                 mutes: Mute::all(transaction, now)?,
-                queued_at: queued_since(transaction, now - TimeDelta::hours(1))?,
+                queued_at: queued_since(transaction, now - TimeDelta::hours(1), now)?,
                 summary: waiting_summary(transaction, now)?,
                 next_id: Incident::next_id(transaction)?,
             });

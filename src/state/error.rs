@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::exclusive::is_full;
+
+/// What SQLite writes at least to open a file: the shared memory of its log.
+const PROBE_BYTES: usize = 32 << 10;
+
 /// An error of the layers below, kept as the cause only.
 type Cause = Box<dyn Error + Send + Sync + 'static>;
 
@@ -103,6 +108,17 @@ pub enum LedgerError {
         /// The newest this program knows.
         known: u32,
     },
+    /// Its file was deleted, replaced or overwritten while it was open.
+    #[error(
+        "cannot {operation} the ledger {}: it was deleted, replaced or overwritten, and what stands there now cannot be used: put a sound one there, or move it away; it is taken up within a minute",
+        path.display()
+    )]
+    Lost {
+        /// What was to be done.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// The end of a run that was never started.
     #[error("the ledger {} knows no run {run_id}: this is a fault of the program, please report it", path.display())]
     UnknownRun {
@@ -133,7 +149,7 @@ impl LedgerError {
             Self::ReadOnly { .. } | Self::NoFolder { .. } | Self::Corrupt { .. } | Self::NewerSchema { .. } => {
                 LedgerErrorClass::Configuration
             }
-            Self::Full { .. } | Self::UnknownRun { .. } | Self::Io { .. } => LedgerErrorClass::Failed,
+            Self::Full { .. } | Self::Lost { .. } | Self::UnknownRun { .. } | Self::Io { .. } => LedgerErrorClass::Failed,
         }
     }
 
@@ -147,6 +163,10 @@ impl LedgerError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::Locked { operation, path, source: error.into() }
+            }
+            // SQLite calls a file that it has no space to make one that it cannot open.
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if has_no_space(&path) => {
+                Self::Full { operation, path, source: error.into() }
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::ReadOnly { operation, path, source: error.into() }
@@ -171,6 +191,14 @@ impl LedgerError {
             _ => Self::Io { operation, path, source },
         }
     }
+}
+
+/// Whether the folder of the file takes no other file for want of space: tried, since SQLite does not say it.
+fn has_no_space(path: &Path) -> bool {
+    let probe = path.with_file_name(format!(".space.{}", std::process::id()));
+    let written = std::fs::write(&probe, [0; PROBE_BYTES]);
+    let _ = std::fs::remove_file(&probe);
+    written.is_err_and(|error| is_full(&error))
 }
 
 /// The folder above the file that is none; the nearest one where that cannot be seen.

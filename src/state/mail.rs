@@ -14,6 +14,9 @@ use super::severity::named;
 use super::stamp::Stamp;
 use super::{Ledger, LedgerError, bounded};
 
+/// No attempt is put off by more; one that is was put off by a clock that was ahead.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(1);
+
 /// What a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,11 +156,16 @@ pub(super) fn waiting_summary(connection: &Connection, now: DateTime<Utc>) -> ru
     connection.prepare_cached(sql)?.query_row([Stamp(now)], |row| row.get(0)).optional()
 }
 
-/// When alerts were queued since an instant, oldest first.
-pub(super) fn queued_since(connection: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Vec<DateTime<Utc>>> {
-    let sql = "SELECT queued_at FROM mails WHERE queued_at > ?1 AND kind = 'alert' ORDER BY queued_at";
+/// When alerts were queued since an instant and up to now, oldest first.
+pub(super) fn queued_since(
+    connection: &Connection,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<Vec<DateTime<Utc>>> {
+    let sql =
+        "SELECT queued_at FROM mails WHERE queued_at > ?1 AND queued_at <= ?2 AND kind = 'alert' ORDER BY queued_at";
     let read = |row: &Row<'_>| row.get::<_, Stamp>(0).map(|Stamp(at)| at);
-    connection.prepare_cached(sql)?.query_map([Stamp(since)], read)?.collect()
+    connection.prepare_cached(sql)?.query_map([Stamp(since), Stamp(now)], read)?.collect()
 }
 
 impl Ledger {
@@ -171,7 +179,8 @@ impl Ledger {
 
     /// Takes the next mail that is due into the hand of a sender, for so long; none where there is none. A mail waits for
     /// the one before it in its thread, unless that one waits for its hour, or for some of its recipients only: then
-    /// those alone wait, as [`Ledger::progress`] says.
+    /// those alone wait, as [`Ledger::progress`] says. What a clock ahead has queued, put off or leased is due: those
+    /// times would come too late.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
@@ -181,14 +190,16 @@ impl Ledger {
         (now, lease): (DateTime<Utc>, TimeDelta),
     ) -> Result<Option<QueuedMail>, LedgerError> {
         self.write("take a mail from", |transaction| {
-            let sql = "SELECT * FROM mails AS mail WHERE state = 'queued' AND not_before <= ?1
-                           AND (leased_until IS NULL OR leased_until <= ?1)
+            let sql = "SELECT * FROM mails AS mail WHERE state = 'queued'
+                           AND (not_before <= ?1 OR queued_at > ?1 OR (attempts > 0 AND not_before > ?3))
+                           AND (leased_until IS NULL OR leased_until <= ?1 OR leased_until > ?2)
                            AND NOT EXISTS (SELECT 1 FROM mails AS before WHERE before.thread = mail.thread
                                AND before.state = 'queued' AND before.id < mail.id
                                AND (before.attempts > 0 OR before.not_before <= ?1)
                                AND NOT EXISTS (SELECT 1 FROM mail_recipients WHERE mail_id = before.id))
                        ORDER BY id LIMIT 1";
-            let next = transaction.prepare_cached(sql)?.query_row([Stamp(now)], QueuedMail::read).optional()?;
+            let bounds = [now, now + lease, now + LONGEST_WAIT].map(Stamp);
+            let next = transaction.prepare_cached(sql)?.query_row(bounds, QueuedMail::read).optional()?;
             if let Some(mail) = &next {
                 let sql = "UPDATE mails SET leased_by = ?2, leased_until = ?3,
                                first_tried_at = coalesce(first_tried_at, ?4) WHERE id = ?1";
@@ -347,6 +358,26 @@ mod tests {
         ledger.queue_mail(&NewMail { not_before: NOW + TimeDelta::hours(8), ..mail(1, "7") }, NOW).expect("queued");
         ledger.queue_mail(&mail(2, "7"), NOW).expect("queued");
         assert_eq!(leased(&ledger, "s", NOW).map(|mail| mail.message_id), Some("<jobs.7.2@host>".into()));
+    }
+
+    #[test]
+    fn what_a_clock_ahead_queued_leased_or_put_off_goes_now() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let ahead = NOW + TimeDelta::days(2);
+        ledger.queue_mail(&NewMail { not_before: ahead, ..mail(1, "7") }, ahead).expect("queued");
+        ledger.queue_mail(&mail(1, "8"), NOW).expect("queued");
+        let first = leased(&ledger, "killed", ahead).expect("due then");
+        let second = leased(&ledger, "s", ahead).expect("due then");
+        let put_off = Attempt::Later(ahead + TimeDelta::hours(1), "451 later".into());
+        ledger.settle_mail((&second, "s"), &put_off, ahead).expect("noted");
+        let back: Vec<i64> = (0..3).filter_map(|_| leased(&ledger, "s", NOW)).map(|mail| mail.id).collect();
+        assert_eq!(back, [first.id, second.id]);
+        let counted = ledger.change_alerts((&[], NOW), |before| {
+            assert_eq!(before.queued_at, [NOW], "what is stamped later counts for no bound");
+            super::super::AlertChanges::default()
+        });
+        assert_eq!(counted.expect("noted"), 0);
     }
 
     #[test]

@@ -38,11 +38,13 @@ mod query;
 mod recipient;
 mod replaced;
 mod retention;
+mod retract;
 mod row;
 mod run_state;
 mod schema;
 mod severity;
 mod stamp;
+mod standing;
 mod start;
 #[cfg(test)]
 mod survival;
@@ -50,6 +52,7 @@ mod survival;
 mod transitions;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -72,7 +75,10 @@ pub use replaced::ReplacedRow;
 pub use row::{RowCounts, RunRow};
 pub use run_state::{EndState, RunState, Trigger, UnknownRunState};
 pub use severity::Severity;
+pub use standing::Standing;
 pub use start::{Start, Started};
+
+use standing::FileMark;
 
 /// Longest reason or error that is stored, in bytes; the rest is in the log.
 const MAX_TEXT_BYTES: usize = 4096;
@@ -85,6 +91,11 @@ pub struct Ledger(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     connection: Mutex<Connection>,
+    durability: Durability,
+    /// What the file was when it was looked at last.
+    mark: Mutex<FileMark>,
+    /// Whether the file is gone and what stands in its place cannot be used.
+    is_lost: AtomicBool,
 }
 
 impl Ledger {
@@ -101,7 +112,8 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`].
     pub fn open_with(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
-        Ok(Self::over(path, open::to_write(path, durability)?))
+        let connection = open::to_write(path, durability)?;
+        Ok(Self::over(path, connection, durability))
     }
 
     /// Opens the ledger to read, and makes nothing: none where no run has been recorded.
@@ -109,7 +121,7 @@ impl Ledger {
     /// # Errors
     /// Where it cannot be read, is damaged, or was made by a newer program.
     pub fn open_to_read(path: &Path) -> Result<Option<Self>, LedgerError> {
-        Ok(open::to_read(path)?.map(|connection| Self::over(path, connection)))
+        Ok(open::to_read(path)?.map(|connection| Self::over(path, connection, Durability::Synced)))
     }
 
     /// Where it is.
@@ -118,8 +130,38 @@ impl Ledger {
         &self.0.path
     }
 
-    fn over(path: &Path, connection: Connection) -> Self {
-        Self(Arc::new(Shared { path: path.to_path_buf(), connection: Mutex::new(connection) }))
+    fn over(path: &Path, connection: Connection, durability: Durability) -> Self {
+        Self(Arc::new(Shared {
+            path: path.to_path_buf(),
+            connection: Mutex::new(connection),
+            durability,
+            mark: Mutex::new(FileMark::of(path)),
+            is_lost: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether the file was deleted, replaced or overwritten and what stands in its place cannot be used.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.is_lost.load(Ordering::Acquire)
+    }
+
+    fn set_lost(&self, is_lost: bool) {
+        self.0.is_lost.store(is_lost, Ordering::Release);
+    }
+
+    fn durability(&self) -> Durability {
+        self.0.durability
+    }
+
+    fn mark(&self) -> MutexGuard<'_, FileMark> {
+        self.0.mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection of a ledger that is not lost.
+    fn usable_connection(&self, operation: &'static str) -> Result<MutexGuard<'_, Connection>, LedgerError> {
+        let connection = self.connection();
+        if self.is_lost() { Err(LedgerError::Lost { operation, path: self.path().to_path_buf() }) } else { Ok(connection) }
     }
 
     /// The connection. After a panic it is as good as before: a transaction that was under way has been rolled back.
@@ -133,7 +175,8 @@ impl Ledger {
         operation: &'static str,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        work(&self.connection()).map_err(|error| LedgerError::of(operation, self.path(), error))
+        let connection = self.usable_connection(operation)?;
+        work(&connection).map_err(|error| LedgerError::of(operation, self.path(), error))
     }
 
     /// Writes in one transaction, which takes the write lock at its start: it cannot fail half way for want of it.
@@ -142,7 +185,7 @@ impl Ledger {
         operation: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        let mut connection = self.connection();
+        let mut connection = self.usable_connection(operation)?;
         let transact = || -> rusqlite::Result<T> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction)?;

@@ -76,7 +76,12 @@ pub(super) fn to_read(path: &Path) -> Result<Option<Connection>, LedgerError> {
 fn unattended(path: &Path) -> Result<Option<Connection>, LedgerError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    let Some(name) = path.to_str().filter(|_| !Path::new(&log).exists()) else { return Ok(None) };
+    if Path::new(&log).exists() { Ok(None) } else { without_log(path) }
+}
+
+/// Opens the file to read as it is, whatever its log has; none for a name that is no text.
+pub(super) fn without_log(path: &Path) -> Result<Option<Connection>, LedgerError> {
+    let Some(name) = path.to_str() else { return Ok(None) };
     let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let uri = format!("file:{name}?immutable=1");
     connect(Path::new(&uri), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI).map(Some)
@@ -271,7 +276,7 @@ mod tests {
         start(&writer, slot(1), Trigger::Manual, "r1");
         assert!(unattended(&path).expect("no error").is_none(), "somebody is writing");
         drop(writer);
-        let reader = Ledger::over(&path, unattended(&path).expect("readable").expect("nobody writes"));
+        let reader = Ledger::over(&path, unattended(&path).expect("readable").expect("nobody writes"), Durability::Synced);
         assert!(reader.running("snapshot").expect("readable").is_some());
     }
 }

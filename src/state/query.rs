@@ -84,18 +84,19 @@ impl Ledger {
         self.read("read", |connection| RunRow::find(connection, job, slot))
     }
 
-    /// The newest slot of a job that the schedule has dealt with in any way, planning included. What a person ran and what
-    /// a daemon's start started are left out: they say nothing about the slots before them.
+    /// The newest slot of a job up to an instant that the schedule has dealt with in any way, planning included. What a
+    /// person ran and what a daemon's start started are left out: they say nothing about the slots before them. Nor does
+    /// a slot later than now, which a clock that was ahead left behind: hence the bound.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn newest_slot(&self, job: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
+    pub fn newest_slot(&self, job: &str, until: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, LedgerError> {
         self.read("read", |connection| {
             // In order of the key, so that the first hit is the answer.
-            let sql = "SELECT slot FROM runs WHERE job = ?1 AND due_at IS NOT NULL
+            let sql = "SELECT slot FROM runs WHERE job = ?1 AND slot <= ?2 AND due_at IS NOT NULL
                            AND slot NOT IN (SELECT started_at FROM daemon_starts)
                        ORDER BY slot DESC LIMIT 1";
-            connection.prepare_cached(sql)?.query_row([job], |row| Ok(row.get::<_, Stamp>(0)?.0)).optional()
+            connection.prepare_cached(sql)?.query_row((job, Stamp(until)), |row| Ok(row.get::<_, Stamp>(0)?.0)).optional()
         })
     }
 
@@ -285,8 +286,8 @@ mod tests {
         assert_eq!(ledger.last_failure().expect("readable").map(|row| row.slot), Some(slot(3)));
         ledger.recover("snapshot", &[slot(3)], NOW).expect("noted");
         assert_eq!(ledger.last_failure().expect("readable").map(|row| row.slot), Some(slot(2)));
-        assert_eq!(ledger.newest_slot("snapshot").expect("readable"), Some(slot(8)), "9 was run by hand");
-        assert_eq!(ledger.newest_slot("backfill").expect("readable"), None);
+        assert_eq!(ledger.newest_slot("snapshot", slot(99_999)).expect("readable"), Some(slot(8)), "9 was run by hand");
+        assert_eq!(ledger.newest_slot("backfill", slot(99_999)).expect("readable"), None);
     }
 
     #[test]

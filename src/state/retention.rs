@@ -12,7 +12,7 @@ const MAX_FAULTS: u32 = 5;
 
 impl Ledger {
     /// Deletes what is known of slots more than so many days old, incidents and mails that were over by then, marks of
-    /// checks after [`MARKS_KEPT_DAYS`], and pauses and mutes that are over; gives the number of slots.
+    /// checks after [`MARKS_KEPT_DAYS`], and pauses and mutes that were over by then; gives the number of slots.
     ///
     /// Kept are a slot that is running, each job's newest slot of the schedule, from which the planner goes on, all
     /// replaced rows, incidents that go on, and mails that wait.
@@ -22,8 +22,9 @@ impl Ledger {
     pub fn prune(&self, keep_days: u32, now: DateTime<Utc>) -> Result<usize, LedgerError> {
         let oldest = now.checked_sub_signed(TimeDelta::days(keep_days.into())).unwrap_or(DateTime::<Utc>::MIN_UTC);
         self.write("prune", |transaction| {
-            transaction.execute("DELETE FROM pauses WHERE until <= ?1", [Stamp(now)])?;
-            transaction.execute("DELETE FROM mutes WHERE until <= ?1", [Stamp(now)])?;
+            // What is over does nothing. Deleted at once, a pause would be lost to a clock that was ahead for a moment.
+            transaction.execute("DELETE FROM pauses WHERE until < ?1", [Stamp(oldest)])?;
+            transaction.execute("DELETE FROM mutes WHERE until < ?1", [Stamp(oldest)])?;
             transaction
                 .execute("DELETE FROM incidents WHERE state = 'resolved' AND resolved_at < ?1", [Stamp(oldest)])?;
             transaction.execute("DELETE FROM mails WHERE state <> 'queued' AND ended_at < ?1", [Stamp(oldest)])?;
@@ -131,10 +132,21 @@ mod tests {
             ledger.history(&HistoryQuery::default()).expect("readable").into_iter().map(|row| row.slot).collect();
         assert_eq!(left, [slot(5999), slot(0)], "the planner's newest, and one that runs");
         assert_eq!(executions(&ledger, slot(1)), [], "executions go with their slot");
-        assert_eq!(ledger.newest_slot("snapshot").expect("readable"), Some(slot(5999)));
+        assert_eq!(ledger.newest_slot("snapshot", slot(99_999)).expect("readable"), Some(slot(5999)));
         assert_eq!(ledger.replaced("t", "k").expect("readable"), [old]);
         ledger.finish("r0", &end(EndState::Done), NOW).expect("still known");
         ledger.integrity_check().expect("sound");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_for_a_moment_ends_no_pause() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = ledger(&folder);
+        let pause = Pause { job: "report".into(), reason: "x".into(), paused_at: NOW, until: Some(slot(12)) };
+        ledger.pause(&pause).expect("noted");
+        ledger.prune(90, slot(300)).expect("pruned a day ahead");
+        assert_eq!(ledger.paused("report", NOW).expect("readable"), Some(pause));
+        assert_eq!(ledger.paused("report", slot(12)).expect("readable"), None);
     }
 
     #[test]

@@ -83,6 +83,13 @@ impl RunRow {
         })
     }
 
+    /// Whether what became of the slot is stamped later than now: it was done by a clock that was ahead, and whoever comes
+    /// to the slot in time may do it again.
+    #[must_use]
+    pub fn is_of_a_clock_ahead(&self, now: DateTime<Utc>) -> bool {
+        self.started_at.or(self.ended_at).is_some_and(|at| at > now)
+    }
+
     /// The row of a slot.
     pub(super) fn find(connection: &Connection, job: &str, slot: DateTime<Utc>) -> rusqlite::Result<Option<Self>> {
         let mut statement = connection.prepare_cached("SELECT * FROM history WHERE job = ?1 AND slot = ?2")?;

@@ -27,7 +27,7 @@ pub struct Start {
 pub enum Started {
     /// It may: its end must be told.
     Started,
-    /// It need not: the slot is done, recovered or skipped, and nobody asked for it by hand.
+    /// It need not: the slot is done, recovered or skipped, not by a clock that was ahead, and nobody asked for it by hand.
     AlreadyDone(Box<RunRow>),
     /// Another execution of the slot is running, or died since [`Ledger::close_orphans`] was last called.
     Running(Box<RunRow>),
@@ -44,9 +44,11 @@ impl Ledger {
             let kept = match before {
                 None => None,
                 Some(row) => match row.state.admits(start.trigger) {
-                    Admission::AlreadyDone => return Ok(Started::AlreadyDone(Box::new(row))),
+                    Admission::AlreadyDone if !row.is_of_a_clock_ahead(now) => {
+                        return Ok(Started::AlreadyDone(Box::new(row)));
+                    }
                     Admission::Running => return Ok(Started::Running(Box::new(row))),
-                    Admission::Started => Some(row.state).filter(|state| state.is_good()),
+                    Admission::AlreadyDone | Admission::Started => Some(row.state).filter(|state| state.is_good()),
                 },
             };
             take_up(transaction, start, kept, now)?;

@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use chrono::{DateTime, Utc};
+
 use super::fixtures::{NOW, end, file, finish, ledger, request, row, slot, start};
 use super::*;
 
@@ -40,7 +42,7 @@ fn told_path() -> Option<PathBuf> {
 fn child_writes_until_it_is_killed() {
     let Some(path) = told_path() else { return };
     let ledger = Ledger::open(&path).expect("opened");
-    let first = ledger.newest_slot("snapshot").expect("readable").map_or(0, |slot| number_of(slot) + 1);
+    let first = ledger.newest_slot("snapshot", DateTime::<Utc>::MAX_UTC).expect("readable").map_or(0, |slot| number_of(slot) + 1);
     for number in first.. {
         let due_at = slot(number);
         ledger.plan(&[Planned { job: "snapshot".into(), slot: slot(number), due_at }]).expect("planned");
@@ -50,7 +52,7 @@ fn child_writes_until_it_is_killed() {
     }
 }
 
-fn number_of(slot: chrono::DateTime<chrono::Utc>) -> i32 {
+fn number_of(slot: DateTime<Utc>) -> i32 {
     i32::try_from((slot - NOW).num_minutes() / 5).expect("near")
 }
 

@@ -52,3 +52,24 @@ fn a_compaction_goes_on_where_a_full_disk_stopped_it() {
     assert!(stopped > 0 && compactions.last().is_some_and(|line| is_done(&line)), "{told}{errors}");
     assert_eq!(stopped + compactions.iter().filter(is_done).count(), compactions.len(), "{told}{errors}");
 }
+
+#[test]
+fn a_state_or_log_folder_that_cannot_be_written_keeps_no_slot_from_being_captured() {
+    let simulator = Simulator::standing_at("2026-11-18T17:00:10Z", &[]);
+    let desk = Desk::at(&simulator);
+    let gateway = std::fs::read_to_string(desk.path().join("jobs.yaml")).expect("a file");
+    // Nobody makes a folder in /proc, root neither, as on a disk that is full or may only be read.
+    for (minute, folder, told) in [
+        ("05", "state: /proc/frontmonth-it", "runs of this process are not recorded"),
+        ("10", "logs: /proc/frontmonth-it", "nothing is logged to files"),
+    ] {
+        desk.configure(&format!("{gateway}paths: {{ {folder} }}\n"));
+        let at = format!("2026-11-18T11:{minute}");
+        let captured = desk.jobs(&["run", "snapshot", "--at", &at]).succeeded();
+        assert!(captured.stderr.contains(told), "{captured:?}");
+    }
+    desk.configure(&format!("{gateway}paths: {{ state: /proc/frontmonth-it }}\n"));
+    // Bars of the past are asked for by the gateway's pacing rules, without their record.
+    desk.jobs(&["run", "backfill", "--from", "2026-11-18T10:00", "--to", "2026-11-18T10:30"]).succeeded();
+    assert_eq!(desk.keys("futures_snapshots").len(), 3 * (2 + 6));
+}

@@ -74,3 +74,21 @@ fn what_cannot_be_paused_is_refused_with_a_suggestion_and_nothing_is_made() {
     let told = desk.jobs(&["pause", "backfill", "--reason", "x"]).succeeded().stdout;
     assert!(told.contains("no slot of it is planned"), "{told}");
 }
+
+#[test]
+fn a_pause_that_leaves_nothing_out_says_so_and_what_comes_after_it() {
+    let desk = Desk::bare();
+    std::fs::create_dir(desk.path().join("mine")).expect("a folder");
+    // Four slots a year: the next hour has none but on those days.
+    std::fs::write(desk.path().join("mine/a.yaml"), "jobs: { backfill: { schedule: { at: ES.expiry } } }\n")
+        .expect("a file");
+    desk.configure("paths: { schedules: mine }\n");
+    let until = (SystemClock.now() + TimeDelta::hours(1)).to_rfc3339();
+    let arguments = ["pause", "backfill", "--reason", "x", "--until", &until];
+    let told = desk.jobs(&arguments).succeeded().stdout;
+    assert!(told.contains("no slot of it is planned until then anyway: this pause leaves nothing out"), "{told}");
+    assert!(told.contains("its first slot after the pause is "), "{told}");
+    let told = desk.jobs(&[&arguments[..], &["--format", "jsonl"]].concat()).succeeded().lines();
+    assert_eq!((told[0]["leaves_nothing_out"].as_bool(), told[0]["num_slots"].as_u64()), (Some(true), Some(0)));
+    assert!(told[0]["first_slot_after_utc"].is_string());
+}

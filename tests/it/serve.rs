@@ -219,3 +219,56 @@ fn a_manual_run_can_wait_for_the_one_that_holds_the_lock() {
     assert!(waiting.wait().expect("its end").success());
     assert_eq!(desk.keys("futures_snapshots").len(), 3);
 }
+
+#[test]
+fn a_daemon_that_would_go_by_a_simulated_clock_is_refused() {
+    let desk = Desk::bare();
+    desk.configure("gateway: { kind: simulated, clock: gateway }\n");
+    let refused = desk.jobs(&["serve"]);
+    assert_eq!(refused.code, 78);
+    let told = "gateway.clock is gateway, but a daemon goes by this machine's clock, as its schedules do: remove the key";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert!(!desk.path().join("state").exists(), "nothing is made");
+}
+
+#[test]
+fn a_first_signal_says_what_is_waited_for_and_a_second_one_ends_it() {
+    let silent = crate::support::Simulator::start(&["--fault", "wrong-request-id"]);
+    let desk = desk(ON_START);
+    desk.configure(&format!(
+        "gateway: {{ kind: simulated, address: \"{}\" }}\npaths: {{ schedules: schedules }}\n",
+        silent.address
+    ));
+    let mut serving = Serving::at(&desk);
+    serving.wait_for("running backfill");
+    serving.signal("INT");
+    serving.wait_for("STATUS=stopping when these have ended: backfill");
+    serving.signal("INT");
+    let (code, stderr) = serving.end();
+    assert_eq!(code, Some(0));
+    assert!(stderr.contains("stopping when these runs have ended") && stderr.contains("backfill"), "{stderr}");
+}
+
+#[test]
+fn a_status_beside_a_daemon_whose_ledger_is_gone_is_not_well_until_it_is_taken_up() {
+    let desk = desk("jobs: { compaction: { schedule: { at: nyse.close + 20m } } }\n");
+    let mut serving = Serving::at(&desk);
+    serving.wait_for("READY=1");
+    let status = || desk.jobs(&["status"]);
+    std::fs::remove_file(desk.path().join("state/jobs.db")).expect("deleted");
+    let began = Instant::now();
+    while !status().stdout.contains("the running daemon does not write to this ledger") {
+        assert!(began.elapsed() < BOUND, "{:?}", status());
+        serving.wait_for("WATCHDOG=1");
+    }
+    assert_eq!(status().code, 1);
+    while status().code == 1 {
+        assert!(began.elapsed() < 2 * BOUND, "{:?}", status());
+        serving.wait_for("WATCHDOG=1");
+    }
+    serving.signal("TERM");
+    let (code, stderr) = serving.end();
+    assert_eq!(code, Some(0));
+    assert!(stderr.contains("the ledger was deleted or moved away while the daemon runs"), "{stderr}");
+    assert!(stderr.contains("the ledger is taken up, runs are recorded again"), "{stderr}");
+}

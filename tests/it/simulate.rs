@@ -275,3 +275,30 @@ fn a_tape_of_one_future_as_the_help_shows_it_fails_no_slot() {
     assert_eq!(ended.code, 2, "{ended:#?}");
     assert!(ended.stderr.contains("the tape holds YM and none of market.futures (ES, NQ, RTY)"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_signal_ends_a_simulation_with_its_account_and_leaves_the_run_to_the_next() {
+    let desk = sparse();
+    // Nothing is answered, so that a run takes as long as its bounds.
+    let mut command = desk.command(&arguments(&HALF_DAY, &["--fault", "wrong-request-id"]));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let began = Instant::now();
+    let history = || {
+        let mut command = desk.command(&["history", "--format", "jsonl"]);
+        let ended = ended(command.env("JOBS__PATHS__STATE", "data/simulation/state"));
+        if ended.code == 0 { ended.lines() } else { Vec::new() }
+    };
+    while history().iter().all(|row| row["state"] != "running") {
+        assert!(began.elapsed() < Duration::from_mins(1), "the simulation does not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    let account: Value = serde_json::from_slice(&output.stdout).expect("the account");
+    assert_eq!(account["is_complete"], false, "{account}");
+    assert!(job(&account, "snapshot")["planned_slots"].as_u64().is_some_and(|slots| slots > 0));
+    let states: Vec<Value> = history().iter().map(|row| row["state"].clone()).collect();
+    assert!(states.iter().all(|state| state == "running" || state == "planned"), "nothing has failed: {states:?}");
+}

@@ -18,6 +18,9 @@ use super::{Daemon, SCHEMA, Status};
 /// The job that fills the tables that are judged for freshness.
 const CAPTURE: &str = "snapshot";
 
+/// So long a daemon may take from its lock to its note in the ledger.
+const JUST_STARTED: TimeDelta = TimeDelta::seconds(10);
+
 /// What is asked.
 pub(super) struct Survey<'a> {
     pub(super) config: &'a Config,
@@ -60,6 +63,7 @@ impl Survey<'_> {
             sessions: &sessions,
             freshness: &freshness,
             lake_error: lake_error.as_deref(),
+            ledger_fault: books.ledger_fault(self.now)?,
             is_recorded: books.beginning.any.is_some(),
             is_scheduled: self.since(&books.beginning).is_some(),
             kind: self.config.gateway.kind,
@@ -129,7 +133,7 @@ impl Survey<'_> {
             _ => None,
         };
         // A job that is new in the schedule counts from the daemon's start on.
-        let started = books.daemon.as_ref().map(|daemon| daemon.since).filter(|_| !self.by_timers);
+        let started = books.daemon.as_ref().map(|daemon| daemon.since.min(self.now)).filter(|_| !self.by_timers);
         let lock = self.config.paths.locks().join(Locked::Job(job).file_name());
         let alive = rows.iter().any(|row| row.state == RunState::Running).then(|| lock_holder(&lock)).flatten();
         let terms = Terms {
@@ -144,6 +148,19 @@ impl Survey<'_> {
 }
 
 impl Books {
+    /// Why what the ledger says is not what the running daemon does: the daemon notes its run in the ledger that it writes
+    /// to. One that has just started may not have done it yet.
+    fn ledger_fault(&self, now: DateTime<Utc>) -> Result<Option<&'static str>, JobError> {
+        let Some(daemon) = self.daemon.as_ref().filter(|daemon| (now - daemon.since).abs() > JUST_STARTED) else {
+            return Ok(None);
+        };
+        let noted = self.ledger.as_ref().map(Ledger::daemon_run).transpose()?.flatten();
+        Ok((noted.as_ref() != Some(&daemon.run_id)).then_some(
+            "the running daemon does not write to this ledger: it could not be opened, or was deleted, replaced or \
+             overwritten since; the daemon takes it up within a minute (jobs logs serve tells why not)",
+        ))
+    }
+
     /// The slots that the schedule wants, with those that may wait for something else.
     fn wanted(
         &self,

@@ -35,6 +35,8 @@ pub(super) struct Evidence<'a> {
     pub(super) sessions: &'a [SessionAccount],
     pub(super) freshness: &'a [Freshness],
     pub(super) lake_error: Option<&'a str>,
+    /// Why what the ledger says is not what the running daemon does.
+    pub(super) ledger_fault: Option<&'a str>,
     /// Whether any run was ever recorded.
     pub(super) is_recorded: bool,
     /// Whether the schedule was ever taken up.
@@ -44,6 +46,10 @@ pub(super) struct Evidence<'a> {
 
 impl Evidence<'_> {
     pub(super) fn verdict(&self) -> Verdict {
+        if let Some(fault) = self.ledger_fault {
+            let text = [vec![format!("not all is well: {fault}")], self.faults()].concat().join("; ");
+            return Verdict { state: VerdictState::Missed, exit_code: MISSED, text };
+        }
         if !self.is_scheduled {
             return self.of_a_newcomer();
         }
@@ -156,8 +162,17 @@ mod tests {
     }
 
     fn judged(daemon: &Daemon, sessions: &[SessionAccount]) -> Verdict {
-        let (freshness, lake_error, kind) = (&[][..], None, GatewayKind::Ib);
-        Evidence { daemon, sessions, freshness, lake_error, is_recorded: true, is_scheduled: true, kind }.verdict()
+        let evidence = Evidence {
+            daemon,
+            sessions,
+            freshness: &[],
+            lake_error: None,
+            ledger_fault: None,
+            is_recorded: true,
+            is_scheduled: true,
+            kind: GatewayKind::Ib,
+        };
+        evidence.verdict()
     }
 
     #[test]
@@ -185,6 +200,26 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_that_writes_to_another_ledger_is_not_well_whatever_this_one_says() {
+        let daemon = daemon(true, true);
+        for is_scheduled in [false, true] {
+            let evidence = Evidence {
+                daemon: &daemon,
+                sessions: &[],
+                freshness: &[],
+                lake_error: None,
+                ledger_fault: Some("the running daemon does not write to this ledger"),
+                is_recorded: is_scheduled,
+                is_scheduled,
+                kind: GatewayKind::Simulated,
+            };
+            let told = evidence.verdict();
+            assert_eq!(told.exit_code, MISSED);
+            assert_eq!(told.text, "not all is well: the running daemon does not write to this ledger");
+        }
+    }
+
+    #[test]
     fn a_real_gateway_without_any_record_is_told_and_a_simulated_one_is_welcomed() {
         let judged = |kind, daemon: Daemon| {
             let evidence = Evidence {
@@ -192,6 +227,7 @@ mod tests {
                 sessions: &[],
                 freshness: &[],
                 lake_error: None,
+                ledger_fault: None,
                 is_recorded: false,
                 is_scheduled: false,
                 kind,

@@ -76,6 +76,9 @@ impl Alarm {
     pub(super) async fn send_last(&mut self, clock: &SharedClock) {
         for _ in 0..2 {
             if let Some(sending) = self.sending.take() {
+                if !sending.is_finished() {
+                    tracing::warn!(seconds = PATIENCE.as_secs(), "stopping when the mails in hand are sent, at most so long");
+                }
                 let _ = tokio::time::timeout(PATIENCE, sending).await;
             }
             if self.next_look.is_none() {

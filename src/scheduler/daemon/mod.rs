@@ -8,6 +8,7 @@ mod alarm;
 mod clock_watch;
 mod crew;
 mod heartbeat;
+mod ledger_watch;
 mod notifier;
 mod publisher;
 mod serve;
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, NaiveDate, SubsecRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +40,7 @@ use crate::telemetry;
 use alarm::Alarm;
 use clock_watch::ClockWatch;
 use crew::{Crew, RunKey};
+use ledger_watch::LedgerWatch;
 use publisher::Publisher;
 
 pub use heartbeat::beat;
@@ -73,6 +75,9 @@ const LOCK_WAIT: Duration = Duration::from_mins(5);
 /// How long runs that were told to end at the end of a drain may take.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
+/// So long the clock must have gone evenly before anything is deleted by it.
+const STEADY: Duration = Duration::from_mins(10);
+
 /// From so many days before the calendars' horizon on the daemon warns.
 const HORIZON_WARNING: TimeDelta = TimeDelta::days(60);
 
@@ -85,6 +90,7 @@ pub struct Daemon {
     alarm: Alarm,
     publisher: Publisher,
     watch: ClockWatch,
+    ledger_watch: LedgerWatch,
     notifier: Notifier,
     run_id: String,
     began: Instant,
@@ -92,6 +98,9 @@ pub struct Daemon {
     trouble: Option<String>,
     is_stuck: bool,
     housekept_at: Option<DateTime<Utc>>,
+    /// Since when the clock has not jumped.
+    steady_since: Instant,
+    pruned_on: Option<NaiveDate>,
     _lock: Lock,
 }
 
@@ -128,6 +137,7 @@ impl Daemon {
             alarm,
             publisher: Publisher::new(),
             watch: ClockWatch::default(),
+            ledger_watch: LedgerWatch::new(now),
             notifier,
             run_id,
             began: Instant::now(),
@@ -135,6 +145,8 @@ impl Daemon {
             trouble: None,
             is_stuck: false,
             housekept_at: None,
+            steady_since: Instant::now(),
+            pruned_on: None,
             _lock: lock,
         })
     }
@@ -198,7 +210,9 @@ impl Daemon {
         if let Some(jump) = self.watch.observe(now, self.began.elapsed()) {
             let seconds = jump.num_seconds();
             tracing::warn!(seconds, "the clock jumped, or the machine was suspended");
+            self.steady_since = Instant::now();
         }
+        self.watch_ledger(now);
         match self.book.decide(now) {
             Ok(begins) => begins.into_iter().for_each(|begin| self.begin(begin)),
             Err(error) => tracing::error!(error = %chain(&error), "nothing can be decided at this time"),
@@ -211,6 +225,7 @@ impl Daemon {
         let jobs: Vec<&dyn Job> = self.jobs.iter().map(AsRef::as_ref).collect();
         self.publisher.publish(&self.environment, (&jobs, self.book.planner()), now);
         self.keep_house(now);
+        self.prune(now);
         self.tell_status(now);
     }
 
@@ -333,7 +348,7 @@ impl Daemon {
         self.tell_status(self.now());
     }
 
-    /// Links to new log files once an hour; the ledger and the calendars once a day.
+    /// Links to new log files once an hour; looks at the calendars once a day.
     fn keep_house(&mut self, now: DateTime<Utc>) {
         let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
         let last = self.housekept_at.replace(hour);
@@ -349,7 +364,16 @@ impl Daemon {
             return;
         }
         self.warn_of_horizon(now);
-        let keep_days = config.runs.ledger_retention_days;
+    }
+
+    /// Takes old slots out of the ledger once a day, by a clock that has gone evenly for a while: one that is years ahead
+    /// for a moment must not take the whole history.
+    fn prune(&mut self, now: DateTime<Utc>) {
+        if self.steady_since.elapsed() < STEADY || self.pruned_on == Some(now.date_naive()) {
+            return;
+        }
+        self.pruned_on = Some(now.date_naive());
+        let keep_days = self.environment.config().runs.ledger_retention_days;
         if let Some(ledger) = self.environment.ledger().cloned() {
             tokio::task::spawn_blocking(move || match ledger.prune(keep_days, now) {
                 Ok(0) => {}
@@ -389,6 +413,11 @@ impl Daemon {
         self.notifier.stopping();
         let mut until = Instant::now() + Duration::from_secs(self.environment.config().runs.drain_seconds);
         let (mut was_told, mut is_told_more) = (false, true);
+        if !self.crew.jobs().is_empty() {
+            let (jobs, seconds) = (self.crew.jobs().join(", "), self.environment.config().runs.drain_seconds);
+            // A warning, so that whoever pressed Ctrl-C reads it.
+            tracing::warn!(jobs, seconds, "stopping when these runs have ended, at most so long; a second signal ends them now");
+        }
         while !self.crew.jobs().is_empty() {
             let waits_for = self.crew.jobs().join(", ");
             self.notifier.status(&format!("stopping when these have ended: {waits_for}"));

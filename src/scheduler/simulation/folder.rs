@@ -111,7 +111,7 @@ fn unusable(root: &Path, error: &io::Error) -> JobError {
         "cannot use the simulation's folder {} ({error}): make it writable, or give lake.uri another folder",
         root.display()
     );
-    JobError::fail(Failure::Misconfigured, told)
+    JobError::fail(Failure::of_folder(error), told)
 }
 
 #[cfg(test)]

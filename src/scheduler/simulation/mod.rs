@@ -39,6 +39,12 @@ pub use range::SimulatedRange;
 
 use account::Tally;
 
+/// How long a run may still take when a signal has come.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
+/// How long counting the rows may take then; longer, and the account goes without them.
+const LAST_COUNT: Duration = Duration::from_secs(2);
+
 /// The finest step of an instant in the ledger.
 const LEDGER_STEP: TimeDelta = TimeDelta::microseconds(1);
 
@@ -106,7 +112,7 @@ impl Simulation {
             }
             now = due;
             self.clock.set(now);
-            let num_runs = self.carry_out(now).await?;
+            let num_runs = self.carry_out(now, &stop).await?;
             num_slots += u32::from(num_runs > 0);
             progress.note(&self.environment.calendars().futures.trading_day(now)?.to_string());
             progress.advance(num_runs);
@@ -117,7 +123,8 @@ impl Simulation {
     }
 
     /// Runs what is due, one run after the other, until nothing is left to do at this instant; gives the number of runs.
-    async fn carry_out(&mut self, now: DateTime<Utc>) -> Result<u64, JobError> {
+    /// A signal ends it: what was decided and not begun is begun by the simulation that goes on.
+    async fn carry_out(&mut self, now: DateTime<Utc>, stop: &Stop) -> Result<u64, JobError> {
         let mut num_runs = 0;
         loop {
             let begun = self.book.decide(now).map_err(unplannable)?;
@@ -125,21 +132,39 @@ impl Simulation {
                 return Ok(num_runs);
             }
             for begin in begun {
-                self.carry_out_one(&begin, now).await?;
+                self.carry_out_one(&begin, now, stop).await?;
                 num_runs += 1;
+                if stop.is_asked() {
+                    return Ok(num_runs);
+                }
             }
         }
     }
 
-    async fn carry_out_one(&mut self, begin: &Begin, now: DateTime<Utc>) -> Result<(), JobError> {
+    async fn carry_out_one(&mut self, begin: &Begin, now: DateTime<Utc>, stop: &Stop) -> Result<(), JobError> {
         let planned = &begin.planned;
         let schedule = self.book.planner().schedules().of(&planned.job).map_err(unplannable)?;
         let request = RunRequest::planned(Trigger::Simulation, planned.slot, limits(schedule));
         let unknown = || JobError::fail(Failure::Misconfigured, format!("there is no job {}", planned.job));
         let job = self.jobs.get(planned.job.as_str()).cloned().ok_or_else(unknown)?;
-        // A run is not cut off by a signal: a slot that failed so would not be taken up again.
-        let (_stopper, never) = Stopper::pair();
-        let report = execute(&self.environment, (job, request), never).await;
+        // A run that is short comes to its end after a signal; one that is long is cut off, and taken up again later.
+        let (stopper, its_stop) = Stopper::pair();
+        let mut stop = stop.clone();
+        let run = execute(&self.environment, (job, request), its_stop);
+        tokio::pin!(run);
+        let report = tokio::select! {
+            report = &mut run => report,
+            error = stop.asked() => match tokio::time::timeout(LAST_WAIT, &mut run).await {
+                Ok(report) => report,
+                Err(_) => {
+                    stopper.stop(error.failure(), "the simulation was ended by a signal");
+                    run.await
+                }
+            },
+        };
+        if matches!(&report.result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated)) {
+            return Ok(());
+        }
         self.tally.note(&planned.job, &report);
         self.book.ended((&planned.job, planned.slot), &report, now);
         // What a daemon would tell is queued as it would be.
@@ -177,7 +202,18 @@ impl Simulation {
 
     async fn account(self, (num_slots, took): (u32, Duration), is_complete: bool) -> Result<Account, JobError> {
         let jobs = self.job_accounts()?;
-        let tables = tally_rows::count(&self.environment, &self.range).await?;
+        let count = tally_rows::count(&self.environment, &self.range);
+        let tables = if is_complete {
+            count.await?
+        } else {
+            match tokio::time::timeout(LAST_COUNT, count).await {
+                Ok(counted) => counted?,
+                Err(_) => {
+                    tracing::warn!("the rows of the tables are not counted: the simulation was ended by a signal");
+                    Vec::new()
+                }
+            }
+        };
         let Tally { findings, num_runs, .. } = self.tally;
         let mails = self.ledger.mail_counts()?.queued;
         Ok(Account {

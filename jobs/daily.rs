@@ -10,6 +10,8 @@ use crate::job::{Context, JobError, Run, WriteMode};
 use crate::lake::{AsOf, KeyRange};
 use crate::market::{Bar, BarSize, DailyBar, Instrument, Symbol};
 
+use super::replacement::Replacement;
+
 /// Sessions looked over without a range.
 const RECENT_SESSIONS: usize = 5;
 
@@ -109,7 +111,11 @@ pub(super) async fn fill(
     let written = match mode {
         WriteMode::DryRun => 0,
         WriteMode::Add => context.lake.append_daily(&rows).await?.added,
-        WriteMode::Replace => context.lake.replace_daily(&rows).await?.written,
+        WriteMode::Replace => {
+            let replacement = Replacement::begin(context)?;
+            let counts = replacement.done(replacement.lake.replace_daily(&rows).await).await?;
+            counts.added + counts.replaced
+        }
     };
     Ok((rows.len(), written))
 }

@@ -18,8 +18,9 @@ use crate::signals::spot_outlook;
 
 use super::known::{Question, etf_known};
 use super::mornings::{MAX_NOTES, holds, mornings};
+use super::replacement::Replacement;
 use super::signal_rows::signal_of;
-use super::write::{appended, replaced};
+use super::write::appended;
 
 /// What a decision is built on, as findings name it.
 const SIGNALS: &str = TableName::FuturesSignals.as_str();
@@ -186,6 +187,9 @@ async fn write(context: &Context, rows: &[DecisionRow], run: &Run) -> Result<Cou
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
         WriteMode::Add => appended(&context.lake.append_decisions(rows).await?),
-        WriteMode::Replace => replaced(&context.lake.replace_decisions(rows).await?),
+        WriteMode::Replace => {
+            let replacement = Replacement::begin(context)?;
+            replacement.done(replacement.lake.replace_decisions(rows).await).await?
+        }
     })
 }

@@ -15,9 +15,10 @@ use crate::signals::Derived;
 
 use super::known::{Question, known_after};
 use super::mornings::{MAX_NOTES, holds, mornings};
+use super::replacement::Replacement;
 use super::signal_rows::row_of;
 use super::track::Track;
-use super::write::{appended, replaced};
+use super::write::appended;
 
 const TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -88,6 +89,9 @@ async fn write(context: &Context, rows: &[SignalRow], run: &Run) -> Result<Count
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
         WriteMode::Add => appended(&context.lake.append_signals(rows).await?),
-        WriteMode::Replace => replaced(&context.lake.replace_signals(rows).await?),
+        WriteMode::Replace => {
+            let replacement = Replacement::begin(context)?;
+            replacement.done(replacement.lake.replace_signals(rows).await).await?
+        }
     })
 }

@@ -66,7 +66,7 @@ pub use open::{BUSY_TIMEOUT_MS, Durability};
 pub use pause::Pause;
 pub use plan::{Entered, NotRun, Planned};
 pub use query::{Accounting, HistoryQuery};
-pub use replaced::ReplacedRow;
+pub use replaced::{NotedRow, ReplacedRow, ReplacementNote};
 pub use row::{RowCounts, RunRow};
 pub use run_state::{EndState, RunState, Trigger, UnknownRunState};
 pub use severity::Severity;

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, NOTES_OF_REPLACEMENTS];
 
 /// The newest version of the schema.
-pub(super) const NEWEST: u32 = 3;
+pub(super) const NEWEST: u32 = 4;
 
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "
@@ -167,6 +167,14 @@ CREATE TABLE check_marks (
 CREATE INDEX check_marks_by_time ON check_marks (looked_at);
 ";
 
+/// A replacement is noted before it is committed. What an earlier program kept was noted after its commit: it is done.
+const NOTES_OF_REPLACEMENTS: &str = "
+ALTER TABLE replaced_rows ADD COLUMN state TEXT NOT NULL DEFAULT 'done' CHECK (state IN ('pending', 'done', 'void'));
+ALTER TABLE replaced_rows ADD COLUMN new_json TEXT;
+ALTER TABLE replaced_rows ADD COLUMN base_version INTEGER;
+CREATE INDEX replaced_rows_pending ON replaced_rows (table_name) WHERE state = 'pending';
+";
+
 /// The version of a file; 0 is an empty one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -232,6 +240,21 @@ mod tests {
         assert_eq!(ledger.history(&super::super::HistoryQuery::default()).expect("readable").len(), 1);
         assert_eq!(ledger.open_incidents().expect("readable"), []);
         assert_eq!(ledger.schema_version().expect("readable"), NEWEST);
+    }
+
+    #[test]
+    fn a_row_that_an_earlier_program_kept_counts_as_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let raw = Connection::open(file(&folder)).expect("a file");
+        for version in [VERSION_1, VERSION_2, VERSION_3] {
+            raw.execute_batch(version).expect("made");
+        }
+        raw.pragma_update(None, "user_version", 3).expect("set");
+        let sql = "INSERT INTO replaced_rows (table_name, row_key, old_json, run_id, replaced_at)
+                   VALUES ('t', 'k', '{}', 'r', 1)";
+        raw.execute(sql, []).expect("a row");
+        drop(raw);
+        assert_eq!(ledger(&folder).replaced("t", "k").expect("readable").len(), 1);
     }
 
     #[test]

@@ -10,8 +10,10 @@ use async_trait::async_trait;
 
 use crate::calendar::Calendar;
 use crate::clock::{Clock, SystemClock};
-use crate::job::{Context, Counts, Job, JobError, Outcome, Run, Trigger, WriteMode};
+use crate::job::{Context, Counts, Job, JobError, Outcome, Run, Trigger, WriteMode, chain};
 use crate::lake::{Compacted, CompactionPlan, Lake, LakeError, TableName, Tidied};
+
+use super::replacement::settle;
 
 const TIMEOUT: Duration = Duration::from_mins(15);
 
@@ -40,7 +42,9 @@ impl Job for Compaction {
         if run.request.mode == WriteMode::DryRun {
             return plan(&context.lake).await;
         }
-        maintain(&context.lake, extent(&context.calendars.futures, run)?).await
+        let outcome = maintain(&context.lake, extent(&context.calendars.futures, run)?).await;
+        settle_replacements(context).await;
+        outcome
     }
 }
 
@@ -58,6 +62,16 @@ fn extent(futures: &Calendar, run: &Run) -> Result<Extent, JobError> {
     let is_open = futures.session_of_slot(run.slot)?.is_some();
     let is_tail = is_open && run.request.trigger != Trigger::Manual;
     Ok(if is_tail { Extent::Tail } else { Extent::Whole })
+}
+
+/// What cannot be settled now is settled by the next run, so it fails none.
+async fn settle_replacements(context: &Context) {
+    let Some(ledger) = &context.ledger else { return };
+    for table in TableName::ALL {
+        if let Err(error) = settle(&context.lake, ledger, table).await {
+            tracing::warn!(%table, error = %chain(&error), "notes of replaced rows stay pending");
+        }
+    }
 }
 
 async fn plan(lake: &Lake) -> Result<Outcome, JobError> {

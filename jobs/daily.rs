@@ -13,6 +13,8 @@ use crate::quality::{Finding, Place, Prices, check_plausible, usual_close};
 
 use super::told::keep_findings;
 
+use super::replacement::Replacement;
+
 /// Sessions looked over without a range.
 const RECENT_SESSIONS: usize = 5;
 
@@ -137,7 +139,11 @@ pub(super) async fn fill(
     filled.written = match mode {
         WriteMode::DryRun => 0,
         WriteMode::Add => context.lake.append_daily(&rows).await?.added,
-        WriteMode::Replace => context.lake.replace_daily(&rows).await?.written,
+        WriteMode::Replace => {
+            let replacement = Replacement::begin(context)?;
+            let counts = replacement.done(replacement.lake.replace_daily(&rows).await).await?;
+            counts.added + counts.replaced
+        }
     };
     if mode != WriteMode::DryRun {
         keep_findings(context, &findings.iter().collect::<Vec<_>>()).await?;

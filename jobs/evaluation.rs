@@ -15,7 +15,8 @@ use crate::rules::{Horizon, PaperEntry, PaperMarket, PaperPosition, open_positio
 use crate::signals::Side;
 
 use super::mornings::{MAX_NOTES, holds};
-use super::write::{appended, replaced};
+use super::replacement::Replacement;
+use super::write::appended;
 
 const TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -183,6 +184,9 @@ async fn write(context: &Context, rows: &[OutcomeRow], run: &Run) -> Result<Coun
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
         WriteMode::Add => appended(&context.lake.append_outcomes(rows).await?),
-        WriteMode::Replace => replaced(&context.lake.replace_outcomes(rows).await?),
+        WriteMode::Replace => {
+            let replacement = Replacement::begin(context)?;
+            replacement.done(replacement.lake.replace_outcomes(rows).await).await?
+        }
     })
 }

@@ -15,6 +15,7 @@ mod look;
 mod mornings;
 mod past;
 mod quality;
+mod replacement;
 mod report;
 mod report_values;
 mod rule_record;

@@ -11,15 +11,16 @@ use chrono::{DateTime, Utc};
 
 use crate::calendar::Slot;
 use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::{AsOf, DecisionRow, KeyRange, Rows, SignalRow, TableName};
+use crate::lake::{AsOf, DecisionRow, KeyRange, SignalRow, TableName};
 use crate::market::GatewayKind;
 use crate::rules::{Decision, Engine, NO_RULE, Situation};
 use crate::signals::{NoOutlook, spot_outlook};
 
 use super::known::{Question, etf_known};
 use super::mornings::{MAX_NOTES, holds, is_retroactive, mornings};
+use super::replacement::Replacement;
 use super::signal_rows::signal_of;
-use super::write::{appended, keep, replaced};
+use super::write::appended;
 
 /// What a decision is built on, as findings name it.
 const SIGNALS: &str = TableName::FuturesSignals.as_str();
@@ -180,9 +181,8 @@ async fn write(context: &Context, rows: &[DecisionRow], run: &Run) -> Result<Cou
         WriteMode::DryRun => Counts::default(),
         WriteMode::Add => appended(&context.lake.append_decisions(rows).await?),
         WriteMode::Replace => {
-            let done = context.lake.replace_decisions(rows).await?;
-            keep(context, TableName::Decisions, &Rows::of_decisions(&done.old)?).await?;
-            replaced(&done)
+            let replacement = Replacement::begin(context)?;
+            replacement.done(replacement.lake.replace_decisions(rows).await).await?
         }
     })
 }

@@ -11,16 +11,17 @@ use async_trait::async_trait;
 
 use crate::calendar::Slot;
 use crate::job::{Context, Counts, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::{AsOf, KeyRange, Rows, SignalRow, TableName};
+use crate::lake::{AsOf, KeyRange, SignalRow, TableName};
 use crate::market::Symbol;
 use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::signals::Derived;
 
 use super::known::{Question, known_after};
 use super::mornings::{MAX_NOTES, holds, is_retroactive, mornings};
+use super::replacement::Replacement;
 use super::signal_rows::{completes, row_of};
 use super::track::Track;
-use super::write::{appended, keep, replaced};
+use super::write::appended;
 
 const TIMEOUT: Duration = Duration::from_mins(3);
 
@@ -147,7 +148,6 @@ async fn replace(context: &Context, rows: &[SignalRow]) -> Result<Counts, JobErr
     if rows.is_empty() {
         return Ok(Counts::default());
     }
-    let done = context.lake.replace_signals(rows).await?;
-    keep(context, TableName::FuturesSignals, &Rows::of_signals(&done.old)?).await?;
-    Ok(replaced(&done))
+    let replacement = Replacement::begin(context)?;
+    replacement.done(replacement.lake.replace_signals(rows).await).await
 }

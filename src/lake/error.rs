@@ -244,6 +244,15 @@ pub enum LakeError {
         #[source]
         source: Cause,
     },
+    /// The rows that were to be replaced could not be noted.
+    #[error("the rows of {table} that --force would replace cannot be kept, so none was replaced")]
+    NotKept {
+        /// The table.
+        table: TableName,
+        /// Why not.
+        #[source]
+        source: Cause,
+    },
     /// A table could not be read or written.
     #[error("cannot {operation} the table {}: check the disk, then rerun", path.display())]
     Storage {
@@ -278,6 +287,7 @@ impl LakeError {
             | Self::Corrupt { .. }
             | Self::Miscounted { .. }
             | Self::Unfit { .. }
+            | Self::NotKept { .. }
             | Self::Storage { .. } => LakeErrorClass::Storage,
             Self::Damaged { .. } => LakeErrorClass::Damaged,
             Self::Conflict { .. } => LakeErrorClass::Conflict,

@@ -104,6 +104,7 @@ pub use outcome_row::OutcomeRow;
 pub use quarantined_row::QuarantinedRow;
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};
+pub use replace::{Leaving, LeavingRow, NotesReplaced};
 pub use restore::{RestorePlan, RowRange};
 pub use show::{Column, ColumnKind, RowQuery, Rows, Value};
 pub use signal_row::SignalRow;
@@ -123,6 +124,8 @@ use table::TableHandle;
 #[derive(Clone)]
 pub struct Lake {
     shared: Arc<Shared>,
+    /// What notes rows before they are replaced.
+    notes: Option<Arc<dyn NotesReplaced>>,
 }
 
 struct Shared {
@@ -207,6 +210,7 @@ impl Lake {
             TableName::ALL.map(handle);
         let checked = OnceCell::new();
         Ok(Self {
+            notes: None,
             shared: Arc::new(Shared {
                 root,
                 kind,
@@ -223,6 +227,12 @@ impl Lake {
                 checked,
             }),
         })
+    }
+
+    /// The same lake, with rows noted before they are replaced.
+    #[must_use]
+    pub fn noting(&self, notes: Arc<dyn NotesReplaced>) -> Self {
+        Self { shared: Arc::clone(&self.shared), notes: Some(notes) }
     }
 
     /// The folder of the tables.
@@ -355,6 +365,14 @@ impl Lake {
         show::rows(self.handle(table), table, query).await
     }
 
+    /// The newest version of a table; none where there is no table.
+    ///
+    /// # Errors
+    /// As [`Lake::futures_keys`].
+    pub async fn newest_version(&self, table: TableName) -> Result<Option<u64>, LakeError> {
+        Ok(self.handle(table).lock().await.newest().await?.map(|view| view.version()))
+    }
+
     /// What a compaction of a table would do now.
     ///
     /// # Errors
@@ -402,7 +420,7 @@ impl Lake {
             return Ok(Replaced { written: 0, old: Vec::new(), version: None });
         }
         let mut handle = self.handle(R::TABLE).lock().await;
-        replace::replace(&mut handle, kind, &first_of_each_key(rows)).await
+        replace::replace(&mut handle, kind, &first_of_each_key(rows), self.notes.as_deref()).await
     }
 
     /// The kind of gateway to write from, once it is known that the rows and every table of the lake agree on it.

@@ -1,9 +1,12 @@
 //! Replacing rows by hand (`--force`): the same protocol and the same token as an append, so that neither can slip
-//! between the other's look and write.
+//! between the other's look and write. The rows that give way are noted before the commit, or nothing is replaced.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::prelude::{Expr, col, lit};
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableError};
@@ -19,20 +22,62 @@ use super::schema::{instant_column, part_column};
 use super::session::{Reach, of_symbols, utc};
 use super::table::TableHandle;
 use super::view::TableView;
-use super::{LakeError, Replaced};
+use super::{LakeError, Replaced, Rows, TableName};
+
+/// Rows that are about to be replaced in one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// Their table.
+    pub table: TableName,
+    /// The version that the replacement is decided on; its commit is the next one or none.
+    pub base_version: u64,
+    /// The version that the try before was decided on, whose commit was refused.
+    pub lost_version: Option<u64>,
+    /// The rows that change.
+    pub rows: Vec<LeavingRow>,
+}
+
+/// A row that is about to be replaced, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeavingRow {
+    /// Its key, such as `ES 2026-11-20T15:05:00Z`.
+    pub key: String,
+    /// As it stands.
+    pub old_json: String,
+    /// As it will stand.
+    pub new_json: String,
+}
+
+/// What notes rows before they are replaced.
+#[async_trait]
+pub trait NotesReplaced: fmt::Debug + Send + Sync {
+    /// Notes them durably; an error keeps them from being replaced.
+    ///
+    /// # Errors
+    /// Where they cannot be noted.
+    async fn note(&self, leaving: Leaving) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
 
 /// Writes the rows, in place of those with their keys. Rows already there just so are not written again.
 pub(super) async fn replace<R: Row>(
     handle: &mut TableHandle,
     kind: GatewayKind,
     rows: &[&R],
+    notes: Option<&dyn NotesReplaced>,
 ) -> Result<Replaced<R>, LakeError> {
+    let mut lost_version = None;
     for round in 0..MAX_ROUNDS {
         let view = handle.newest_or_new(kind).await?;
         let old = sorted(view.present(rows).await?);
         if is_same(&old, rows)? {
             commit::confirm(&view).await?;
             return Ok(Replaced { written: 0, old: Vec::new(), version: None });
+        }
+        if let Some(notes) = notes {
+            let leaving = Leaving { lost_version, ..leaving(&view, &old, rows)? };
+            let noted = notes.note(leaving).await;
+            noted.map_err(|source| LakeError::NotKept { table: R::TABLE, source })?;
+            lost_version = Some(view.version());
         }
         match write(&view, rows).await? {
             Ok(table) => {
@@ -55,6 +100,18 @@ pub(super) async fn replace<R: Row>(
         }
     }
     Err(LakeError::Conflict { table: R::TABLE, rounds: MAX_ROUNDS })
+}
+
+/// The rows that change, each with what comes in its place.
+fn leaving<R: Row>(view: &TableView, old: &[R], rows: &[&R]) -> Result<Leaving, LakeError> {
+    let standing = Rows::of_refs(&old.iter().collect::<Vec<_>>())?.by_key(R::TABLE);
+    let mut coming = Rows::of_refs(rows)?.by_key(R::TABLE);
+    let leaving = |(key, old_json): (String, String)| {
+        let new_json = coming.remove(&key).filter(|new| *new != old_json)?;
+        Some(LeavingRow { key, old_json, new_json })
+    };
+    let rows = standing.into_iter().filter_map(leaving).collect();
+    Ok(Leaving { table: R::TABLE, base_version: view.version(), lost_version: None, rows })
 }
 
 /// Whether two lists of rows, both in order of their keys, would be stored as the same.
@@ -121,6 +178,53 @@ mod tests {
         assert_eq!(rows.len(), 10);
         assert_eq!(rows.iter().filter(|row| row.last == Some(1.0)).count(), 2);
         assert!(rows.contains(&futures_row("RTY", slot(2))) && rows.contains(&futures_row("ES", slot(3))));
+    }
+
+    /// Keeps what it is given, and refuses where it is to.
+    #[derive(Debug, Default)]
+    struct Notes {
+        is_refusing: bool,
+        noted: std::sync::Mutex<Vec<Leaving>>,
+    }
+
+    #[async_trait]
+    impl NotesReplaced for Notes {
+        async fn note(&self, leaving: Leaving) -> Result<(), Box<dyn Error + Send + Sync>> {
+            if self.is_refusing {
+                return Err("the ledger is busy".into());
+            }
+            self.noted.lock().expect("no panic").push(leaving);
+            Ok(())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rows_that_cannot_be_noted_stay() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        let refusing = lake.noting(Arc::new(Notes { is_refusing: true, ..Notes::default() }));
+        let error = refusing.replace_futures(&[other(futures_row("ES", slot(1)))]).await.expect_err("refused");
+        assert!(matches!(error, LakeError::NotKept { .. }), "{error:?}");
+        let rows = lake.futures(&everything(), &AsOf::Latest).await.expect("rows");
+        assert_eq!(rows, futures_of(slot(1)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_note_names_the_rows_that_change_and_the_version_before() {
+        let folder = tempdir().expect("a folder");
+        let (lake, notes) = (lake(folder.path()), Arc::new(Notes::default()));
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        let noting = lake.noting(notes.clone());
+        let new = [other(futures_row("ES", slot(1))), futures_row("NQ", slot(1)), futures_row("ES", slot(9))];
+        noting.replace_futures(&new).await.expect("replaced");
+        noting.replace_futures(&new).await.expect("nothing to do");
+        let noted = notes.noted.lock().expect("no panic");
+        let [only] = noted.as_slice() else { panic!("{noted:?}") };
+        assert_eq!((only.base_version, only.lost_version, only.rows.len()), (1, None, 1));
+        assert!(only.rows[0].new_json.contains("\"last\":1.0") && !only.rows[0].old_json.contains("\"last\":1.0"));
+        let standing = lake.rows(TableName::FuturesSnapshots, &crate::lake::RowQuery::default()).await.expect("rows");
+        assert_eq!(standing.by_key(TableName::FuturesSnapshots).get(&only.rows[0].key), Some(&only.rows[0].new_json));
     }
 
     #[tokio::test(flavor = "multi_thread")]

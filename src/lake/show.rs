@@ -1,5 +1,7 @@
 //! Rows of any table as plain values, for a person to look at.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
@@ -133,8 +135,23 @@ impl Rows {
         self.rows.iter().map(object).collect()
     }
 
+    /// The rows as JSON by their keys, such as `ES 2026-11-20T15:05:00Z`, in a table with several rows of these with the
+    /// word that tells them apart.
+    #[must_use]
+    pub fn by_key(&self, table: TableName) -> BTreeMap<String, String> {
+        let key = |row: &serde_json::Value| {
+            let parts = schema::key_columns(table).iter().map(|column| row[*column].as_str().unwrap_or_default());
+            parts.collect::<Vec<_>>().join(" ")
+        };
+        self.objects().iter().map(|row| (key(row), row.to_string())).collect()
+    }
+
     fn of<R: Row>(rows: &[R]) -> Result<Self, LakeError> {
-        Ok(Self::ordered(R::TABLE, &[encoded(&rows.iter().collect::<Vec<_>>())?]))
+        Self::of_refs(&rows.iter().collect::<Vec<_>>())
+    }
+
+    pub(super) fn of_refs<R: Row>(rows: &[&R]) -> Result<Self, LakeError> {
+        Ok(Self::ordered(R::TABLE, &[encoded(rows)?]))
     }
 
     fn ordered(table: TableName, batches: &[RecordBatch]) -> Self {

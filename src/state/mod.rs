@@ -71,7 +71,7 @@ pub use pause::Pause;
 pub use plan::{Entered, NotRun, Planned};
 pub use query::{Accounting, HistoryQuery};
 pub use recipient::{Held, Progress, Receipt, RecipientState, Unreached};
-pub use replaced::ReplacedRow;
+pub use replaced::{NotedRow, ReplacedRow, ReplacementNote};
 pub use row::{RowCounts, RunRow};
 pub use run_state::{EndState, RunState, Trigger, UnknownRunState};
 pub use severity::Severity;

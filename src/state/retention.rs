@@ -95,7 +95,7 @@ mod tests {
     use std::io::{Seek, SeekFrom, Write};
 
     use super::super::fixtures::{NOW, end, executions, file, finish, ledger, slot, start};
-    use super::super::{EndState, HistoryQuery, LedgerErrorClass, NotRun, Pause, ReplacedRow, Trigger};
+    use super::super::{EndState, HistoryQuery, LedgerErrorClass, NotRun, NotedRow, Pause, ReplacedRow, ReplacementNote, Trigger};
     use super::*;
 
     fn missed(ledger: &Ledger, numbers: std::ops::Range<i32>) {
@@ -115,6 +115,17 @@ mod tests {
         finish(&ledger, "r6000", EndState::Done);
         let over = Pause { job: "report".into(), reason: String::new(), paused_at: NOW, until: Some(NOW) };
         ledger.pause(&over).expect("noted");
+        let row = NotedRow { key: "k".into(), old_json: "{}".into(), new_json: "[]".into() };
+        let note = ReplacementNote {
+            table: "t".into(),
+            run_id: "r1".into(),
+            base_version: 1,
+            lost_version: None,
+            noted_at: NOW,
+            rows: vec![row],
+        };
+        ledger.note_replacement(&note).expect("noted");
+        ledger.confirm_replacement(&note).expect("confirmed");
         let old = ReplacedRow {
             table: "t".into(),
             key: "k".into(),
@@ -122,7 +133,6 @@ mod tests {
             run_id: "r1".into(),
             replaced_at: NOW,
         };
-        ledger.keep_replaced(std::slice::from_ref(&old)).expect("kept");
         let after = |days| slot(6000) + TimeDelta::days(days);
         assert_eq!(ledger.prune(90, after(60)).expect("pruned"), 0);
         assert_eq!(ledger.prune(90, after(90)).expect("pruned"), 5998);

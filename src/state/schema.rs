@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
-const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, NOTES_OF_REPLACEMENTS];
 
 /// The newest version of the schema.
 pub(super) const NEWEST: u32 = 4;
@@ -208,6 +208,14 @@ CREATE TABLE mail_recipients (
 CREATE INDEX mail_recipients_unreached ON mail_recipients (mail_id) WHERE state <> 'sent';
 ";
 
+/// A replacement is noted before it is committed. What an earlier program kept was noted after its commit: it is done.
+const NOTES_OF_REPLACEMENTS: &str = "
+ALTER TABLE replaced_rows ADD COLUMN state TEXT NOT NULL DEFAULT 'done' CHECK (state IN ('pending', 'done', 'void'));
+ALTER TABLE replaced_rows ADD COLUMN new_json TEXT;
+ALTER TABLE replaced_rows ADD COLUMN base_version INTEGER;
+CREATE INDEX replaced_rows_pending ON replaced_rows (table_name) WHERE state = 'pending';
+";
+
 /// The version of a file; 0 is an empty one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -303,6 +311,21 @@ mod tests {
         assert_eq!((mail.id, mail.message_id.as_str(), mail.attempts), (1, "a", 7));
         let progress = ledger.progress(&mail).expect("readable");
         assert_eq!((progress.first_tried_at, progress.receipts.len()), (Some(NOW), 0), "its time begins anew");
+    }
+
+    #[test]
+    fn a_row_that_an_earlier_program_kept_counts_as_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let raw = Connection::open(file(&folder)).expect("a file");
+        for version in [VERSION_1, VERSION_2, VERSION_3] {
+            raw.execute_batch(version).expect("made");
+        }
+        raw.pragma_update(None, "user_version", 3).expect("set");
+        let sql = "INSERT INTO replaced_rows (table_name, row_key, old_json, run_id, replaced_at)
+                   VALUES ('t', 'k', '{}', 'r', 1)";
+        raw.execute(sql, []).expect("a row");
+        drop(raw);
+        assert_eq!(ledger(&folder).replaced("t", "k").expect("readable").len(), 1);
     }
 
     #[test]

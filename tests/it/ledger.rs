@@ -80,6 +80,60 @@ fn a_replaced_row_is_kept() {
     assert_eq!(serde_json::from_str::<Value>(&kept[0].old_json).expect("JSON"), old);
 }
 
+/// What is replaced is kept for good, so nothing is replaced where it cannot be.
+#[test]
+fn force_is_refused_without_a_ledger_and_replaces_nothing() {
+    let simulator = Simulator::standing_at(NOON, &["--seed", "1"]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "snapshot"]).succeeded();
+    let rows = desk.rows("futures_snapshots");
+    for name in ["jobs.db", "jobs.db-wal", "jobs.db-shm"] {
+        let _ = std::fs::remove_file(desk.path().join("state").join(name));
+    }
+    std::fs::write(desk.path().join("state/jobs.db"), vec![b'x'; 8192]).expect("a file");
+    let other = Simulator::standing_at(NOON, &["--seed", "2"]);
+    desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", other.address));
+    let forced = desk.jobs(&["run", "snapshot", "--force"]);
+    assert_eq!(forced.code, 78, "{forced:#?}");
+    assert!(forced.stderr.contains("nothing was replaced"), "{forced:#?}");
+    assert_eq!(desk.rows("futures_snapshots"), rows);
+}
+
+/// Killed at any moment: each row that was replaced is kept once, and no row that stands counts as replaced.
+#[test]
+fn a_killed_force_keeps_every_row_it_replaced() {
+    let simulator = Simulator::standing_at(NOON, &["--seed", "1"]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "snapshot", "--symbols", "ES"]).succeeded();
+    let mut prices = vec![desk.rows("futures_snapshots").remove(0)];
+    for (number, moment) in [0, 60, 90, 120, 150, 180, 210, 240, 270, 300, 350, 400].into_iter().enumerate() {
+        let other = Simulator::standing_at(NOON, &["--seed", &(number + 2).to_string()]);
+        desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", other.address));
+        let mut command = desk.command(&["run", "snapshot", "--symbols", "ES", "--force"]);
+        let mut child = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it runs");
+        std::thread::sleep(std::time::Duration::from_millis(moment));
+        child.kill().expect("killed, or over already");
+        child.wait().expect("its end");
+        let now = desk.rows("futures_snapshots").remove(0);
+        if prices.last() != Some(&now) {
+            prices.push(now);
+        }
+    }
+    desk.jobs(&["run", "compaction"]).succeeded();
+    let ledger =
+        frontmonth::state::Ledger::open_to_read(&desk.path().join("state/jobs.db")).expect("sound").expect("there");
+    let kept = ledger.replaced("futures_snapshots", &format!("ES {NOON_SLOT}")).expect("readable");
+    let mut kept: Vec<Value> =
+        kept.iter().map(|row| serde_json::from_str(&row.old_json).expect("JSON")).collect();
+    kept.reverse();
+    prices.pop();
+    assert_eq!(kept, prices);
+}
+
 /// The capture is worth more than its record: without a ledger it goes on, and says so.
 #[test]
 fn a_damaged_ledger_is_told_and_does_not_keep_a_slot_from_being_captured() {

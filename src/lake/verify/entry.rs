@@ -21,6 +21,14 @@ pub(in crate::lake) struct Line {
     pub(super) metadata: Option<Metadata>,
     pub(super) protocol: Option<Protocol>,
     pub(super) commit_info: Option<CommitInfo>,
+    pub(super) sidecar: Option<Sidecar>,
+}
+
+/// A file that a checkpoint refers to, which names files of the table.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::lake) struct Sidecar {
+    /// Its name in `_delta_log/_sidecars`, or where it is.
+    pub(super) path: String,
 }
 
 /// What a commit tells of itself.

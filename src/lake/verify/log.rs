@@ -148,7 +148,15 @@ impl LogState {
         let Some(path) = folder.entries.get(&version) else {
             let what = "the entry of the log is missing, so what it wrote is unknown";
             let fault = Fault::new(FaultKind::MissingEntry, folder.entry_path(version), what);
-            self.faults.push(fault.at(version).remedy(FROM_BACKUP));
+            let remedy = if version == 0 {
+                FROM_BACKUP.to_owned()
+            } else {
+                format!(
+                    "{FROM_BACKUP}; without one, move all later entries out of the table's folder: the table is then as \
+                     before it, and jobs run backfill fills what they had added"
+                )
+            };
+            self.faults.push(fault.at(version).remedy(remedy));
             return;
         };
         match read_entry(path) {

@@ -15,7 +15,24 @@ use crate::lake::error::Cause;
 use crate::lake::schema::{PARTITION, columns, instant_column, part_column};
 use crate::market::{GatewayKind, Source, Symbol};
 
-use super::fault::{Fault, FaultKind};
+use super::fault::{FROM_BACKUP, Fault, FaultKind};
+
+const WITHOUT_SYMBOL: &str = "without a symbol that can be";
+const WITHOUT_INSTANT: &str = "without a timestamp";
+
+/// Columns of words for a reader, which may say nothing; every other text names something.
+const TEXTS_FOR_READERS: [&str; 10] = [
+    "action",
+    "checks",
+    "decided",
+    "detail",
+    "metadata",
+    "observed",
+    "reason",
+    "reasoning",
+    "threshold",
+    "timing",
+];
 
 /// What rows of one file reach over.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,14 +90,14 @@ impl<'a> RowCheck<'a> {
             self.files.push(path.to_path_buf());
         }
         if symbol.parse::<Symbol>().is_err() {
-            self.wrong((FaultKind::MalformedRow, "without a symbol that can be"), &symbol, path);
+            self.wrong((FaultKind::MalformedRow, WITHOUT_SYMBOL), &symbol, path);
         }
         for row in 0..batch.num_rows() {
             span.num_rows += 1;
             self.num_rows += 1;
             let at = instants.is_valid(row).then(|| instants.value(row)).and_then(DateTime::from_timestamp_micros);
             let Some(at) = at else {
-                self.wrong((FaultKind::MalformedRow, "without a timestamp"), &symbol, path);
+                self.wrong((FaultKind::MalformedRow, WITHOUT_INSTANT), &symbol, path);
                 continue;
             };
             span.first = Some(span.first.map_or(at, |first| first.min(at)));
@@ -159,6 +176,7 @@ impl<'a> RowCheck<'a> {
                         let is_wrong = kind.is_none() || self.kind.is_some_and(|bound| kind != Some(bound));
                         is_wrong.then_some("of another gateway than the table's")
                     }
+                    _ if TEXTS_FOR_READERS.contains(&column) => None,
                     _ => text.is_empty().then_some("with an empty text"),
                 }
             }
@@ -188,23 +206,46 @@ impl<'a> RowCheck<'a> {
         let fault = |(&(kind, what), (count, example, path)): (&(FaultKind, &str), &(u64, String, PathBuf))| {
             let plural = if *count == 1 { "row" } else { "rows" };
             let found = Fault::new(kind, path, format!("{count} {plural} {what}, the first: {example}"));
-            found.remedy(remedy(kind))
+            found.remedy(remedy(self.table, kind, what))
         };
         self.wrong.iter().map(fault).collect()
     }
 }
 
-fn remedy(kind: FaultKind) -> &'static str {
+/// What can work for a sort of wrong rows in a table.
+fn remedy(table: TableName, kind: FaultKind, what: &str) -> String {
     match kind {
         FaultKind::DoubledKey => {
             "go back to a version without them, by jobs table restore --version, then jobs run backfill; if only this \
              program wrote the table, please report it"
+                .to_owned()
         }
         FaultKind::StrayRow => {
             "check calendar.override_file against the day; rows that should not be there go with jobs table restore, to a \
              version before them"
+                .to_owned()
         }
-        _ => "write them anew, by jobs run backfill --force over their slots",
+        // A row is written anew in the place of the one with its key.
+        _ if what == WITHOUT_SYMBOL || what == WITHOUT_INSTANT => without_a_new_row(),
+        _ => match job_of(table) {
+            Some(job) => format!("write them anew, by jobs run {job} --force over their slots; or {}", without_a_new_row()),
+            None => without_a_new_row(),
+        },
+    }
+}
+
+fn without_a_new_row() -> String {
+    format!("go back to a version before them, by jobs table restore --version; or {FROM_BACKUP}")
+}
+
+/// The job that writes the rows of a table anew; none where they are kept as they came.
+fn job_of(table: TableName) -> Option<&'static str> {
+    match table {
+        TableName::FuturesSnapshots | TableName::SpotSnapshots | TableName::SpotDaily => Some("backfill"),
+        TableName::FuturesSignals => Some("signals"),
+        TableName::Decisions => Some("rules"),
+        TableName::Outcomes => Some("evaluation"),
+        TableName::QualityFindings | TableName::Quarantine => None,
     }
 }
 
@@ -303,6 +344,45 @@ mod tests {
         let unknown: ArrayRef = std::sync::Arc::new(arrow::array::StringArray::from(vec!["rumour"]));
         let unknown = with_column(&batch(&[row()]), "source", &unknown);
         assert_one(&faults(&[("ES", unknown)]), FaultKind::MalformedRow, &["an unknown source"]);
+    }
+
+    fn faults_of<R: crate::lake::row::Row>(row: &R) -> Vec<Fault> {
+        let calendar = Calendar::embedded(CalendarId::CmeEquity);
+        let mut check = RowCheck::new(R::TABLE, &calendar, Some(GatewayKind::Simulated));
+        let batch = encoded(&[row]).expect("a batch");
+        let symbol = row.key().symbol;
+        check.take((Path::new("0.parquet"), Some(symbol.as_str())), &batch, &mut Span::default()).expect("readable");
+        check.faults()
+    }
+
+    #[test]
+    fn words_for_a_reader_may_be_absent_and_names_may_not() {
+        let finding = crate::lake::FindingRow {
+            symbol: "ES".parse().expect("a symbol"),
+            timestamp: slot(1),
+            check: "complete.session".into(),
+            table: "futures_snapshots".into(),
+            run_slot: slot(1),
+            severity: "warn".into(),
+            observed: String::new(),
+            threshold: String::new(),
+            action: String::new(),
+            detail: String::new(),
+            gateway: GatewayKind::Simulated,
+            found_at: slot(1).instant(),
+        };
+        assert_eq!(faults_of(&finding), []);
+        let nameless = crate::lake::FindingRow { severity: String::new(), ..finding };
+        let found = faults_of(&nameless);
+        assert!(found.iter().any(|fault| fault.what.contains("the first: severity")), "{found:?}");
+        assert!(found.iter().all(|fault| !fault.remedy.contains("jobs run")), "no job writes findings anew: {found:?}");
+        let decision = crate::lake::fixtures::decision_row("SPY", slot(1));
+        let wordless = crate::lake::DecisionRow { reason: String::new(), ..decision.clone() };
+        assert_eq!(faults_of(&wordless), []);
+        let nameless = crate::lake::DecisionRow { verdict: String::new(), ..decision };
+        let found = faults_of(&nameless);
+        assert!(found.iter().all(|fault| fault.remedy.contains("jobs run rules --force")), "{found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
     }
 
     #[test]

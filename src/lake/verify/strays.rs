@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::lake::sweep::is_staging;
 
+use super::checkpoint::SIDECARS;
+
 /// Why a file is there that is not part of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,7 +60,7 @@ fn collect(
         let name = entry.file_name().to_string_lossy().into_owned();
         let kind = match (is_staging(&name), path.starts_with(table.join("_delta_log"))) {
             (true, _) => StrayKind::Staging,
-            (false, true) if is_of_log(&name) => continue,
+            (false, true) if is_of_log(&name) || folder.ends_with(SIDECARS) => continue,
             (false, false) if known.contains(&path) => continue,
             (false, false) if path.extension().is_some_and(|extension| extension == "parquet") => StrayKind::Orphan,
             _ => StrayKind::Other,

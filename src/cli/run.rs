@@ -311,13 +311,13 @@ async fn print_report(
     match &report.result {
         Ok(outcome) => {
             for finding in &outcome.findings {
-                eprintln!("finding: {finding}");
+                note!("finding: {finding}");
             }
             if let (Format::Jsonl, RunResult::Skipped(reason)) = (format, &outcome.result) {
-                eprintln!("{job}: {reason}");
+                note!("{job}: {reason}");
             }
         }
-        Err(error) => eprintln!("error: {job} failed: {}", chain(error)),
+        Err(error) => note!("error: {job} failed: {}", chain(error)),
     }
     Ok(report.exit_code())
 }

@@ -56,7 +56,7 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     let config = globals.load(Vec::new())?.config;
     let range = SimulatedRange::of_days(&calendars(&config)?.futures, (args.from, args.to))?;
     if let Some(day) = range.provisional_from() {
-        eprintln!(
+        note!(
             "warning: from {day} on the days follow the rules and are provisional: no calendar is published for them"
         );
     }
@@ -84,7 +84,7 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     }
     let faults = account.faults();
     for fault in &faults {
-        eprintln!("error: {fault}");
+        note!("error: {fault}");
     }
     Ok(if faults.is_empty() { 0 } else { Failure::Failed.exit_code() })
 }

@@ -1,7 +1,7 @@
 //! frontmonth: scheduled batch jobs that capture, keep and judge CME index futures quotes.
 //!
 //! Data goes one way, from the gateway to the tables. Modules import only from those named before them:
-//! `calendar < market < clock < escape < telemetry < gateway < quality < lake < signals < rules < evaluation < report < state < alert < monitor < config < job < jobs <
+//! `calendar < market < clock < escape < exclusive < input_file < telemetry < gateway < quality < lake < signals < rules < evaluation < report < state < alert < monitor < config < job < jobs <
 //! scheduler < cli`. The reasons and the invariants are in ARCHITECTURE.md; `tests/tidy.rs` keeps them.
 
 pub mod alert;
@@ -13,6 +13,7 @@ pub mod escape;
 pub mod evaluation;
 pub mod exclusive;
 pub mod gateway;
+pub mod input_file;
 pub mod job;
 #[path = "../jobs/mod.rs"]
 pub mod jobs;

@@ -18,6 +18,7 @@ const ORDER: [&str; 22] = [
     "clock",
     "escape",
     "exclusive",
+    "input_file",
     "telemetry",
     "gateway",
     "quality",

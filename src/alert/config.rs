@@ -8,8 +8,13 @@ use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::TimeOfDay;
+use crate::input_file;
 
 use super::quiet::DailyHours;
+use super::secret;
+
+/// Largest file with authorities, in bytes.
+pub(super) const MAX_AUTHORITY_BYTES: u64 = 4 << 20;
 
 /// How mails leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +141,24 @@ impl MailConfig {
     #[must_use]
     pub fn give_up_after(&self) -> TimeDelta {
         TimeDelta::hours(self.give_up_after_hours.into())
+    }
+
+    /// What is wrong with the files that the section names, where they are used. The password that systemd hands over
+    /// is there only for its unit, and is not looked for.
+    #[must_use]
+    pub fn faults_of_files(&self) -> Vec<String> {
+        let SmtpConfig { username, password_file, ca_file, .. } = &self.smtp;
+        if self.kind != MailRoute::Smtp {
+            return Vec::new();
+        }
+        let password = password_file.as_deref().filter(|_| username.is_some());
+        let password = password.and_then(|path| secret::password(Some(path)).err());
+        let authority = ca_file.as_deref().and_then(|path| {
+            let fault = input_file::read(path, MAX_AUTHORITY_BYTES).err()?;
+            Some(format!("mail.smtp.ca_file: {} {fault}", path.display()))
+        });
+        let password = password.map(|error| format!("mail.smtp.password_file: {error}"));
+        password.into_iter().chain(authority).collect()
     }
 
     /// What a mail server cannot do without.

@@ -13,9 +13,10 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::input_file;
 use crate::state::{Receipt, RecipientState};
 
-use super::config::{SmtpConfig, TlsMode};
+use super::config::{MAX_AUTHORITY_BYTES, SmtpConfig, TlsMode};
 use super::error::SendError;
 use super::secret;
 use super::secured::Secured;
@@ -106,7 +107,7 @@ impl Talk<'_> {
         let mut builder = TlsParameters::builder(self.host().to_owned()).set_min_tls_version(TlsVersion::Tlsv12);
         if let Some(path) = &self.config.ca_file {
             let unsound = |source: Box<dyn Error + Send + Sync>| SendError::Authority { path: path.clone(), source };
-            let pem = std::fs::read(path).map_err(|error| unsound(error.into()))?;
+            let (pem, _) = input_file::read(path, MAX_AUTHORITY_BYTES).map_err(|error| unsound(error.into()))?;
             builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| unsound(error.into()))?);
         }
         builder.build().map_err(unusable)

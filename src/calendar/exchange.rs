@@ -9,7 +9,6 @@ use chrono::NaiveDate;
 
 use super::civil::{LAST_RULE_DAY, days_in};
 use super::month_index::MonthIndex;
-use super::pattern::weekly_pattern;
 use super::special::DayHours;
 use super::{CalendarError, CalendarId, DayOverride, Segment, Session, TradingDay, table};
 
@@ -151,13 +150,9 @@ impl Calendar {
 
     /// The hours of a day: the operator's word, else the table's or the rules', else the pattern's.
     fn hours(&self, id: CalendarId, day: NaiveDate) -> Option<DayHours> {
-        if let Some(given) = self.overrides().get(&(id, day)) {
-            return given.day_hours();
-        }
-        let pattern = weekly_pattern(id, day);
-        match table::known_special_day(id, day) {
-            Some(special) => DayHours::special(pattern, special.hours),
-            None => DayHours::usual(pattern),
+        match self.overrides().get(&(id, day)) {
+            Some(given) => given.day_hours(),
+            None => table::day_hours(id, day),
         }
     }
 }

@@ -36,7 +36,7 @@ mod special;
 mod table;
 mod zone;
 
-pub use day_override::{DayOverride, OverrideProblem};
+pub use day_override::{DayOverride, OverrideProblem, SegmentOverride};
 pub use error::CalendarError;
 pub use exchange::Calendar;
 pub use expiry::ContractMonth;

@@ -13,22 +13,29 @@ impl Calendar {
     ///
     /// # Errors
     ///
-    /// [`CalendarError::BadOverride`] for the first entry that cannot be followed.
-    pub fn with_overrides(&self, overrides: &[DayOverride]) -> Result<Calendar, CalendarError> {
+    /// [`CalendarError::BadOverride`] for each entry that cannot be followed, in order and at least one.
+    pub fn with_overrides(&self, overrides: &[DayOverride]) -> Result<Calendar, Vec<CalendarError>> {
         let mut entries = BTreeMap::new();
+        let mut problems = Vec::new();
         for (entry, day) in (1..).zip(overrides) {
-            day.validate().map_err(|problem| bad_override(entry, day, problem))?;
-            if let Some(first) = entries.insert((day.calendar, day.date), entry) {
-                return Err(bad_override(entry, day, OverrideProblem::Repeated { first }));
-            }
+            let alone = day.validate().and_then(|()| match entries.insert((day.calendar, day.date), entry) {
+                Some(first) => Err(OverrideProblem::Repeated { first }),
+                None => Ok(()),
+            });
+            problems.extend(alone.err().map(|problem| bad_override(entry, day, problem)));
+        }
+        // What overlaps is judged only where every entry can be followed.
+        if !problems.is_empty() {
+            return Err(problems);
         }
         let mut all = self.overrides().clone();
         all.extend(overrides.iter().map(|day| ((day.calendar, day.date), day.clone())));
         let calendar = Calendar::new(self.id(), all);
         for (entry, day) in (1..).zip(overrides) {
-            calendar.check_neighbours(day).map_err(|problem| bad_override(entry, day, problem))?;
+            let overlap = calendar.check_neighbours(day);
+            problems.extend(overlap.err().map(|problem| bad_override(entry, day, problem)));
         }
-        Ok(calendar)
+        if problems.is_empty() { Ok(calendar) } else { Err(problems) }
     }
 
     /// A session reaches from the evening before to the end of its date, so only the days around it can overlap it.
@@ -65,7 +72,8 @@ mod tests {
     }
 
     fn refused(json: &str) -> String {
-        Calendar::embedded(CalendarId::CmeEquity).with_overrides(&entries(json)).unwrap_err().to_string()
+        let problems = Calendar::embedded(CalendarId::CmeEquity).with_overrides(&entries(json)).unwrap_err();
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -120,7 +128,7 @@ mod tests {
             refused(
                 r#"[{"calendar": "nyse", "date": "2026-12-07", "closed": true}, {"calendar": "nyse", "date": "2026-12-08"}]"#
             ),
-            "override 2, nyse 2026-12-08: it changes nothing: give `closed: true`, `open` or `close`"
+            "override 2, nyse 2026-12-08: it changes nothing: give `closed: true`, `open`, `close` or `segments`"
         );
         assert_eq!(
             refused(
@@ -132,6 +140,22 @@ mod tests {
             refused(r#"[{"calendar": "cme_equity", "date": "2026-12-08", "close": "17:30"}]"#),
             "override 1, cme_equity 2026-12-08: its hours overlap the session of 2026-12-09: move `open` or `close`"
         );
+    }
+
+    #[test]
+    fn every_entry_that_cannot_be_followed_is_reported() {
+        let told = refused(
+            r#"[{"calendar": "nyse", "date": "2026-12-07"}, {"calendar": "nyse", "date": "2026-12-25", "open": "10:00"}]"#,
+        );
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines.len() == 2 && lines[0].starts_with("override 1") && lines[1].starts_with("override 2"), "{told}");
+    }
+
+    #[test]
+    fn a_half_day_that_opens_late_stays_a_half_day() {
+        let json = r#"[{"calendar": "nyse", "date": "2026-11-27", "open": "10:00"}]"#;
+        let half = overridden(CalendarId::Nyse, json).session(ymd(2026, 11, 27)).unwrap().unwrap();
+        assert_eq!((half.num_slots(), half.kind), (36, DayKind::EarlyClose), "10:00 to 13:00");
     }
 
     #[test]

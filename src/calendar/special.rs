@@ -46,18 +46,31 @@ impl DayHours {
         let SpecialHours::Open { open, close } = hours else {
             return None;
         };
-        let usual = pattern
-            .first()
-            .zip(pattern.last())
-            .map(|(first, last)| WallSegment { open: first.open, close: last.close });
+        let usual = whole(pattern);
         let open = open.or_else(|| usual.map(|usual| usual.open))?;
         let close = close.or_else(|| usual.map(|usual| usual.close))?;
-        let kind = match usual {
-            Some(usual) if close < usual.close => DayKind::EarlyClose,
-            Some(usual) if open > usual.open => DayKind::LateOpen,
-            _ => DayKind::Normal,
-        };
-        (open < close).then(|| DayHours { segments: between(pattern, WallSegment { open, close }), kind })
+        let whole = WallSegment { open, close };
+        (open < close).then(|| DayHours { segments: between(pattern, whole), kind: kind(usual, whole) })
+    }
+
+    /// Segments given one by one, in order and at least one.
+    pub(super) fn of_segments(pattern: &[WallSegment], segments: Vec<WallSegment>) -> Self {
+        let kind = whole(&segments).map_or(DayKind::Normal, |given| kind(whole(pattern), given));
+        DayHours { segments, kind }
+    }
+}
+
+/// From the first open to the last close.
+pub(super) fn whole(segments: &[WallSegment]) -> Option<WallSegment> {
+    segments.first().zip(segments.last()).map(|(first, last)| WallSegment { open: first.open, close: last.close })
+}
+
+/// How a day differs from its pattern, if that has hours.
+fn kind(usual: Option<WallSegment>, given: WallSegment) -> DayKind {
+    match usual {
+        Some(usual) if given.close < usual.close => DayKind::EarlyClose,
+        Some(usual) if given.open > usual.open => DayKind::LateOpen,
+        _ => DayKind::Normal,
     }
 }
 

@@ -12,8 +12,9 @@ use chrono::{NaiveDate, NaiveTime};
 use super::CalendarId;
 use super::civil::ymd;
 use super::day_override::wall_minute;
+use super::pattern::weekly_pattern;
 use super::rules;
-use super::special::{SpecialDay, SpecialHours};
+use super::special::{DayHours, SpecialDay, SpecialHours};
 
 type Table = Vec<(NaiveDate, SpecialDay)>;
 
@@ -41,6 +42,15 @@ pub(super) fn special_day(id: CalendarId, day: NaiveDate) -> Option<SpecialDay> 
 /// What is known of a day: the table's word inside its coverage, the rules' word outside.
 pub(super) fn known_special_day(id: CalendarId, day: NaiveDate) -> Option<SpecialDay> {
     if coverage(id).contains(&day) { special_day(id, day) } else { rules::special_day(id, day) }
+}
+
+/// The hours of a day as the table or the rules have them, else the weekly pattern's; none if it is closed.
+pub(super) fn day_hours(id: CalendarId, day: NaiveDate) -> Option<DayHours> {
+    let pattern = weekly_pattern(id, day);
+    match known_special_day(id, day) {
+        Some(special) => DayHours::special(pattern, special.hours),
+        None => DayHours::usual(pattern),
+    }
 }
 
 #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads it")]

@@ -3,10 +3,11 @@
 use clap::Subcommand;
 use serde_json::Value as Json;
 
-use crate::config::{Loaded, SAMPLE};
-use crate::job::{Failure, JobError, calendars, dividends};
+use crate::config::{Config, Loaded, SAMPLE};
+use crate::job::{Failure, JobError, calendars, chain, dividends};
 
 use super::output::{print_document, print_line};
+use super::schedule::{planner, schedules};
 use super::settings::{Format, Globals};
 
 /// What to do with the configuration.
@@ -35,8 +36,10 @@ pub(super) fn configuration(globals: &Globals, command: &ConfigCommand) -> Resul
 
 fn check(globals: &Globals) -> Result<(), JobError> {
     let loaded = globals.load(Vec::new())?;
-    calendars(&loaded.config)?;
-    dividends(&loaded.config)?;
+    let faults = faults_of_files(&loaded.config);
+    if !faults.is_empty() {
+        return Err(JobError::fail(Failure::Misconfigured, faults.join("\n")));
+    }
     let from = loaded.file.as_ref().map_or_else(|| "built-in defaults".to_owned(), |path| path.display().to_string());
     match globals.format {
         Format::Text => print_line(&format!("the configuration is sound ({from}, {} keys set)", loaded.origins.len())),
@@ -45,6 +48,19 @@ fn check(globals: &Globals) -> Result<(), JobError> {
             print_document(&told, format)
         }
     }
+}
+
+/// What is wrong with the files and folders that the configuration names, all of it.
+fn faults_of_files(config: &Config) -> Vec<String> {
+    let told = |error: JobError| chain(&error);
+    let calendars = calendars(config);
+    let mut faults: Vec<String> = calendars.as_ref().err().map(|error| chain(error)).into_iter().collect();
+    // A planner needs the calendars, so without them the schedules are only read.
+    let schedules = if calendars.is_ok() { planner(config).map(drop) } else { schedules(config).map(drop) };
+    faults.extend(schedules.err().map(told));
+    faults.extend(dividends(config).err().map(told));
+    faults.extend(config.mail.faults_of_files());
+    faults
 }
 
 fn show(globals: &Globals) -> Result<(), JobError> {

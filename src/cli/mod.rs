@@ -1,5 +1,10 @@
 //! The command line: one file per command. Data goes to stdout, messages and logs to stderr.
 
+/// Writes to stderr; unlike `eprintln!` it does not panic where that is full or closed.
+macro_rules! note {
+    ($($words:tt)*) => { $crate::cli::output::note(format_args!($($words)*)) };
+}
+
 mod alert;
 mod arenas;
 mod as_of;
@@ -32,6 +37,7 @@ mod table;
 mod time_range;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -40,7 +46,6 @@ use tokio::runtime::Builder;
 
 use crate::job::{Failure, JobError, chain};
 
-use output::print_error;
 use settings::Globals;
 
 /// Captures, keeps and judges CME index futures quotes.
@@ -136,27 +141,42 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_panic));
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let asks_is_open = is_open_question(&arguments);
-    let code = match Cli::try_parse_from(&arguments) {
+    let done = match Cli::try_parse_from(&arguments) {
         Ok(cli) => match std::panic::catch_unwind(|| dispatch(cli)) {
-            Ok(done) => done.unwrap_or_else(|error| report(&error)),
-            Err(_) => Failure::Panicked.exit_code(),
+            Ok(done) => done.and_then(flushed).map_err(|error| report(&error)),
+            Err(_) => Err(Failure::Panicked.exit_code()),
         },
-        Err(error) => {
-            let _ = error.print();
-            let told = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            if told { 0 } else { Failure::Usage.exit_code() }
-        }
+        Err(error) => answer_of_parser(&error),
     };
     // systemd takes 1 to 254 from an ExecCondition for "skip", so every error of this question is 255.
-    let code = if asks_is_open && code > calendar::CLOSED { u8::MAX } else { code };
+    let code = match done {
+        Ok(code) | Err(code) if asks_is_open && code > calendar::CLOSED => u8::MAX,
+        Err(_) if asks_is_open => u8::MAX,
+        Ok(code) | Err(code) => code,
+    };
     ExitCode::from(code)
+}
+
+/// The help, the version, or what is wrong with the command line.
+fn answer_of_parser(error: &clap::Error) -> Result<u8, u8> {
+    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let printed = error.print();
+    if !is_answer {
+        return Err(Failure::Usage.exit_code());
+    }
+    output::written(printed).map(|_| 0).and_then(flushed).map_err(|error| report(&error))
+}
+
+/// The exit code of a command, once all of its answer is written.
+fn flushed(code: u8) -> Result<u8, JobError> {
+    output::written(std::io::stdout().flush()).map(|_| code)
 }
 
 /// Tells a panic where it is of use: of the main thread to the user, of a worker to the log file. A library may panic in
 /// a worker and catch it itself, and a job that panics is told by the runner.
 fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
     if std::thread::current().name() == Some("main") {
-        print_error(&format!("error: this is a bug, please report it: {panic}"));
+        note!("error: this is a bug, please report it: {panic}");
     } else {
         tracing::error!(target: "panic", backtrace = %std::backtrace::Backtrace::capture(), "{panic}");
     }
@@ -206,7 +226,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
 /// Tells an error on stderr, each fault on a line of its own.
 fn report(error: &JobError) -> u8 {
     for line in chain(error).lines() {
-        print_error(&format!("error: {line}"));
+        note!("error: {line}");
     }
     error.failure().exit_code()
 }

@@ -53,15 +53,25 @@ pub(super) fn print_text(text: &impl ToString) -> Result<(), JobError> {
 
 /// Prints a line, or several, without what acts on a terminal. A reader that has gone away, as `head` does, is no failure.
 pub(super) fn print_line(line: &str) -> Result<(), JobError> {
-    match writeln!(io::stdout(), "{}", escaped(line)) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(JobError::fail(Failure::Failed, error)),
-        _ => Ok(()),
+    written(writeln!(io::stdout(), "{}", escaped(line))).map(drop)
+}
+
+/// What a write to standard output came to: false where its reader has gone away, as `head` does; an answer that cannot
+/// be written otherwise has not been given, so that is a failure.
+pub(super) fn written(done: io::Result<()>) -> Result<bool, JobError> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => {
+            let told = format!("cannot write the answer to standard output: {error}");
+            Err(JobError::fail(Failure::Failed, told))
+        }
     }
 }
 
-/// Prints a line, or several, to stderr without what acts on a terminal.
-pub(super) fn print_error(line: &str) {
-    eprintln!("{}", escaped(line));
+/// Writes what is not the answer to stderr, without what acts on a terminal. Where that cannot be written nobody is left to report it to.
+pub(super) fn note(words: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{}", escaped(&words.to_string()));
 }
 
 /// An instant in UTC, RFC 3339, with fractions only where there are some.

@@ -67,10 +67,11 @@ pub(super) fn pause(globals: &Globals, args: &PauseArgs) -> Result<u8, JobError>
         return Err(usage("--reason is empty: say why, it is told with each slot that is left out"));
     }
     let pause = Pause { job: args.name.clone(), reason: reason.to_owned(), paused_at: now, until };
+    // Before anything is written: what fails has not paused.
+    let left_out = LeftOut::of(&planner, &pause)?;
     let ledger = Ledger::open(&config.paths.ledger())?;
     let replaced = ledger.paused(&args.name, now)?;
     ledger.pause(&pause)?;
-    let left_out = LeftOut::of(&planner, &pause)?;
     if globals.format == Format::Text {
         tell(&pause, replaced.as_ref(), &left_out)?;
     } else {
@@ -101,7 +102,9 @@ pub(super) fn resume(globals: &Globals, args: &ResumeArgs) -> Result<u8, JobErro
         Some(_) => Ledger::open(&path)?.resume(&args.name, now)?,
         None => None,
     };
-    let next = planner(&config)?.next(&args.name, now).ok().flatten().map(|planned| planned.slot);
+    // The pause has ended by now; a schedule that is unsound is the business of jobs schedule check.
+    let next = planner(&config).ok().and_then(|planner| planner.next(&args.name, now).ok().flatten());
+    let next = next.map(|planned| planned.slot);
     if globals.format != Format::Text {
         let document = json!({ "schema": 1, "job": args.name, "ended": ended, "next_slot_utc": next.map(utc) });
         print_document(&document, globals.format)?;

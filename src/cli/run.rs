@@ -22,7 +22,7 @@ use crate::scheduler::{metrics_of, parse_duration};
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
-use super::output::{eastern, print_document, print_documents, print_error, print_line, print_rows};
+use super::output::{eastern, print_document, print_documents, print_line, print_rows};
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, GatewayFlag, Globals};
@@ -311,13 +311,13 @@ async fn print_report(
     match &report.result {
         Ok(outcome) => {
             for finding in &outcome.findings {
-                print_error(&format!("finding: {finding}"));
+                note!("finding: {finding}");
             }
             if let (Format::Jsonl, RunResult::Skipped(reason)) = (format, &outcome.result) {
-                print_error(&format!("{job}: {reason}"));
+                note!("{job}: {reason}");
             }
         }
-        Err(error) => print_error(&format!("error: {job} failed: {}", chain(error))),
+        Err(error) => note!("error: {job} failed: {}", chain(error)),
     }
     Ok(report.exit_code())
 }

@@ -110,23 +110,43 @@ pub(super) fn list(globals: &Globals) -> Result<u8, JobError> {
 pub(super) fn schedule(globals: &Globals, command: &ScheduleCommand) -> Result<u8, JobError> {
     let ScheduleCommand::Check = command;
     let config = globals.load(Vec::new())?.config;
-    let schedules = schedules(&config)?;
-    let jobs: Vec<&str> = schedules.iter().map(|schedule| schedule.job.as_str()).collect();
+    let planner = planner(&config)?;
+    let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();
+    let left_out = left_out(planner.schedules())?;
     let from =
         config.paths.schedules.as_ref().map_or_else(|| "compiled in".to_owned(), |path| path.display().to_string());
     match globals.format {
-        Format::Text => print_line(&format!("the schedules are sound ({from}): {}", jobs.join(", ")))?,
-        format => print_document(&json!({ "sound": true, "from": from, "jobs": jobs }), format)?,
+        Format::Text => {
+            print_line(&format!("the schedules are sound ({from}): {}", jobs.join(", ")))?;
+            if !left_out.is_empty() {
+                let told = "scheduled by default and not by these files, so run by hand only";
+                print_line(&format!("{told}: {}", left_out.join(", ")))?;
+            }
+        }
+        format => {
+            print_document(&json!({ "sound": true, "from": from, "jobs": jobs, "left_out": left_out }), format)?;
+        }
     }
     Ok(0)
 }
 
-/// The planner of the configured schedules.
+/// The jobs that the schedules compiled in have and these have not.
+pub(super) fn left_out(schedules: &Schedules) -> Result<Vec<String>, JobError> {
+    let jobs = catalogue();
+    let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
+    let built_in = Schedules::built_in(&known).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
+    let names = built_in.iter().map(|schedule| schedule.job.clone());
+    Ok(names.filter(|name| schedules.of(name).is_err()).collect())
+}
+
+/// The planner of the configured schedules, each rule of which comes round.
 pub(super) fn planner(config: &Config) -> Result<Planner, JobError> {
     let calendars = calendars(config)?;
     let roll_rule = config.market.roll_rule;
     let calendars = PlannerCalendars { futures: calendars.futures, nyse: calendars.nyse, roll_rule };
-    Ok(Planner::new(schedules(config)?, calendars))
+    let planner = Planner::new(schedules(config)?, calendars);
+    planner.check(SystemClock.now()).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
+    Ok(planner)
 }
 
 /// The configured schedules.

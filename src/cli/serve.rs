@@ -12,7 +12,7 @@ use crate::jobs::catalogue;
 use crate::scheduler::{Service, check_settled, serve};
 use crate::telemetry::{self, LogTarget};
 
-use super::schedule::planner;
+use super::schedule::{left_out, planner};
 use super::settings::{GatewayFlag, Globals};
 use super::{arenas, block_on};
 
@@ -70,6 +70,10 @@ async fn service(loaded: &Loaded, in_force: Option<&Config>) -> Result<Service, 
     // Before anything is made: a reload that is refused leaves no folder behind.
     in_force.map_or(Ok(()), |in_force| check_settled(in_force, &loaded.config))?;
     let planner = planner(&loaded.config)?;
+    let left_out = left_out(planner.schedules())?;
+    if !left_out.is_empty() {
+        tracing::warn!(jobs = left_out.join(", "), "jobs that are scheduled by default are not scheduled here");
+    }
     let environment = Environment::prepare_service(loaded.config.clone(), Arc::new(SystemClock)).await?;
     Ok(Service { environment, jobs: catalogue(), planner })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::config::{Config, Layers, Loaded, load, salvage};
+use crate::config::{Config, Layers, Loaded, load_judged, salvage};
 use crate::job::{Failure, JobError};
 use crate::jobs::catalogue;
 use crate::telemetry::Verbosity;
@@ -75,9 +75,7 @@ impl Globals {
 
     /// Loads the configuration, with what flags set on top.
     pub(super) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, JobError> {
-        let loaded = load(&self.layers(flags)).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
-        check_watched(&loaded.config)?;
-        Ok(loaded)
+        load_judged(&self.layers(flags), unwatched).map_err(|error| JobError::fail(Failure::Misconfigured, error))
     }
 
     /// What can still be used of a configuration with faults, to tell of them.
@@ -90,7 +88,7 @@ impl Globals {
             explicit_file: self.config.clone(),
             usual_files: vec![PathBuf::from("jobs.yaml"), PathBuf::from("/etc/jobs/jobs.yaml")],
             environment: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
                 .collect(),
             flags,
         }
@@ -112,11 +110,12 @@ impl GatewayFlag {
     }
 }
 
-/// A monitor of a job that is not there would wait for ever.
-fn check_watched(config: &Config) -> Result<(), JobError> {
+/// The monitors of jobs that are not there: they would wait for ever.
+fn unwatched(config: &Config) -> Vec<String> {
     let jobs = catalogue();
     let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
-    let unknown = config.monitor.ping.keys().find(|job| !known.contains(&job.as_str()));
-    let told = |job| format!("monitor.ping.{job}: there is no job {job}: give one of {}", known.join(", "));
-    unknown.map_or(Ok(()), |job| Err(JobError::fail(Failure::Misconfigured, told(job))))
+    let unknown = config.monitor.ping.keys().filter(|job| !known.contains(&job.as_str()));
+    unknown
+        .map(|job| format!("monitor.ping.{job}: there is no job {job}: give one of {}", known.join(", ")))
+        .collect()
 }

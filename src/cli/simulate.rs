@@ -18,7 +18,7 @@ use crate::scheduler::{Beginning, SimulatedRange, Simulation, SimulationFolder, 
 use crate::telemetry::{self, LogGuard, LogTarget};
 
 use super::gateway::tape;
-use super::output::{print_document, print_error};
+use super::output::print_document;
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, Globals};
@@ -57,7 +57,7 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     let config = globals.load(Vec::new())?.config;
     let range = SimulatedRange::of_days(&calendars(&config)?.futures, (args.from, args.to))?;
     if let Some(day) = range.provisional_from() {
-        eprintln!(
+        note!(
             "warning: from {day} on the days follow the rules and are provisional: no calendar is published for them"
         );
     }
@@ -86,7 +86,7 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     }
     let faults = account.faults();
     for fault in &faults {
-        print_error(&format!("error: {fault}"));
+        note!("error: {fault}");
     }
     Ok(if faults.is_empty() { 0 } else { Failure::Failed.exit_code() })
 }
@@ -112,7 +112,7 @@ fn on_tape(mut config: Config, tape: &Tape) -> Result<Config, JobError> {
     let futures = market.futures.clone();
     config.signals.pairs.retain(|pair| futures.contains(&pair.future));
     if !left_out.is_empty() {
-        eprintln!("note: the tape holds {}; {} are left out", listed(&held), listed(&left_out));
+        note!("note: the tape holds {}; {} are left out", listed(&held), listed(&left_out));
     }
     Ok(config)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::Config;
 use super::locate::line_of;
+use crate::input_file::{self, InputFileError};
 
 /// Largest configuration file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -23,7 +24,7 @@ const ENVIRONMENT_PREFIX: &str = "JOBS__";
 pub struct Layers {
     /// The file of `--config`; it must exist.
     pub explicit_file: Option<PathBuf>,
-    /// Files looked for in this order where none is named.
+    /// Files looked for in this order where none is named; one that is there and cannot be read is a fault.
     pub usual_files: Vec<PathBuf>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
@@ -84,20 +85,32 @@ impl Entry {
 /// # Errors
 /// [`ConfigError`] with every fault: a file that cannot be read, unknown keys, values of a wrong type or out of range.
 pub fn load(layers: &Layers) -> Result<Loaded, ConfigError> {
+    load_judged(layers, |_| Vec::new())
+}
+
+/// As [`load`], with the faults that only a later stage knows of among the others.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_judged(layers: &Layers, judge: impl Fn(&Config) -> Vec<String>) -> Result<Loaded, ConfigError> {
     let defaults = serde_yaml::to_value(Config::default()).map_err(|e| ConfigError::new(vec![e.to_string()]))?;
-    let file = match &layers.explicit_file {
-        Some(path) => Some(path.clone()),
-        None => layers.usual_files.iter().find(|path| path.exists()).cloned(),
-    };
-    let mut collector = Collector { defaults: &defaults, entries: Vec::new(), faults: Vec::new() };
-    if let Some(path) = &file {
-        collector.file(path)?;
+    let mut collector = Collector::new(&defaults);
+    let file = file_of(layers).unwrap_or_else(|fault| {
+        collector.faults.push(fault);
+        collector.is_partial = true;
+        None
+    });
+    if let Some(path) = &file
+        && let Err(error) = collector.file(path)
+    {
+        collector.faults.extend(error.faults);
+        collector.is_partial = true;
     }
     collector.environment(&layers.environment);
     for (flag, key, value) in &layers.flags {
         collector.scalar(key.split('.').map(str::to_owned).collect(), value, (*flag).to_owned());
     }
-    let (config, origins) = collector.finish()?;
+    let (config, origins) = collector.finish(judge)?;
     Ok(Loaded { config, file, origins })
 }
 
@@ -106,8 +119,8 @@ pub fn load(layers: &Layers) -> Result<Loaded, ConfigError> {
 #[must_use]
 pub fn salvage(layers: &Layers) -> Option<Loaded> {
     let defaults = serde_yaml::to_value(Config::default()).ok()?;
-    let file = layers.explicit_file.iter().chain(&layers.usual_files).find(|path| path.exists()).cloned();
-    let mut collector = Collector { defaults: &defaults, entries: Vec::new(), faults: Vec::new() };
+    let file = file_of(layers).ok()?;
+    let mut collector = Collector::new(&defaults);
     if let Some(path) = &file {
         collector.file(path).ok()?;
     }
@@ -119,22 +132,44 @@ pub fn salvage(layers: &Layers) -> Option<Loaded> {
     }
     collector.entries.retain(|entry| is_usable(&entry.key()));
     collector.faults.clear();
-    let (config, origins) = collector.finish().ok()?;
+    let (config, origins) = collector.finish(|_| Vec::new()).ok()?;
     Some(Loaded { config, file, origins })
 }
 
-/// Reads a configuration file of at most 1 MiB that others cannot write.
+/// The file that is named, else the first of the usual ones that is there.
+///
+/// Without a file the defaults hold, which are simulated quotes; so nothing may pass for "no file" that is one: a link
+/// whose target is gone, a folder that may not be looked into, the other ending of YAML.
+fn file_of(layers: &Layers) -> Result<Option<PathBuf>, String> {
+    if let Some(path) = &layers.explicit_file {
+        return Ok(Some(path.clone()));
+    }
+    for path in &layers.usual_files {
+        match path.symlink_metadata() {
+            Ok(_) => return Ok(Some(path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let told = "cannot be looked for";
+                return Err(format!("{}: {told} ({error}): mend the folder, or name a file by --config", path.display()));
+            }
+        }
+        let other = path.with_extension("yml");
+        if other.symlink_metadata().is_ok() {
+            let told = format!("is not read: rename it to {}, or name it by --config", path.display());
+            return Err(format!("{}: {told}", other.display()));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a regular file of at most 1 MiB that others cannot write.
 pub(super) fn read_file(path: &Path) -> Result<String, ConfigError> {
     let fault = |what: String| ConfigError::new(vec![format!("{}: {what}", path.display())]);
-    let metadata =
-        fs::metadata(path).map_err(|e| fault(format!("cannot be read ({e}): check the path and its permissions")))?;
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(fault("is larger than 1 MiB: this is no configuration file".to_owned()));
-    }
+    let (bytes, metadata) = input_file::read(path, MAX_FILE_BYTES).map_err(|error| fault(error.to_string()))?;
     if metadata.permissions().mode() & 0o002 != 0 {
         return Err(fault("can be written by everybody: run chmod o-w on it".to_owned()));
     }
-    fs::read_to_string(path).map_err(|e| fault(format!("cannot be read ({e}): check the path and its permissions")))
+    String::from_utf8(bytes).map_err(|_| fault(InputFileError::NotText.to_string()))
 }
 
 /// Gathers the entries of all layers, lowest first, and the faults met on the way.
@@ -142,9 +177,17 @@ struct Collector<'a> {
     defaults: &'a Value,
     entries: Vec<Entry>,
     faults: Vec<String>,
+    /// Keys of which a fault speaks already.
+    faulty: Vec<String>,
+    /// Whether a layer could not be read, so that what its keys would have said is not known.
+    is_partial: bool,
 }
 
-impl Collector<'_> {
+impl<'a> Collector<'a> {
+    fn new(defaults: &'a Value) -> Self {
+        Self { defaults, entries: Vec::new(), faults: Vec::new(), faulty: Vec::new(), is_partial: false }
+    }
+
     fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let text = read_file(path)?;
         let value: Value = serde_yaml::from_str(&text)
@@ -160,16 +203,15 @@ impl Collector<'_> {
         Ok(())
     }
 
+    /// The keys of a section, down to those that stand for themselves, so that each layer replaces only what it names.
     fn mapping(&mut self, map: &Mapping, path: &mut Vec<String>, origin: &dyn Fn(&[String]) -> String) {
         for (key, value) in map {
             path.push(key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned));
             match (lookup(self.defaults, path), value) {
-                (None, _) => self.faults.push(self.unknown_key(path, &origin(path))),
-                (Some(Value::Mapping(known)), Value::Mapping(inner)) if !known.is_empty() => {
-                    self.mapping(inner, path, origin);
-                }
+                (None, _) if !self.is_of_open_map(path) => self.unknown_key(path, &origin(path)),
+                (Some(Value::Mapping(_)), Value::Mapping(inner)) => self.mapping(inner, path, origin),
                 // A section without keys, as a sample with everything commented has it.
-                (Some(Value::Mapping(known)), Value::Null) if !known.is_empty() => {}
+                (Some(Value::Mapping(_)), Value::Null) => {}
                 _ => self.entries.push(Entry { path: path.clone(), value: value.clone(), origin: origin(path) }),
             }
             path.pop();
@@ -178,43 +220,100 @@ impl Collector<'_> {
 
     fn environment(&mut self, variables: &[(String, String)]) {
         for (name, value) in variables {
-            if let Some(keys) = name.strip_prefix(ENVIRONMENT_PREFIX) {
-                let path = keys.split("__").map(str::to_ascii_lowercase).collect();
-                self.scalar(path, value, format!("environment {name}"));
+            let Some(keys) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            let origin = format!("environment {name}");
+            if value.trim().is_empty() {
+                self.faults.push(format!("{origin}: is empty: give a value (null for none), or unset the variable"));
+            } else if value.contains(char::REPLACEMENT_CHARACTER) {
+                self.faults.push(format!("{origin}: is not text in UTF-8: give other bytes, or unset the variable"));
+            } else {
+                let path = self.path_of(&keys.split("__").collect::<Vec<_>>());
+                self.scalar(path, value, origin);
             }
         }
     }
 
-    /// A value given as text: YAML, or where that does not fit the text itself.
+    /// The keys that the parts of a variable's name mean. A variable is written in capitals and without dots; a key of an
+    /// open map, such as a symbol or a job, is in capitals only where it must be.
+    fn path_of(&self, parts: &[&str]) -> Vec<String> {
+        let plain = |text: &str| text.to_ascii_lowercase().replace(['.', '-'], "_");
+        let mut path: Vec<String> = Vec::new();
+        for part in parts {
+            let known = lookup(self.defaults, &path).and_then(Value::as_mapping);
+            let known = known.into_iter().flat_map(Mapping::keys).filter_map(Value::as_str);
+            let meant = known.filter(|key| plain(key) == plain(part)).map(str::to_owned).next();
+            path.push(meant.unwrap_or_else(|| part.to_ascii_lowercase()));
+            if self.is_of_open_map(&path) {
+                let inner = Entry { path: path.clone(), value: Value::Mapping(Mapping::new()), origin: String::new() };
+                let is_fit = |value: Value| self.type_fault(&Entry { value, path: path.clone(), origin: String::new() });
+                let fits = self.type_fault(&inner).is_none() || is_fit(Value::String("x".to_owned())).is_none();
+                if !fits && let Some(last) = path.last_mut() {
+                    *last = (*part).to_owned();
+                }
+            }
+        }
+        path
+    }
+
+    /// Whether a key that is not known stands in a map whose keys are the operator's, such as `monitor.ping`.
+    fn is_of_open_map(&self, path: &[String]) -> bool {
+        let parent = path.split_last().map(|(_, parents)| lookup(self.defaults, parents));
+        matches!(parent, Some(Some(Value::Mapping(known))) if known.is_empty())
+    }
+
+    /// A value given as text: YAML, or where that does not fit the text itself. A section given as a whole replaces the
+    /// keys it names and leaves the others.
     fn scalar(&mut self, path: Vec<String>, text: &str, origin: String) {
-        if lookup(self.defaults, &path).is_none() {
-            self.faults.push(self.unknown_key(&path, &origin));
+        let parents = (0..path.len()).filter_map(|end| path.get(..=end));
+        let is_known = lookup(self.defaults, &path).is_some() || parents.clone().any(|key| self.is_of_open_map(key));
+        if !is_known {
+            self.unknown_key(&path, &origin);
             return;
         }
         let parsed = serde_yaml::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        if let (Some(Value::Mapping(_)), Value::Mapping(section)) = (lookup(self.defaults, &path), &parsed) {
+            self.mapping(section, &mut path.clone(), &|_| origin.clone());
+            return;
+        }
         let as_text = Entry { path: path.clone(), value: Value::String(text.to_owned()), origin: origin.clone() };
         let as_yaml = Entry { path, value: parsed, origin };
         let only_text_fits = self.type_fault(&as_yaml).is_some() && self.type_fault(&as_text).is_none();
         self.entries.push(if only_text_fits { as_text } else { as_yaml });
     }
 
-    fn finish(mut self) -> Result<(Config, BTreeMap<String, String>), ConfigError> {
-        let type_faults: Vec<String> = self.entries.iter().filter_map(|entry| self.type_fault(entry)).collect();
-        self.faults.extend(type_faults);
-        if !self.faults.is_empty() {
-            return Err(ConfigError::new(self.faults));
+    /// The configuration of the entries, or every fault: those of single values, and what the sections say of the rest.
+    fn finish(
+        mut self,
+        judge: impl Fn(&Config) -> Vec<String>,
+    ) -> Result<(Config, BTreeMap<String, String>), ConfigError> {
+        let mut sound = Vec::new();
+        for entry in std::mem::take(&mut self.entries) {
+            match self.type_fault(&entry) {
+                None => sound.push(entry),
+                Some(fault) => {
+                    self.faulty.push(entry.key());
+                    self.faults.push(fault);
+                }
+            }
         }
         let mut merged = self.defaults.clone();
-        for entry in &self.entries {
+        for entry in &sound {
             set(&mut merged, &entry.path, entry.value.clone());
         }
-        let config: Config = serde_yaml::from_value(merged).map_err(|e| ConfigError::new(vec![e.to_string()]))?;
-        let origins: BTreeMap<String, String> = self.entries.into_iter().map(|e| (e.key(), e.origin)).collect();
-        let faults = config.faults();
-        if faults.is_empty() {
-            return Ok((config, origins));
-        }
-        Err(ConfigError::new(faults.into_iter().map(|fault| with_origin(fault, &origins)).collect()))
+        let config: Config = match serde_yaml::from_value(merged) {
+            Ok(config) => config,
+            Err(error) => {
+                self.faults.push(error.to_string());
+                return Err(ConfigError::new(self.faults));
+            }
+        };
+        let origins: BTreeMap<String, String> = sound.into_iter().map(|e| (e.key(), e.origin)).collect();
+        // What a value that is faulty itself would have given is not missing.
+        let is_new = |fault: &String| !self.faulty.iter().any(|key| fault.contains(key.as_str()));
+        let others = if self.is_partial { Vec::new() } else { [config.faults(), judge(&config)].concat() };
+        let others = others.into_iter().filter(is_new).map(|fault| with_origin(fault, &origins));
+        self.faults.extend(others.collect::<Vec<_>>());
+        if self.faults.is_empty() { Ok((config, origins)) } else { Err(ConfigError::new(self.faults)) }
     }
 
     /// Whether one value fits its key, judged alone so that each misfit is told.
@@ -225,17 +324,25 @@ impl Collector<'_> {
         Some(format!("{}: {}: {error}", entry.origin, entry.key()))
     }
 
-    fn unknown_key(&self, path: &[String], origin: &str) -> String {
+    fn unknown_key(&mut self, path: &[String], origin: &str) {
+        // Of several keys below one that is not known, that one is to be mended.
+        let mut ends = (1..=path.len()).filter_map(|end| path.get(..end));
+        let path = ends.find(|key| lookup(self.defaults, key).is_none()).unwrap_or(path);
         let (name, parents) = path.split_last().map_or(("", path), |(last, rest)| (last.as_str(), rest));
         let known = lookup(self.defaults, parents).and_then(Value::as_mapping);
         let known: Vec<&str> = known.into_iter().flat_map(Mapping::keys).filter_map(Value::as_str).collect();
         let nearest =
             known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
         let remedy = match nearest.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
-            Some(near) => format!("did you mean {near}?"),
+            Some(near) => {
+                let meant: Vec<&str> = parents.iter().map(String::as_str).chain([**near]).collect();
+                self.faulty.push(meant.join("."));
+                format!("did you mean {near}?")
+            }
+            None if known.is_empty() => format!("{} has no keys below it", parents.join(".")),
             None => format!("known are {}", known.join(", ")),
         };
-        format!("{origin}: unknown key {}: {remedy}", path.join("."))
+        self.faults.push(format!("{origin}: unknown key {}: {remedy}", path.join(".")));
     }
 }
 
@@ -256,15 +363,18 @@ fn set(value: &mut Value, path: &[String], new: Value) {
     match path.split_first() {
         None => *value = new,
         Some((key, rest)) => {
-            if let Some(inner) = value.as_mapping_mut().and_then(|map| map.get_mut(key.as_str())) {
-                set(inner, rest, new);
-            }
+            let Some(map) = value.as_mapping_mut() else { return };
+            // Below an open map, such as monitor.ping, there is nothing yet.
+            let inner = map.entry(Value::String(key.clone())).or_insert_with(|| Value::Mapping(Mapping::new()));
+            set(inner, rest, new);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::market::GatewayKind;
 
@@ -385,6 +495,93 @@ mod tests {
         let told = faults("mail:\n  kind: smtp\n  smtp:\n    hots: x\n    port: 99999\n");
         assert_eq!(told[0], "jobs.yaml:4: unknown key mail.smtp.hots: did you mean host?");
         assert!(told[1].starts_with("jobs.yaml:5: mail.smtp.port: "), "{told:?}");
+    }
+
+    fn with_environment(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
+        let (folder, mut layers) = with_file(text);
+        layers.environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let prefix = format!("{}/", folder.path().display());
+        load(&layers).map_err(|error| error.faults().iter().map(|fault| fault.replace(&prefix, "")).collect())
+    }
+
+    #[test]
+    fn what_is_wrong_with_single_values_does_not_hide_what_the_sections_say() {
+        let told = faults(
+            "gateway:\n  kind: ib\n  address: nowhere\n  quote_settle_ms: soon\nruns:\n  max_retires: 3\n  drain_seconds: 99999\nmonitor:\n  ping: { snapshot: nowhere }\n",
+        );
+        assert_eq!(told.len(), 5, "{told:#?}");
+        for (fault, key) in [
+            (0, "unknown key runs.max_retires"),
+            (1, "gateway.quote_settle_ms"),
+            (2, "jobs.yaml:3: gateway.address"),
+            (3, "jobs.yaml:7: runs.drain_seconds"),
+            (4, "jobs.yaml:9: monitor.ping.snapshot"),
+        ] {
+            assert!(told[fault].contains(key), "{key}: {told:#?}");
+        }
+        let told = faults("mail:\n  kind: smtp\n  from: a@example.com\n  to: [b@example.com]\n  smtp: { hots: x }\n");
+        assert_eq!(told.len(), 1, "the host that was meant is not missing as well: {told:#?}");
+    }
+
+    #[test]
+    fn a_section_from_the_environment_keeps_the_other_keys_of_the_file() {
+        let file = "mail:\n  smtp: { host: a.example.com, port: 2525 }\nmonitor:\n  ping: { quality: 'https://a.example.com/q' }\n";
+        let loaded = with_environment(
+            file,
+            &[
+                ("JOBS__MAIL__SMTP", "{ host: b.example.com }"),
+                ("JOBS__MONITOR__PING__SNAPSHOT", "https://a.example.com/s"),
+                ("JOBS__QUALITY__QUOTE_SPREAD__WARN_IF", "9"),
+                ("JOBS__QUALITY__QUOTE_SPREAD__SYMBOLS__NQ__WARN_IF", "20"),
+                ("JOBS__MAIL", "{ to: [desk@example.com] }"),
+            ],
+        );
+        let config = loaded.expect("sound").config;
+        assert_eq!((config.mail.smtp.host.as_deref(), config.mail.smtp.port), (Some("b.example.com"), Some(2525)));
+        assert_eq!(config.mail.to, ["desk@example.com"]);
+        let pinged: Vec<&str> = config.monitor.ping.keys().map(String::as_str).collect();
+        assert_eq!(pinged, ["quality", "snapshot"]);
+        let spread = config.quality.check("quote.spread").expect("a check");
+        let (one, all) = (spread.steps(Some(&"NQ".parse().expect("a symbol"))).0, spread.warn_if);
+        assert_eq!((one, all), (Some(20.0), Some(9.0)));
+    }
+
+    #[test]
+    fn a_variable_that_says_nothing_or_names_no_key_is_refused() {
+        let told = |name: &str, value: &str| with_environment("", &[(name, value)]).expect_err("refused").join("\n");
+        for value in ["", " "] {
+            assert!(told("JOBS__MAIL__HOST_NAME", value).starts_with("environment JOBS__MAIL__HOST_NAME: is empty"));
+        }
+        assert!(told("JOBS__GATEWAY__ADDRESS", "127.0.0.1\u{fffd}").contains("is not text in UTF-8"));
+        let unknown = told("JOBS__MAIL__SMTP", "{ hots: x }");
+        assert!(unknown.contains("environment JOBS__MAIL__SMTP: unknown key mail.smtp.hots"), "{unknown}");
+        assert!(told("JOBS__MAIL__SMPT__HOST", "x").ends_with("unknown key mail.smpt: did you mean smtp?"));
+        assert!(told("JOBS__MAIL__SMTP", "x").contains("mail.smtp"));
+        let misspelt = told("JOBS__QUALITY__QUOTE_SPRAED__WARN_IF", "9");
+        assert!(misspelt.ends_with("unknown key quality.quote_spraed: did you mean quote.spread?"), "{misspelt}");
+        let below = told("JOBS__GATEWAY__ADDRESS__HOST", "x");
+        assert!(below.ends_with("unknown key gateway.address.host: gateway.address has no keys below it"), "{below}");
+    }
+
+    #[test]
+    fn nothing_that_is_there_passes_for_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jobs.yaml");
+        let told = || {
+            let layers = Layers { usual_files: vec![path.clone()], ..Layers::default() };
+            load(&layers).map(|loaded| loaded.file).map_err(|error| error.to_string())
+        };
+        assert_eq!(told(), Ok(None));
+        fs::write(path.with_extension("yml"), "lake: { uri: x }\n").expect("a file");
+        assert!(told().expect_err("refused").contains("jobs.yml: is not read: rename it to"));
+        fs::write(&path, "lake: { uri: x }\n").expect("a file");
+        assert_eq!(told(), Ok(Some(path.clone())), "the right one is there too");
+        fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink("gone.yaml", &path).expect("linked");
+        assert!(told().expect_err("refused").contains("is a link to gone.yaml, which is not there"));
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir(&path).expect("a folder");
+        assert!(told().expect_err("refused").contains("is a folder: name a regular file"));
     }
 
     #[test]

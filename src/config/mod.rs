@@ -3,6 +3,7 @@
 //! Each module owns its section; here they are put together and every error is told at once, with file and line.
 
 mod layers;
+mod list_file;
 mod locate;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ use crate::rules::RulesConfig;
 use crate::signals::SignalsConfig;
 use crate::telemetry::LogConfig;
 
-pub use layers::{ConfigError, Layers, Loaded, load, salvage};
+pub use layers::{ConfigError, Layers, Loaded, load, load_judged, salvage};
+pub use list_file::ListFile;
 
 /// A commented configuration file with every key at its default, for `jobs config generate`.
 pub const SAMPLE: &str = include_str!("sample.yaml");
@@ -182,27 +184,19 @@ impl PathsConfig {
 /// Reads an operator's calendar overrides.
 ///
 /// # Errors
-/// Where the file cannot be read or is no list of days.
-pub fn read_overrides(path: &Path) -> Result<Vec<DayOverride>, ConfigError> {
-    let text = layers::read_file(path)?;
-    serde_yaml::from_str(&text).map_err(|error| {
-        ConfigError::new(vec![format!("{}: {error}: write a list such as - {{ calendar: cme_equity, date: 2026-12-05, closed: true, reason: mourning }}", path.display())])
-    })
+/// Where the file cannot be read, is no list, or an entry is no day; every fault with its line.
+pub fn read_overrides(path: &Path) -> Result<ListFile<DayOverride>, ConfigError> {
+    ListFile::read(path, "- { calendar: cme_equity, date: 2026-12-05, closed: true, reason: mourning }")
 }
 
 /// Reads an operator's ex-dates.
 ///
 /// # Errors
-/// Where the file cannot be read, is no list of ex-dates, or one of them cannot be.
+/// Where the file cannot be read, is no list of ex-dates, or one of them cannot be; every fault with its line.
 pub fn read_dividends(path: &Path) -> Result<Dividends, ConfigError> {
-    let text = layers::read_file(path)?;
-    let all: Vec<ExDate> = serde_yaml::from_str(&text).map_err(|error| {
-        ConfigError::new(vec![format!(
-            "{}: {error}: write a list such as - {{ etf: SPY, ex_date: 2026-12-18, usd: 1.99 }}",
-            path.display()
-        )])
-    })?;
-    Dividends::new(all).map_err(|error| ConfigError::new(vec![format!("{}: {error}", path.display())]))
+    let all: ListFile<ExDate> = ListFile::read(path, "- { etf: SPY, ex_date: 2026-12-18, usd: 1.99 }")?;
+    let known = Dividends::new(all.into_entries());
+    known.map_err(|error| ConfigError::new(vec![format!("{}: {error}", path.display())]))
 }
 
 #[cfg(test)]
@@ -222,7 +216,8 @@ mod tests {
         let spy = "SPY".parse().expect("a symbol");
         assert_eq!(known.map(|known| known.between(&spy, (from, to)).usd()), Ok(Some(1.99)));
         for (text, told) in [
-            ("- { etf: SPY, ex_date: soon }\n", "line 1"),
+            ("- { etf: SPY, ex_date: soon }\n", "dividends.yaml:1: "),
+            ("- { etf: SPY, ex_date: 2026-12-18 }\n- { etf: SPY, ex_date: soon }\n", "dividends.yaml:2: "),
             ("- { etf: SPY, ex_date: 2026-12-18, us: 1 }\n", "us"),
             ("- { etf: SPY, ex_date: 2026-12-18, usd: -1 }\n", "above 0"),
         ] {

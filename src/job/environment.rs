@@ -176,13 +176,11 @@ pub fn dividends(config: &Config) -> Result<Dividends, JobError> {
 /// # Errors
 /// Where the override file is unsound.
 pub fn calendars(config: &Config) -> Result<Calendars, JobError> {
-    let overrides = match &config.calendar.override_file {
-        Some(path) => read_overrides(path).map_err(|e| JobError::fail(Failure::Misconfigured, e))?,
-        None => Vec::new(),
-    };
-    let load = |id| {
-        let calendar = Calendar::embedded(id).with_overrides(&overrides);
-        calendar.map_err(|error| JobError::fail(Failure::Misconfigured, error))
+    let misconfigured = |error| JobError::fail(Failure::Misconfigured, error);
+    let overrides = config.calendar.override_file.as_deref().map(read_overrides).transpose().map_err(misconfigured)?;
+    let load = |id| match &overrides {
+        Some(overrides) => overrides.over(id).map_err(misconfigured),
+        None => Ok(Calendar::embedded(id)),
     };
     // No quote is lost for a dividend: without them there is no basis, a check tells why, and captures go on.
     let dividends = dividends(config).unwrap_or_else(|error| {

@@ -65,3 +65,58 @@ fn two_calendars_in_one_rule_keep_the_days_on_which_both_trade() {
     let planner = one_job("schedule: { at: nyse.close + 61m, only_if_open: cme_equity }");
     assert!(slots(&planner, "nightly", ("2026-11-24 00:00", "2026-12-01 00:00")).is_empty());
 }
+
+#[test]
+fn a_close_belongs_to_its_session_and_an_open_does_not_whatever_gives_the_instant() {
+    let window = ("2026-11-24 00:00", "2026-11-25 00:00");
+    for rule in [
+        "{ every: 1h, during: cme_equity, only_if_open: nyse }",
+        "{ at: nyse.close, only_if_open: nyse }",
+        "{ cron: '0 16 * * *', zone: America/New_York, only_if_open: nyse }",
+    ] {
+        let found = slots(&one_job(&format!("schedule: {rule}")), "nightly", window);
+        assert_eq!(found.last(), Some(&et("2026-11-24 16:00")), "{rule}");
+    }
+    for rule in [
+        "{ every: 30m, during: cme_equity, only_if_open: nyse }",
+        "{ at: nyse.open, only_if_open: nyse }",
+        "{ cron: '30 9 * * *', zone: America/New_York, only_if_open: nyse }",
+    ] {
+        let found = slots(&one_job(&format!("schedule: {rule}")), "nightly", window);
+        assert!(!found.contains(&et("2026-11-24 09:30")), "{rule}: {found:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_never_comes_round_is_refused_and_one_that_seldom_does_is_not() {
+    let checked = |rule: &str| one_job(&format!("schedule: {rule}")).check(et("2026-12-01 09:00"));
+    for rule in [
+        "{ at: nyse.close + 61m, only_if_open: cme_equity }",
+        "{ at: nyse.open, only_if_open: nyse }",
+        "{ every: 5m, during: nyse, only_if_open: cme_equity, first_session_of: week }, { at: cme_equity.close + 30m, only_if_open: nyse }",
+        "{ cron: '*/5 3 * * *', zone: America/New_York, only_if_open: nyse }",
+        "{ cron: '*/5 12 * * SAT', zone: America/New_York, last_session_of: week, calendar: nyse }",
+        "{ cron: '0 12 25 12 *', zone: America/New_York, only_if_open: nyse }",
+    ] {
+        let rule = if rule.contains("}, {") { format!("[{rule}]") } else { rule.to_owned() };
+        let refused = checked(&rule).unwrap_err().to_string();
+        assert!(refused.starts_with("test.yaml:1: jobs.nightly.schedule: "), "{refused}");
+        assert!(refused.contains("never comes round") && refused.lines().count() == 1, "{refused}");
+    }
+    for rule in [
+        "{ cron: '0 12 29 2 *', zone: America/New_York, only_if_open: cme_equity }",
+        "{ at: ES.roll - 1h }",
+        "{ at: cme_equity.reopen, last_session_of: week }",
+        "{ on: start }",
+    ] {
+        checked(rule).unwrap();
+    }
+    assert!(checked("{ at: nyse.open }").is_ok() && one_job("schedule: { at: nyse.open }").check(et("2095-01-03 09:00")).is_ok());
+}
+
+#[test]
+fn a_rule_that_never_comes_round_is_no_error_of_the_others() {
+    let never = one_job("schedule: { at: nyse.close + 61m, only_if_open: cme_equity }");
+    assert_eq!(never.next("nightly", et("2026-11-24 00:00")), Ok(None));
+    assert_eq!(never.upcoming(et("2026-11-24 00:00"), 3), Ok(Vec::new()));
+}

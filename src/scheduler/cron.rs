@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeDelta, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
@@ -45,6 +45,12 @@ impl CronLine {
     #[must_use]
     pub fn zone(&self) -> Zone {
         self.zone
+    }
+
+    /// The last instant of a civil day on the line's wall clock.
+    pub(super) fn end_of(&self, day: NaiveDate) -> DateTime<Utc> {
+        let midnight = day.succ_opt().unwrap_or(day).and_time(NaiveTime::MIN);
+        self.zone.instant(midnight) - TimeDelta::nanoseconds(1)
     }
 
     /// The first firing after an instant.

@@ -15,6 +15,12 @@ pub struct ScheduleErrors {
 }
 
 impl ScheduleErrors {
+    /// Faults with their places, if there are any.
+    pub(super) fn of(faults: impl IntoIterator<Item = (Place, String)>) -> Result<(), Self> {
+        let faults: Vec<String> = faults.into_iter().map(|(place, fault)| format!("{place}: {fault}")).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Self { faults }) }
+    }
+
     /// The faults, each with file and line, what is wrong, and what to do.
     #[must_use]
     pub fn faults(&self) -> &[String] {

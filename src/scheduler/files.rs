@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{ScheduleErrors, Schedules};
+use crate::input_file::{self, InputFileError};
+
+/// Largest schedule file, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 impl Schedules {
     /// Reads every `*.yaml` of a folder, which then replaces the schedules compiled in; without a folder those.
@@ -23,9 +27,11 @@ impl Schedules {
         if paths.is_empty() {
             return Err(ScheduleFileError::Empty { folder: folder.to_owned() });
         }
-        let read = |path: PathBuf| fs::read_to_string(&path).map(|text| (path, text));
-        let files: Vec<(PathBuf, String)> =
-            paths.into_iter().map(read).collect::<Result<_, _>>().map_err(unreadable)?;
+        let read = |path: PathBuf| match input_file::read_text(&path, MAX_FILE_BYTES) {
+            Ok(text) => Ok((path, text)),
+            Err(fault) => Err(ScheduleFileError::File { path, fault }),
+        };
+        let files: Vec<(PathBuf, String)> = paths.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self::parse(&files, known_jobs)?)
     }
 }
@@ -33,7 +39,7 @@ impl Schedules {
 /// The schedules cannot be had.
 #[derive(Debug, Error)]
 pub enum ScheduleFileError {
-    /// The folder or a file of it cannot be read.
+    /// The folder cannot be read.
     #[error("cannot read the schedules in {}: check paths.schedules and its permissions", folder.display())]
     Unreadable {
         /// The folder.
@@ -41,6 +47,14 @@ pub enum ScheduleFileError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A file of it cannot be read.
+    #[error("the schedule {} {fault}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead of a schedule.
+        fault: InputFileError,
     },
     /// A folder without a schedule would mean that nothing ever runs.
     #[error("{} holds no *.yaml: put schedules there, or remove paths.schedules to use those compiled in", folder.display())]

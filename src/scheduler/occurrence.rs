@@ -114,9 +114,11 @@ impl PlannerCalendars {
                 Timing::After(_) | Timing::OnStart => Ok(None),
             };
             let Some(occurrence) = none_after_the_rules(found)? else { return Ok(None) };
-            match self.refused_until(&occurrence)? {
-                None => return Ok(Some(occurrence)),
-                Some(until) => window.after = until,
+            let judged = self.refused_until(&occurrence).map(|until| Some((occurrence, until)));
+            match none_after_the_rules(judged)? {
+                None => return Ok(None),
+                Some((occurrence, None)) => return Ok(Some(occurrence)),
+                Some((_, Some(until))) => window.after = until,
             }
         }
     }
@@ -140,22 +142,30 @@ impl PlannerCalendars {
         Ok(calendar.session(found.day)?.is_none_or(|session| session.provisional))
     }
 
-    /// None if the rule takes the occurrence; else the instant up to which it takes none.
+    /// None if the rule takes the occurrence; else an instant up to which it takes none.
     fn refused_until(&self, found: &Occurrence) -> Result<Option<DateTime<Utc>>, CalendarError> {
         if let Some(narrowing) = &found.rule.narrowing
             && !narrowing.holds(self.of(narrowing.calendar), found.day)?
         {
-            let Timing::Every { during, .. } = found.rule.timing else { return Ok(Some(found.at)) };
-            let session = self.of(during).session(found.day)?;
-            return Ok(Some(session.map_or(found.at, |session| session.close().max(found.at))));
+            return self.end_of_day(found).map(|end| Some(end.max(found.at)));
         }
-        let Some(id) = found.rule.only_if_open else { return Ok(None) };
-        // A slot of a grid stamps what went before it; any other instant is one of its own.
-        let is_open = match found.cause {
-            Cause::Grid => self.of(id).segment_of(found.at)?.is_some(),
-            _ => self.of(id).is_open(found.at)?,
-        };
-        Ok((!is_open).then_some(found.at))
+        // Whatever gives the instant, it is a slot: the close belongs to the session and the open does not.
+        let Some(calendar) = found.rule.only_if_open.map(|id| self.of(id)) else { return Ok(None) };
+        if calendar.segment_of(found.at)?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(calendar.next_open(found.at - INSTANT)?.max(found.at)))
+    }
+
+    /// The last instant that may count for the day of an occurrence, as far as that is known without trying.
+    fn end_of_day(&self, found: &Occurrence) -> Result<DateTime<Utc>, CalendarError> {
+        Ok(match &found.rule.timing {
+            Timing::Every { during, .. } => {
+                self.of(*during).session(found.day)?.map_or(found.at, |session| session.close())
+            }
+            Timing::Cron(line) => line.end_of(found.day),
+            _ => found.at,
+        })
     }
 
     fn next_slot<'p>(

@@ -36,7 +36,10 @@ impl Schedules {
         }
         judge_chains(&found, &named, known_jobs, &mut faults);
         faults.finish()?;
-        Ok(Self::new(found.into_iter().map(|found| found.job.schedule).collect()))
+        Ok(Self::new(found.into_iter().map(|Found { job, place }| {
+            let places = job.rule_lines.iter().map(|line| Place { line: *line, ..place.clone() }).collect();
+            (job.schedule, places)
+        })))
     }
 
     /// The schedules compiled in.

@@ -3,12 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 
-use super::error::PlanError;
+use super::error::{PlanError, ScheduleErrors};
 use super::occurrence::{INSTANT, Occurrence, PlannerCalendars, Window};
 use super::schedule::{JobSchedule, Rule, Schedules, Timing};
 use crate::calendar::CalendarError;
+
+/// How far ahead a rule is looked for before it counts as one that never comes round: ten years.
+const LOOKED_AHEAD: Days = Days::new(3_653);
 
 /// A slot that a schedule gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,31 @@ impl Planner {
     #[must_use]
     pub fn new(schedules: Schedules, calendars: PlannerCalendars) -> Self {
         Self { schedules, calendars }
+    }
+
+    /// Refuses rules that never come round: nothing of theirs falls into the ten years after now, in which every day
+    /// that a calendar can have comes at least once, a 29 February too.
+    ///
+    /// # Errors
+    ///
+    /// [`ScheduleErrors`] with each of them, its file and its line.
+    pub fn check(&self, now: DateTime<Utc>) -> Result<(), ScheduleErrors> {
+        let until = now.checked_add_days(LOOKED_AHEAD);
+        let window = Window::new(now, until);
+        // Where the rules of the calendars end, nothing is known of what comes round later.
+        if until.is_none_or(|until| window.until < until) {
+            return Ok(());
+        }
+        ScheduleErrors::of(self.schedules.placed_rules().filter_map(|(schedule, rule, place)| {
+            let follows_no_clock = matches!(rule.timing, Timing::After(_) | Timing::OnStart);
+            // A clock that is before the calendars is no fault of a rule.
+            let is_sound = follows_no_clock || !matches!(self.calendars.next(rule, window), Ok(None));
+            let told = || {
+                let (job, why) = (&schedule.job, rule.why_never());
+                format!("jobs.{job}.schedule: {rule} never comes round: {why}: change the rule, or take it out")
+            };
+            (!is_sound).then(|| (place.clone(), told()))
+        }))
     }
 
     /// The schedules.
@@ -159,6 +187,19 @@ impl Planner {
             }
         }
         Ok(first)
+    }
+}
+
+impl Rule {
+    /// What a rule that never comes round most likely runs into.
+    fn why_never(&self) -> String {
+        match (self.only_if_open, &self.narrowing) {
+            (Some(calendar), _) => format!(
+                "{calendar} is never open at such a slot (open < slot <= close, so an open is no slot and a close is one)"
+            ),
+            (None, Some(narrowing)) => format!("none of its slots is on the {narrowing}"),
+            (None, None) => "no day of the coming ten years has such a slot".to_owned(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::anchor::Anchored;
 use super::cron::CronLine;
 use super::duration::short;
-use super::error::{PlanError, remedy};
+use super::error::{PlanError, Place, remedy};
 use super::narrowing::Narrowing;
 use crate::calendar::CalendarId;
 
@@ -16,11 +16,21 @@ use crate::calendar::CalendarId;
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Schedules {
     jobs: Vec<JobSchedule>,
+    /// Where the rules of each job stand, in the order of the jobs.
+    places: Vec<Vec<Place>>,
 }
 
 impl Schedules {
-    pub(super) fn new(jobs: Vec<JobSchedule>) -> Self {
-        Self { jobs }
+    /// The schedules of jobs, each with the places of its rules.
+    pub(super) fn new(jobs: impl IntoIterator<Item = (JobSchedule, Vec<Place>)>) -> Self {
+        let (jobs, places) = jobs.into_iter().unzip();
+        Self { jobs, places }
+    }
+
+    /// Every rule with its job and the place where it stands.
+    pub(super) fn placed_rules(&self) -> impl Iterator<Item = (&JobSchedule, &Rule, &Place)> {
+        let jobs = self.jobs.iter().zip(&self.places);
+        jobs.flat_map(|(job, places)| job.rules.iter().zip(places).map(move |(rule, place)| (job, rule, place)))
     }
 
     /// Every schedule, in the order of the files.

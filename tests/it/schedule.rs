@@ -59,3 +59,36 @@ fn unsound_schedules_are_told_with_file_and_line() {
     desk.configure("");
     assert_eq!(desk.jobs(&["next", "backfil"]).code, 2);
 }
+
+#[test]
+fn a_rule_that_never_comes_round_is_refused_wherever_the_schedules_are_loaded() {
+    let desk = Desk::bare();
+    std::fs::create_dir(desk.path().join("mine")).expect("a folder");
+    let yaml = "jobs:\n  backfill:\n    schedule: { at: nyse.close + 20m }\n  compaction:\n    schedule:\n      - { every: 1h, during: cme_equity }\n      - { at: nyse.close + 61m, only_if_open: cme_equity }\n";
+    std::fs::write(desk.path().join("mine/a.yaml"), yaml).expect("a file");
+    desk.configure("gateway: { kind: simulated }\npaths: { schedules: mine }\n");
+    let pause = ["pause", "backfill", "--reason", "a test"];
+    for arguments in [&["schedule", "check"][..], &["config", "check"], &["list"], &["next"], &pause, &["serve"]] {
+        let told = desk.jobs(arguments);
+        assert_eq!(told.code, 78, "{arguments:?}: {told:#?}");
+        assert!(told.stderr.contains("mine/a.yaml:7: jobs.compaction.schedule: "), "{arguments:?}: {}", told.stderr);
+        assert!(told.stderr.contains("never comes round"), "{arguments:?}: {}", told.stderr);
+    }
+    assert!(!desk.path().join("state/jobs.db").exists(), "nothing was paused");
+}
+
+#[test]
+fn the_default_jobs_that_a_folder_leaves_out_are_named() {
+    let desk = Desk::bare();
+    assert_eq!(desk.jobs(&["schedule", "check"]).succeeded().stdout.lines().count(), 1, "nothing is left out");
+    std::fs::create_dir(desk.path().join("mine")).expect("a folder");
+    let yaml = "jobs:\n  backfill: { schedule: { at: nyse.close + 20m } }\n  snapshot: { schedule: { every: 5m, during: cme_equity } }\n";
+    std::fs::write(desk.path().join("mine/a.yaml"), yaml).expect("a file");
+    desk.configure("paths: { schedules: mine }\n");
+    let told = desk.jobs(&["schedule", "check"]).succeeded().stdout;
+    let left_out = "compaction, quality, signals, rules, report, evaluation";
+    assert!(told.lines().nth(1).is_some_and(|line| line.ends_with(left_out)), "{told}");
+    let told = desk.jobs(&["schedule", "check", "--format", "json"]).succeeded().stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["left_out"].as_array().map(Vec::len), Some(6), "{told}");
+}

@@ -39,9 +39,9 @@ pub(super) fn no_configuration(error: &JobError) -> Check {
 pub(super) fn schedules(config: &Config) -> Finding {
     let from =
         config.paths.schedules.as_ref().map_or_else(|| "compiled in".to_owned(), |path| path.display().to_string());
-    match schedule::schedules(config) {
-        Ok(schedules) => {
-            let jobs: Vec<&str> = schedules.iter().map(|JobSchedule { job, .. }| job.as_str()).collect();
+    match schedule::planner(config) {
+        Ok(planner) => {
+            let jobs: Vec<&str> = planner.schedules().iter().map(|JobSchedule { job, .. }| job.as_str()).collect();
             Finding::ok(format!("{from}: {}", jobs.join(", ")))
         }
         Err(error) => Finding::failed(&error),

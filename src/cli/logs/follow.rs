@@ -8,7 +8,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::escape::escaped;
+use crate::job::JobError;
 
+use super::super::output::written;
 use super::entry::{Entry, entries_of};
 use super::files::{LogFile, of};
 use super::{Filter, Printer, newest};
@@ -17,19 +19,27 @@ use super::{Filter, Printer, newest};
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 /// Prints the newest entries and then each that comes. It ends by a signal, or when its reader has gone.
-pub(super) fn follow(folder: &Path, filter: &Filter, (printer, limit): (&Printer<'_>, usize)) -> io::Result<u8> {
-    let mut files = of(folder, printer.job)?;
-    let mut tail = files.last().map(Tail::at_end_of_lines).transpose()?;
+///
+/// # Errors
+/// Where a log cannot be read, or an entry cannot be written.
+pub(super) fn follow(
+    folder: &Path,
+    filter: &Filter,
+    (printer, limit): (&Printer<'_>, usize),
+    unreadable: impl Fn(io::Error) -> JobError,
+) -> Result<u8, JobError> {
+    let mut files = of(folder, printer.job).map_err(&unreadable)?;
+    let mut tail = files.last().map(Tail::at_end_of_lines).transpose().map_err(&unreadable)?;
     if let (Some(file), Some(tail)) = (files.last_mut(), &tail) {
         file.until_bytes = Some(tail.offset);
     }
-    for entry in newest(&files, filter, limit)? {
+    for entry in newest(&files, filter, limit).map_err(&unreadable)? {
         if !print(printer, &entry)? {
             return Ok(0);
         }
     }
     loop {
-        for line in appended(folder, printer.job, &mut tail)? {
+        for line in appended(folder, printer.job, &mut tail).map_err(&unreadable)? {
             for entry in entries_of(&line).iter().filter(|entry| filter.admits(entry)) {
                 if !print(printer, entry)? {
                     return Ok(0);
@@ -43,11 +53,8 @@ pub(super) fn follow(folder: &Path, filter: &Filter, (printer, limit): (&Printer
 }
 
 /// Prints an entry; false where nobody reads any more.
-fn print(printer: &Printer<'_>, entry: &Entry) -> io::Result<bool> {
-    match writeln!(io::stdout(), "{}", escaped(&printer.told(entry))) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.map(|()| true),
-    }
+fn print(printer: &Printer<'_>, entry: &Entry) -> Result<bool, JobError> {
+    written(writeln!(io::stdout(), "{}", escaped(&printer.told(entry))))
 }
 
 /// Waits, and tells whether the reader of a pipe has gone meanwhile: a quiet log must not keep the process for ever.

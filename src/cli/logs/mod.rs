@@ -15,7 +15,7 @@ use crate::job::{Failure, JobError, calendars};
 use crate::telemetry;
 
 use super::job_names::{check_known, job_names};
-use super::output::{print_documents, print_error, print_line};
+use super::output::{print_documents, print_line};
 use super::settings::{Format, Globals};
 use super::time_range::{Edge, instant_or_day};
 
@@ -94,8 +94,7 @@ pub(super) fn logs(globals: &Globals, args: &LogsArgs) -> Result<u8, JobError> {
         check_known(&args.name, &known, "log of")?;
         if !args.follow {
             let exist = if found.is_empty() { "none yet".to_owned() } else { found.join(", ") };
-            let folder = folder.display();
-            print_error(&format!("{} has logged nothing in {folder} yet; there are logs of: {exist}", args.name));
+            note!("{} has logged nothing in {} yet; there are logs of: {exist}", args.name, folder.display());
         }
     }
     let since = match &args.since {
@@ -106,7 +105,7 @@ pub(super) fn logs(globals: &Globals, args: &LogsArgs) -> Result<u8, JobError> {
     let limit = args.n.unwrap_or(if since.is_some() { usize::MAX } else { DEFAULT_LINES });
     let printer = Printer { job: &args.name, format: globals.format };
     if args.follow {
-        return follow::follow(folder, &filter, (&printer, limit)).map_err(unreadable);
+        return follow::follow(folder, &filter, (&printer, limit), unreadable);
     }
     let entries = newest(&files, &filter, limit).map_err(unreadable)?;
     match globals.format {

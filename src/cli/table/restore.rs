@@ -93,8 +93,7 @@ pub(super) fn confirmed() -> Result<bool, JobError> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    eprint!("Go on? [yes/no] ");
-    io::stderr().flush().map_err(failed)?;
+    write!(io::stderr(), "Go on? [yes/no] ").and_then(|()| io::stderr().flush()).map_err(failed)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(failed)?;
     Ok(answer.trim() == "yes")

@@ -31,6 +31,7 @@ mod status;
 mod table;
 mod time_range;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
+use crate::escape::escaped;
 use crate::job::{Failure, JobError, chain};
 
 use output::print_error;
@@ -142,7 +144,7 @@ pub fn main() -> ExitCode {
             Err(_) => Failure::Panicked.exit_code(),
         },
         Err(error) => {
-            let _ = error.print();
+            print_usage(&error);
             let told = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             if told { 0 } else { Failure::Usage.exit_code() }
         }
@@ -150,6 +152,15 @@ pub fn main() -> ExitCode {
     // systemd takes 1 to 254 from an ExecCondition for "skip", so every error of this question is 255.
     let code = if asks_is_open && code > calendar::CLOSED { u8::MAX } else { code };
     ExitCode::from(code)
+}
+
+/// Prints help, or what is wrong with the command line; what would act on a terminal as its code, without colours.
+fn print_usage(error: &clap::Error) {
+    let plain = error.render().to_string();
+    match escaped(&plain) {
+        Cow::Borrowed(_) => drop(error.print()),
+        Cow::Owned(fit) => print_error(fit.trim_end()),
+    }
 }
 
 /// Tells a panic where it is of use: of the main thread to the user, of a worker to the log file. A library may panic in

@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     fn told(lines: &[&str]) -> String {
-        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         no_login("mail:587".to_owned(), &lines).to_string()
     }
 

@@ -31,7 +31,6 @@ mod status;
 mod table;
 mod time_range;
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -39,7 +38,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-use crate::escape::escaped;
+use crate::escape::is_unfit;
 use crate::job::{Failure, JobError, chain};
 
 use output::print_error;
@@ -144,7 +143,7 @@ pub fn main() -> ExitCode {
             Err(_) => Failure::Panicked.exit_code(),
         },
         Err(error) => {
-            print_usage(&error);
+            print_usage(&error, &arguments);
             let told = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             if told { 0 } else { Failure::Usage.exit_code() }
         }
@@ -154,12 +153,13 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Prints help, or what is wrong with the command line; what would act on a terminal as its code, without colours.
-fn print_usage(error: &clap::Error) {
-    let plain = error.render().to_string();
-    match escaped(&plain) {
-        Cow::Borrowed(_) => drop(error.print()),
-        Cow::Owned(fit) => print_error(fit.trim_end()),
+/// Prints help, or what is wrong with the command line. A word that would act on a terminal comes back without colours,
+/// and as its code.
+fn print_usage(error: &clap::Error, arguments: &[OsString]) {
+    if arguments.iter().any(|word| word.to_string_lossy().contains(is_unfit)) {
+        print_error(error.render().to_string().trim_end());
+    } else {
+        let _ = error.print();
     }
 }
 

@@ -282,6 +282,10 @@ fn the_sample_configuration_is_sound_once_the_kind_of_gateway_is_decided() {
     let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
     fs::write(file.path(), &decided).expect("written");
     let (code, told) = jobs(&["--config", file.path().to_str().expect("text"), "config", "check"]);
+    assert!(code == 78 && told.contains("monitor.ping.snapshot is an example"), "{code}: {told}");
+    let decided = decided.replace("hc-ping.com/UUID", "hc-ping.com/3b1c5f0e-7a44-4a53-9a53-2f2f6f1d9f10");
+    fs::write(file.path(), &decided).expect("written");
+    let (code, told) = jobs(&["--config", file.path().to_str().expect("text"), "config", "check"]);
     assert_eq!(code, 0, "with every line of the sample in force: {told}\n{decided}");
 }
 

@@ -256,7 +256,8 @@ fn breach(error: &SmtpError) -> Option<String> {
         let inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
         inner.downcast_ref::<Breach>().map(ToString::to_string)
     });
-    let of_reader = || error.is_response().then(|| answer(error));
+    // A talk that breaks off is a connection that is lost.
+    let of_reader = || error.is_response().then(|| answer(error)).filter(|what| !what.contains("incomplete"));
     of_wire.or_else(of_reader)
 }
 
@@ -307,7 +308,7 @@ mod tests {
     use super::*;
 
     fn told(lines: &[&str]) -> String {
-        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         no_login("mail:587".to_owned(), &lines).to_string()
     }
 

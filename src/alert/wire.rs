@@ -72,13 +72,21 @@ fn answer(bytes: &[u8]) -> Answer {
 #[derive(Debug, Default)]
 struct Heard {
     num_bytes: usize,
+    /// The beginning of the command, which may leave in pieces.
+    command: Vec<u8>,
     /// What came after STARTTLS; none after any other command.
     answer: Option<Vec<u8>>,
 }
 
 impl Heard {
-    fn after(command: &[u8]) -> Self {
-        Self { num_bytes: 0, answer: (command == STARTTLS).then(Vec::new) }
+    /// Begins anew where something was heard, since the bytes are then of another command.
+    fn note_sent(&mut self, bytes: &[u8]) {
+        if self.num_bytes > 0 {
+            *self = Self::default();
+        }
+        let room = (STARTTLS.len() + 1).saturating_sub(self.command.len());
+        self.command.extend(bytes.iter().take(room));
+        self.answer = (self.command == STARTTLS).then(Vec::new);
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Breach> {
@@ -132,8 +140,8 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(_)) = written {
-            self.heard = Heard::after(bytes);
+        if let Poll::Ready(Ok(num_bytes)) = written {
+            self.heard.note_sent(bytes.get(..num_bytes).unwrap_or_default());
         }
         written
     }
@@ -151,6 +159,12 @@ impl AsyncWrite for Wire {
 mod tests {
     use super::*;
 
+    fn after(command: &[u8]) -> Heard {
+        let mut heard = Heard::default();
+        heard.note_sent(command);
+        heard
+    }
+
     #[test]
     fn one_answer_is_whole_when_its_last_line_is() {
         for partial in ["", "2", "220 go", "220 go ahead\r", "250-first\r\n", "250-first\r\n250-second\r\n250 "] {
@@ -166,22 +180,24 @@ mod tests {
 
     #[test]
     fn after_starttls_one_answer_comes_through_however_it_is_cut() {
-        let mut heard = Heard::after(STARTTLS);
+        let mut heard = after(b"START");
+        heard.note_sent(b"TLS\r\n");
         for part in ["22", "0 go ", "ahead\r", "\n"] {
             assert_eq!(heard.take(part.as_bytes()), Ok(()), "{part:?}");
         }
         assert_eq!(heard.take(b"more"), Err(Breach::BeyondStartTls));
-        let mut other = Heard::after(b"EHLO desk\r\n");
+        let mut other = after(b"EHLO desk\r\n");
         assert_eq!(other.take(b"250 fine\r\n250 and more\r\n"), Ok(()), "other answers are the reader's");
     }
 
     #[test]
     fn what_is_heard_between_two_commands_is_bounded() {
-        let mut heard = Heard::after(b"NOOP\r\n");
+        let mut heard = after(b"NOOP\r\n");
         assert_eq!(heard.take(&vec![b'x'; MAX_BYTES]), Ok(()));
         assert_eq!(heard.take(b"x"), Err(Breach::TooLong));
-        assert_eq!(Heard::after(b"NOOP\r\n").take(b"250 fine\r\n"), Ok(()), "a command begins anew");
-        let mut heard = Heard::after(STARTTLS);
+        heard.note_sent(b"NOOP\r\n");
+        assert_eq!(heard.take(b"250 fine\r\n"), Ok(()), "a command begins anew");
+        let mut heard = after(STARTTLS);
         assert_eq!(heard.take(&vec![b'x'; MAX_ANSWER_BYTES + 1]), Err(Breach::TooLong));
     }
 }

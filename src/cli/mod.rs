@@ -44,6 +44,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
+use crate::escape::is_unfit;
 use crate::job::{Failure, JobError, chain};
 
 use settings::Globals;
@@ -146,7 +147,7 @@ pub fn main() -> ExitCode {
             Ok(done) => done.and_then(flushed).map_err(|error| report(&error)),
             Err(_) => Err(Failure::Panicked.exit_code()),
         },
-        Err(error) => answer_of_parser(&error),
+        Err(error) => answer_of_parser(&error, &arguments),
     };
     // systemd takes 1 to 254 from an ExecCondition for "skip", so every error of this question is 255.
     let code = match done {
@@ -158,18 +159,27 @@ pub fn main() -> ExitCode {
 }
 
 /// The help, the version, or what is wrong with the command line.
-fn answer_of_parser(error: &clap::Error) -> Result<u8, u8> {
-    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let printed = error.print();
-    if !is_answer {
+fn answer_of_parser(error: &clap::Error, arguments: &[OsString]) -> Result<u8, u8> {
+    if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print_usage(error, arguments);
         return Err(Failure::Usage.exit_code());
     }
-    output::written(printed).map(|_| 0).and_then(flushed).map_err(|error| report(&error))
+    output::written(error.print()).map(|_| 0).and_then(flushed).map_err(|error| report(&error))
 }
 
 /// The exit code of a command, once all of its answer is written.
 fn flushed(code: u8) -> Result<u8, JobError> {
     output::written(std::io::stdout().flush()).map(|_| code)
+}
+
+/// Prints what is wrong with the command line. A word that would act on a terminal comes back without colours, and as its
+/// code.
+fn print_usage(error: &clap::Error, arguments: &[OsString]) {
+    if arguments.iter().any(|word| word.to_string_lossy().contains(is_unfit)) {
+        note!("{}", error.render().to_string().trim_end());
+    } else {
+        let _ = error.print();
+    }
 }
 
 /// Tells a panic where it is of use: of the main thread to the user, of a worker to the log file. A library may panic in

@@ -125,7 +125,7 @@ fn heard(answer: &str) -> Result<(), PingError> {
 }
 
 /// An error with its causes.
-fn chained(error: &dyn std::error::Error) -> String {
+fn chained(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -5,8 +5,8 @@
 //! time a process took the slot up, by run id. The view `history` joins the two, and a person may query it
 //! (`sqlite3 -readonly state/jobs.db 'select * from history'`). Instants are microseconds since 1970, UTC.
 //!
-//! Beside them stand what a person is to be told, and what was: `incidents`, `mails` (the outbox), `mutes`, and
-//! `check_marks`, which every check leaves.
+//! Beside them stand what a person is to be told, and what was: `incidents`, `mails` (the outbox) with `mail_recipients`
+//! (what became of a mail at each), `mutes`, and `check_marks`, which every check leaves.
 //!
 //! What holds, whoever writes and whenever it is killed:
 //!

@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::support::{Desk, Ended, text};
 
 /// Clears a screen, sets a title, and turns the direction of writing.
-const HOSTILE: &str = "sold\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}2J\u{202e}out\r";
+const HOSTILE: &str = "sold\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}2J\u{202e}out";
 
 /// The same as it is shown.
-const SHOWN: &str = "sold\\u001b[2J\\u001b]0;title\\u0007\\u009b2J\\u202eout\\r";
+const SHOWN: &str = "sold\\u001b[2J\\u001b]0;title\\u0007\\r\\u009b2J\\u202eout";
 
 fn assert_fit(ended: &Ended) {
     for text in [&ended.stdout, &ended.stderr] {
@@ -77,11 +77,14 @@ fn errors_and_logs_on_stderr_act_on_no_terminal() {
     for arguments in [&["run", "snapshot", "--gateway", &address][..], &["gateway", "probe", "--gateway", &address]] {
         let ended = desk.jobs(arguments);
         assert_ne!(ended.code, 0, "{ended:?}");
-        assert!(ended.stderr.contains("sold\\u001b[2J"), "{ended:?}");
+        assert!(ended.stderr.contains("sold"), "{ended:?}");
         assert_fit(&ended);
     }
+    let usage = desk.jobs(&["show", HOSTILE]);
+    assert!(usage.code == 2 && usage.stderr.contains("sold"), "{usage:?}");
+    assert_fit(&usage);
     let mut command = desk.command(&["config", "check"]);
     let checked = crate::support::ended(command.env("JOBS__GATEWAY__KIND", HOSTILE));
-    assert!(checked.code == 78 && checked.stderr.contains("sold\\u"), "{checked:?}");
+    assert_eq!(checked.code, 78, "{checked:?}");
     assert_fit(&checked);
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::calendar::Slot;
 use crate::job::{Context, Counts, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::{AsOf, KeyRange, SignalRow, TableName};
+use crate::lake::{AsOf, KeyRange, SignalRow};
 use crate::market::Symbol;
 use crate::quality::{FUTURES_TABLE, SPOT_TABLE};
 use crate::signals::Derived;

@@ -289,12 +289,14 @@ where
     let filter = EnvFilter::new(format!("off,frontmonth={level}"));
     // The journal stamps and colours its lines itself, and takes their priority from a prefix.
     if std::env::var_os("JOURNAL_STREAM").is_some() && !io::IsTerminal::is_terminal(&io::stderr()) {
-        let layer = fmt::layer().log_internal_errors(false).fmt_fields(escaped_fields()).with_writer(Journal).with_ansi(false);
+        let layer =
+            fmt::layer().log_internal_errors(false).fmt_fields(escaped_fields()).with_writer(Journal).with_ansi(false);
         return layer.without_time().with_level(false).with_target(false).with_filter(filter).boxed();
     }
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::IsTerminal::is_terminal(&io::stderr());
     // What cannot be written to stderr must not be reported there: that would be a panic of the thread that logs.
-    let layer = fmt::layer().log_internal_errors(false).fmt_fields(escaped_fields()).with_writer(io::stderr).with_ansi(ansi);
+    let layer =
+        fmt::layer().log_internal_errors(false).fmt_fields(escaped_fields()).with_writer(io::stderr).with_ansi(ansi);
     layer.with_target(false).with_filter(filter).boxed()
 }
 

@@ -533,10 +533,10 @@ fn what_the_start_starts_is_a_slot_of_its_own_off_the_grid() {
 
 /// Deletes or replaces the ledger under the daemon and waits until it is taken up.
 fn is_taken_up_again(change: impl FnOnce(&Path)) -> Scene {
-    let scene = Scene::start(&each_five_minutes(&[("healthy", ""), ("paused", "")]), &[
-        acting("healthy", Act::Done),
-        acting("paused", Act::Done),
-    ]);
+    let scene = Scene::start(
+        &each_five_minutes(&[("healthy", ""), ("paused", "")]),
+        &[acting("healthy", Act::Done), acting("paused", Act::Done)],
+    );
     let file = scene.folder.path().join("state/jobs.db");
     let writer = Ledger::open(&file).expect("opened");
     let pause = Pause { job: "paused".into(), reason: "roll week".into(), paused_at: et("10:02"), until: None };

@@ -51,8 +51,7 @@ mod tests {
     #[test]
     fn without_a_lock_folder_two_leases_are_two_ids_as_well() {
         let locks = Path::new("/proc/frontmonth-lease-tests");
-        let leases: Vec<ClientIdLease> =
-            (0..2).map(|_| lease(locks, &config(2), &[]).expect("free")).collect();
+        let leases: Vec<ClientIdLease> = (0..2).map(|_| lease(locks, &config(2), &[]).expect("free")).collect();
         assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [7, 8]);
         assert!(lease(locks, &config(2), &[]).is_err());
     }

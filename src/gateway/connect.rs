@@ -205,7 +205,9 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     if skew_seconds.abs() > endpoint.config.max_clock_skew_seconds {
         let remedy = match endpoint.config.kind {
             GatewayKind::Ib => "set this machine's clock (timedatectl set-ntp true) or the gateway's",
-            GatewayKind::Simulated => "for jobs run set gateway.clock: gateway to go by the simulated time; for jobs serve start the gateway without --now and --speed",
+            GatewayKind::Simulated => {
+                "for jobs run set gateway.clock: gateway to go by the simulated time; for jobs serve start the gateway without --now and --speed"
+            }
         };
         return Err(GatewayError::ClockSkew { skew_seconds, remedy });
     }

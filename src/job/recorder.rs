@@ -88,7 +88,8 @@ impl Recorder {
         if self.beginning != Beginning::Recorded {
             return;
         }
-        let is_cut_off = matches!(result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated));
+        let is_cut_off =
+            matches!(result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated));
         if is_cut_off && self.trigger == Trigger::Simulation {
             // A simulation that goes on takes it up again, as after a kill: a slot that has failed would stay so.
             return;

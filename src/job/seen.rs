@@ -167,8 +167,7 @@ mod tests {
     fn a_gateway_whose_clock_differs_is_not_down() {
         let error = GatewayError::ClockSkew { skew_seconds: 90, remedy: "set this machine's clock" };
         let names: Vec<_> = seen(Err(error.into())).into_iter().map(|(check, _, cause)| (check, cause)).collect();
-        let expected =
-            [(CLOCK_DIFFERS.to_owned(), None), (RUN_FAILED.to_owned(), Some(CLOCK_DIFFERS.to_owned()))];
+        let expected = [(CLOCK_DIFFERS.to_owned(), None), (RUN_FAILED.to_owned(), Some(CLOCK_DIFFERS.to_owned()))];
         assert_eq!(names, expected);
     }
 

@@ -43,7 +43,11 @@ impl ObjectStore for AnchoredStore {
         self.inner.put_opts(at, payload, options).await
     }
 
-    async fn put_multipart_opts(&self, at: &Path, mut options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        mut options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         options.extensions.insert(Arc::clone(&self.anchor));
         self.inner.put_multipart_opts(at, options).await
     }

@@ -70,7 +70,10 @@ async fn answers_as_fresh(warm: &Lake, folder: &Path) {
     assert_eq!(warm.futures_keys(&range).await.expect("keys"), fresh.futures_keys(&range).await.expect("keys"));
     let rows = |lake: Lake| async move { lake.futures(&everything(), &AsOf::Latest).await.expect("rows") };
     assert_eq!(rows(warm.clone()).await, rows(fresh.clone()).await);
-    assert_eq!(warm.count(FUTURES, &range).await.expect("counted"), fresh.count(FUTURES, &range).await.expect("counted"));
+    assert_eq!(
+        warm.count(FUTURES, &range).await.expect("counted"),
+        fresh.count(FUTURES, &range).await.expect("counted")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

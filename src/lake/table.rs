@@ -104,7 +104,8 @@ impl TableHandle {
         let mark = loaded.mark.filter(|mark| mark.stands(&self.path))?;
         if !mark.is_newest(&self.path) {
             // Opening it afresh either heals it or gives the better error.
-            let told = |error: &_| tracing::debug!(table = %self.name, %error, "the warm handle could not be refreshed");
+            let told =
+                |error: &_| tracing::debug!(table = %self.name, %error, "the warm handle could not be refreshed");
             loaded.table.update_state().await.inspect_err(told).ok()?;
             loaded.mark = mark.later(&self.path, loaded.table.version()?);
         }

@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, SystemClock};
-    use crate::lake::fixtures::{futures_of, slot, symbol};
+    use crate::lake::fixtures::{config, futures_of, slot, symbol};
     use crate::lake::recording::{Fault, lake_on, recorded};
     use crate::lake::schema::Retention;
     use crate::lake::store::store;
@@ -159,9 +159,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_tidy_table_stays_as_it_is() {
         let folder = tempdir().expect("a folder");
-        let root = folder.path().join("lake");
         let unkept = (store(Durability::Unflushed), Retention::NONE);
-        let lake = Lake::new(root, Some(GatewayKind::Simulated), unkept);
+        let lake = Lake::new(&config(folder.path()), Some(GatewayKind::Simulated), unkept).expect("a path");
         fill(&lake).await;
         // A moment later, so that what tidying itself writes to the log is not kept either.
         let now = SystemClock.now() + TimeDelta::minutes(1);

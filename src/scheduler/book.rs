@@ -193,7 +193,9 @@ impl Book {
             };
             match entered {
                 Ok(()) => tracing::warn!(job = pause.job, reason = pause.reason, "the pause stays in force"),
-                Err(error) => tracing::error!(job = pause.job, error = %chain(&error), "the pause is lost with the ledger"),
+                Err(error) => {
+                    tracing::error!(job = pause.job, error = %chain(&error), "the pause is lost with the ledger")
+                }
             }
         }
     }

@@ -99,8 +99,7 @@ impl World {
             let slot = begin.planned.slot;
             self.num_runs += 1;
             let run_id = format!("r{}", self.num_runs);
-            let start =
-                Start { job: JOB.into(), slot, trigger: Trigger::Schedule, run_id: run_id.clone(), pid: 1 };
+            let start = Start { job: JOB.into(), slot, trigger: Trigger::Schedule, run_id: run_id.clone(), pid: 1 };
             if self.ledger.start(&start, now).unwrap() == Started::Started {
                 if self.is_right() {
                     self.run_right.push(slot);

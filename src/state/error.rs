@@ -149,7 +149,9 @@ impl LedgerError {
             Self::ReadOnly { .. } | Self::NoFolder { .. } | Self::Corrupt { .. } | Self::NewerSchema { .. } => {
                 LedgerErrorClass::Configuration
             }
-            Self::Full { .. } | Self::Lost { .. } | Self::UnknownRun { .. } | Self::Io { .. } => LedgerErrorClass::Failed,
+            Self::Full { .. } | Self::Lost { .. } | Self::UnknownRun { .. } | Self::Io { .. } => {
+                LedgerErrorClass::Failed
+            }
         }
     }
 

@@ -370,7 +370,7 @@ mod tests {
         let first = leased(&ledger, "killed", ahead).expect("due then");
         let second = leased(&ledger, "s", ahead).expect("due then");
         let put_off = Attempt::Later(ahead + TimeDelta::hours(1), "451 later".into());
-        ledger.settle_mail((&second, "s"), &put_off, ahead).expect("noted");
+        ledger.settle_mail((&second, "s"), &put_off, &[], ahead).expect("noted");
         let back: Vec<i64> = (0..3).filter_map(|_| leased(&ledger, "s", NOW)).map(|mail| mail.id).collect();
         assert_eq!(back, [first.id, second.id]);
         let counted = ledger.change_alerts((&[], NOW), |before| {

@@ -161,7 +161,11 @@ impl Ledger {
     /// The connection of a ledger that is not lost.
     fn usable_connection(&self, operation: &'static str) -> Result<MutexGuard<'_, Connection>, LedgerError> {
         let connection = self.connection();
-        if self.is_lost() { Err(LedgerError::Lost { operation, path: self.path().to_path_buf() }) } else { Ok(connection) }
+        if self.is_lost() {
+            Err(LedgerError::Lost { operation, path: self.path().to_path_buf() })
+        } else {
+            Ok(connection)
+        }
     }
 
     /// The connection. After a panic it is as good as before: a transaction that was under way has been rolled back.

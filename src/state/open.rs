@@ -276,7 +276,8 @@ mod tests {
         start(&writer, slot(1), Trigger::Manual, "r1");
         assert!(unattended(&path).expect("no error").is_none(), "somebody is writing");
         drop(writer);
-        let reader = Ledger::over(&path, unattended(&path).expect("readable").expect("nobody writes"), Durability::Synced);
+        let reader =
+            Ledger::over(&path, unattended(&path).expect("readable").expect("nobody writes"), Durability::Synced);
         assert!(reader.running("snapshot").expect("readable").is_some());
     }
 }

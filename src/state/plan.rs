@@ -190,7 +190,10 @@ mod tests {
         let ledger = ledger(&folder);
         start(&ledger, slot(1), Trigger::Manual, "r1");
         finish(&ledger, "r1", EndState::Done);
-        assert_eq!((row(&ledger, slot(1)).due_at, ledger.newest_slot("snapshot", slot(99_999)).expect("readable")), (None, None));
+        assert_eq!(
+            (row(&ledger, slot(1)).due_at, ledger.newest_slot("snapshot", slot(99_999)).expect("readable")),
+            (None, None)
+        );
         assert_eq!(ledger.plan(&[planned(1)]).expect("planned"), 0);
         assert_eq!(row(&ledger, slot(1)).state, RunState::Done);
         assert_eq!(ledger.newest_slot("snapshot", slot(99_999)).expect("readable"), Some(slot(1)));
@@ -212,7 +215,11 @@ mod tests {
         assert_eq!(told(3), (RunState::Running, None));
         assert_eq!(told(4), (RunState::Missed, Some("down".into())));
         assert_eq!(row(&ledger, slot(4)).ended_at, Some(NOW));
-        assert_eq!(ledger.newest_slot("snapshot", slot(99_999)).expect("readable"), Some(slot(4)), "the schedule has dealt with it");
+        assert_eq!(
+            ledger.newest_slot("snapshot", slot(99_999)).expect("readable"),
+            Some(slot(4)),
+            "the schedule has dealt with it"
+        );
     }
 
     #[test]

@@ -96,7 +96,10 @@ impl Ledger {
             let sql = "SELECT slot FROM runs WHERE job = ?1 AND slot <= ?2 AND due_at IS NOT NULL
                            AND slot NOT IN (SELECT started_at FROM daemon_starts)
                        ORDER BY slot DESC LIMIT 1";
-            connection.prepare_cached(sql)?.query_row((job, Stamp(until)), |row| Ok(row.get::<_, Stamp>(0)?.0)).optional()
+            connection
+                .prepare_cached(sql)?
+                .query_row((job, Stamp(until)), |row| Ok(row.get::<_, Stamp>(0)?.0))
+                .optional()
         })
     }
 

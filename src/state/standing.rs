@@ -135,7 +135,8 @@ impl Ledger {
     /// Brings the log into the file and gives the name of a run that is in it then; none where not all could be brought in.
     fn bring_into_file(&self) -> Result<Option<String>, LedgerError> {
         self.read("bring the log into", |connection| {
-            let newest = "SELECT coalesce((SELECT run_id FROM runs WHERE run_id IS NOT NULL ORDER BY slot DESC LIMIT 1),
+            let newest =
+                "SELECT coalesce((SELECT run_id FROM runs WHERE run_id IS NOT NULL ORDER BY slot DESC LIMIT 1),
                               (SELECT run_id FROM daemon))";
             let witness: Option<String> = connection.query_row(newest, [], |row| row.get(0))?;
             let (is_busy, pages, brought_in): (i64, i64, i64) =

@@ -42,7 +42,10 @@ fn told_path() -> Option<PathBuf> {
 fn child_writes_until_it_is_killed() {
     let Some(path) = told_path() else { return };
     let ledger = Ledger::open(&path).expect("opened");
-    let first = ledger.newest_slot("snapshot", DateTime::<Utc>::MAX_UTC).expect("readable").map_or(0, |slot| number_of(slot) + 1);
+    let first = ledger
+        .newest_slot("snapshot", DateTime::<Utc>::MAX_UTC)
+        .expect("readable")
+        .map_or(0, |slot| number_of(slot) + 1);
     for number in first.. {
         let due_at = slot(number);
         ledger.plan(&[Planned { job: "snapshot".into(), slot: slot(number), due_at }]).expect("planned");

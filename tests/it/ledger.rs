@@ -110,11 +110,8 @@ fn a_killed_force_keeps_every_row_it_replaced() {
         let other = Simulator::standing_at(NOON, &["--seed", &(number + 2).to_string()]);
         desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", other.address));
         let mut command = desk.command(&["run", "snapshot", "--symbols", "ES", "--force"]);
-        let mut child = command
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("it runs");
+        let mut child =
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("it runs");
         std::thread::sleep(std::time::Duration::from_millis(moment));
         child.kill().expect("killed, or over already");
         child.wait().expect("its end");
@@ -127,8 +124,7 @@ fn a_killed_force_keeps_every_row_it_replaced() {
     let ledger =
         frontmonth::state::Ledger::open_to_read(&desk.path().join("state/jobs.db")).expect("sound").expect("there");
     let kept = ledger.replaced("futures_snapshots", &format!("ES {NOON_SLOT}")).expect("readable");
-    let mut kept: Vec<Value> =
-        kept.iter().map(|row| serde_json::from_str(&row.old_json).expect("JSON")).collect();
+    let mut kept: Vec<Value> = kept.iter().map(|row| serde_json::from_str(&row.old_json).expect("JSON")).collect();
     kept.reverse();
     prices.pop();
     assert_eq!(kept, prices);

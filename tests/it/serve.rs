@@ -226,7 +226,8 @@ fn a_daemon_that_would_go_by_a_simulated_clock_is_refused() {
     desk.configure("gateway: { kind: simulated, clock: gateway }\n");
     let refused = desk.jobs(&["serve"]);
     assert_eq!(refused.code, 78);
-    let told = "gateway.clock is gateway, but a daemon goes by this machine's clock, as its schedules do: remove the key";
+    let told =
+        "gateway.clock is gateway, but a daemon goes by this machine's clock, as its schedules do: remove the key";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert!(!desk.path().join("state").exists(), "nothing is made");
 }

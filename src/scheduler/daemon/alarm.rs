@@ -77,7 +77,10 @@ impl Alarm {
         for _ in 0..2 {
             if let Some(sending) = self.sending.take() {
                 if !sending.is_finished() {
-                    tracing::warn!(seconds = PATIENCE.as_secs(), "stopping when the mails in hand are sent, at most so long");
+                    tracing::warn!(
+                        seconds = PATIENCE.as_secs(),
+                        "stopping when the mails in hand are sent, at most so long"
+                    );
                 }
                 let _ = tokio::time::timeout(PATIENCE, sending).await;
             }

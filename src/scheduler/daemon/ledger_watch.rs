@@ -110,13 +110,15 @@ fn facts(what: &str) -> Facts {
     Facts {
         observed: format!("the ledger was {what} while the daemon was running"),
         expected: "only jobs writes to the ledger, and nobody moves it while jobs run".to_owned(),
-        done: "the daemon goes on with the ledger that stands there now, or with a new one; pauses in force were entered \
+        done:
+            "the daemon goes on with the ledger that stands there now, or with a new one; pauses in force were entered \
                into it; the tables are not touched"
-            .to_owned(),
+                .to_owned(),
         next: vec!["jobs status".to_owned(), "jobs history -n 20".to_owned(), "jobs logs serve".to_owned()],
-        runbook: "What was recorded since the copy was made is lost: runs, incidents, mails that waited. To put a copy \
+        runbook:
+            "What was recorded since the copy was made is lost: runs, incidents, mails that waited. To put a copy \
                   back, stop the daemon first."
-            .to_owned(),
+                .to_owned(),
         ..Facts::default()
     }
 }

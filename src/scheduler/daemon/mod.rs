@@ -416,7 +416,11 @@ impl Daemon {
         if !self.crew.jobs().is_empty() {
             let (jobs, seconds) = (self.crew.jobs().join(", "), self.environment.config().runs.drain_seconds);
             // A warning, so that whoever pressed Ctrl-C reads it.
-            tracing::warn!(jobs, seconds, "stopping when these runs have ended, at most so long; a second signal ends them now");
+            tracing::warn!(
+                jobs,
+                seconds,
+                "stopping when these runs have ended, at most so long; a second signal ends them now"
+            );
         }
         while !self.crew.jobs().is_empty() {
             let waits_for = self.crew.jobs().join(", ");

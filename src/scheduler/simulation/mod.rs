@@ -162,7 +162,8 @@ impl Simulation {
                 }
             },
         };
-        if matches!(&report.result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated)) {
+        if matches!(&report.result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated))
+        {
             return Ok(());
         }
         self.tally.note(&planned.job, &report);

@@ -106,7 +106,8 @@ impl fmt::Debug for Notes {
 #[async_trait]
 impl NotesReplaced for Notes {
     async fn note(&self, leaving: Leaving) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let row = |row: crate::lake::LeavingRow| NotedRow { key: row.key, old_json: row.old_json, new_json: row.new_json };
+        let row =
+            |row: crate::lake::LeavingRow| NotedRow { key: row.key, old_json: row.old_json, new_json: row.new_json };
         let note = ReplacementNote {
             table: leaving.table.to_string(),
             run_id: self.run_id.clone(),

@@ -94,7 +94,9 @@ mod tests {
     use std::io::{Seek, SeekFrom, Write};
 
     use super::super::fixtures::{NOW, end, executions, file, finish, ledger, slot, start};
-    use super::super::{EndState, HistoryQuery, LedgerErrorClass, NotRun, NotedRow, Pause, ReplacedRow, ReplacementNote, Trigger};
+    use super::super::{
+        EndState, HistoryQuery, LedgerErrorClass, NotRun, NotedRow, Pause, ReplacedRow, ReplacementNote, Trigger,
+    };
     use super::*;
 
     fn missed(ledger: &Ledger, numbers: std::ops::Range<i32>) {

@@ -72,4 +72,5 @@ impl Fault {
 }
 
 /// How a table is brought back from a backup.
-pub(super) const FROM_BACKUP: &str = "move the table's folder out of the lake and bring it back: jobs table restore --from BACKUP";
+pub(super) const FROM_BACKUP: &str =
+    "move the table's folder out of the lake and bring it back: jobs table restore --from BACKUP";

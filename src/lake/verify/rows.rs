@@ -21,18 +21,8 @@ const WITHOUT_SYMBOL: &str = "without a symbol that can be";
 const WITHOUT_INSTANT: &str = "without a timestamp";
 
 /// Columns of words for a reader, which may say nothing; every other text names something.
-const TEXTS_FOR_READERS: [&str; 10] = [
-    "action",
-    "checks",
-    "decided",
-    "detail",
-    "metadata",
-    "observed",
-    "reason",
-    "reasoning",
-    "threshold",
-    "timing",
-];
+const TEXTS_FOR_READERS: [&str; 10] =
+    ["action", "checks", "decided", "detail", "metadata", "observed", "reason", "reasoning", "threshold", "timing"];
 
 /// What rows of one file reach over.
 #[derive(Debug, Clone, Copy, Default)]

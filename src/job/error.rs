@@ -170,6 +170,7 @@ impl From<LakeError> for JobError {
     fn from(error: LakeError) -> Self {
         match error.class() {
             LakeErrorClass::Configuration => Self::fail(Failure::Misconfigured, error),
+            LakeErrorClass::Busy => Self::fail(Failure::Locked, error),
             LakeErrorClass::Conflict => Self::retry(Failure::Failed, error),
             LakeErrorClass::Missing => Self::fail(Failure::Usage, error),
             LakeErrorClass::Storage => Self::fail(Failure::Failed, error),

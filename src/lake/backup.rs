@@ -2,11 +2,12 @@
 //!
 //! Data files never change under their names, so those already there with the same size are not copied again. They go
 //! first, each under a staging name until it is whole and on the disk; then a checkpoint of exactly that version, which at
-//! once makes it the newest of the copy; then its entry. Last goes what the copy's version before had alone.
+//! once makes it the newest of the copy; then its entry, and the hint to the checkpoint. Last goes what the copy's version
+//! before had alone. A folder takes one copy at a time, and only forward in the history that it holds.
 //! So the copy is a whole table at each moment, before it was first complete none at all, and one that was interrupted is
 //! gone on with by the next.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::error::Cause;
-use super::folder;
-use super::verify::{HINT, LogFolder, LogState, path_of};
+use super::folder::{self, Presence};
+use super::place::{BackupFolder, identity, is_within, make_folder, place};
+use super::verify::{CheckpointPart, HINT, LogFolder, LogState, SIDECARS, path_of};
 use super::{Lake, LakeError, TableName};
 
 /// Looks at the source: where a vacuum takes a file on the way, a newer version is taken.
@@ -50,15 +52,42 @@ pub enum BackupFault {
         /// What is in it.
         found: String,
     },
+    /// The table that is to be copied is damaged.
+    #[error("it is damaged: {}: {what}", path.display())]
+    Damaged {
+        /// The damaged file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
 }
 
 impl Lake {
+    /// Whether there is anything under a table's name.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn holds(&self, table: TableName) -> Result<bool, LakeError> {
+        let path = self.root().join(table.as_str());
+        let presence = folder::presence(&path).map_err(|error| LakeError::storage("read", &path, error))?;
+        Ok(presence != Presence::Absent)
+    }
+
+    /// Whether this lake and another folder are one in the other, by whatever path.
+    #[must_use]
+    pub fn overlaps(&self, other: &Path) -> bool {
+        let tables = TableName::ALL.map(|table| self.root().join(table.as_str()));
+        is_within(other, self.root())
+            || is_within(self.root(), other)
+            || tables.iter().any(|table| table.exists() && is_within(other, table))
+    }
+
     /// Copies the newest version of a table into a folder, which is then a lake of its own; none where there is no table.
     ///
     /// # Errors
     /// Where the table is damaged, the folder holds another one, or a disk fails; what was there before stays.
-    pub async fn backup(&self, table: TableName, to: &Path) -> Result<Option<BackedUp>, LakeError> {
-        let (from, to) = (self.root().join(table.as_str()), to.join(table.as_str()));
+    pub async fn backup(&self, table: TableName, to: &BackupFolder) -> Result<Option<BackedUp>, LakeError> {
+        let (from, to) = (self.root().join(table.as_str()), to.root().join(table.as_str()));
         for look in 1..=MAX_LOOKS {
             // Read anew each time: the log of a table that goes on is the truth, not a handle.
             let view = {
@@ -81,8 +110,10 @@ impl Lake {
     }
 }
 
+/// Whether what was to be copied may have been cleaned up meanwhile: what is damaged is damaged at the next look too.
 fn is_gone(error: &Cause) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    matches!(error.downcast_ref::<BackupFault>(), Some(BackupFault::Damaged { .. }))
+        || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 struct Copy {
@@ -96,7 +127,7 @@ impl Copy {
     async fn run(&self, store: &ObjectStoreRef) -> Result<BackedUp, Cause> {
         let state = LogState::read_at(&self.from, self.version)?;
         if let Some(fault) = state.faults.first() {
-            return Err(format!("it is damaged: {}: {}", fault.path.display(), fault.what).into());
+            return Err(BackupFault::Damaged { path: fault.path.clone(), what: fault.what.clone() }.into());
         }
         self.check_target(&state)?;
         let mut copied =
@@ -131,8 +162,13 @@ impl Copy {
         let first = base.map_or(0, |(version, _)| *version);
         let parts = base.into_iter().flat_map(|(_, parts)| parts).map(|part| &part.path);
         let entries = source.entries.range(first..=self.version).map(|(_, path)| path);
+        let sidecars = base.into_iter().flat_map(|(_, parts)| parts).flat_map(CheckpointPart::sidecars);
+        let log = apart.join("_delta_log");
         for path in parts.chain(entries) {
-            place(path, &apart.join("_delta_log").join(path.file_name().unwrap_or_default()))?;
+            place(path, &log.join(path.file_name().unwrap_or_default()))?;
+        }
+        for path in sidecars {
+            place(&path, &log.join(SIDECARS).join(path.file_name().unwrap_or_default()))?;
         }
         let table = folder::load(apart, Arc::clone(store), Some(self.version)).await?;
         create_checkpoint(&table, None).await?;
@@ -142,6 +178,9 @@ impl Copy {
     /// A copy goes forward only, and of one table only.
     fn check_target(&self, state: &LogState) -> Result<(), Cause> {
         let occupied = |found: String| BackupFault::Occupied { path: self.to.clone(), found };
+        if identity(&self.to).is_some_and(|id| identity(&self.from) == Some(id)) {
+            return Err(occupied("the table itself, by another path".to_owned()).into());
+        }
         if folder::presence(&self.to)? != folder::Presence::Table {
             return Ok(());
         }
@@ -149,9 +188,17 @@ impl Copy {
         if there.id() != state.id() {
             return Err(occupied("another table".to_owned()).into());
         }
-        match there.version.filter(|version| *version > self.version) {
-            Some(version) => Err(occupied(format!("version {version}, the table is at {}", self.version)).into()),
-            None => Ok(()),
+        let Some(version) = there.version else { return Ok(()) };
+        if version > self.version {
+            return Err(occupied(format!("version {version}, the table is at {}", self.version)).into());
+        }
+        // Where a table was brought back and went on, one version has two contents.
+        let entry = |table: &Path| fs::read(table.join("_delta_log").join(format!("{version:020}.json"))).ok();
+        match (entry(&self.from), entry(&self.to)) {
+            (Some(own), Some(copied)) if own != copied => {
+                Err(occupied(format!("another version {version} of the table than the lake's")).into())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -161,11 +208,9 @@ impl Copy {
         place(&from.join(&checkpoint), &to.join(&checkpoint))?;
         let entry = format!("{:020}.json", self.version);
         place(&from.join(&entry), &to.join(&entry))?;
-        // A copy has one checkpoint, which is found without a hint; the one to the checkpoint before would mislead.
-        match fs::remove_file(to.join(HINT)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        // Last, for readers that do not list the log: what it names is there.
+        place(&from.join(HINT), &to.join(HINT))?;
+        Ok(())
     }
 
     /// Takes away what only earlier versions of the copy had.
@@ -196,27 +241,8 @@ impl Copy {
 /// A folder beside a table's copy.
 fn folder_apart(to: &Path) -> io::Result<PathBuf> {
     let path = to.join(format!("_summed-up-{}", uuid::Uuid::new_v4()));
-    fs::create_dir_all(&path)?;
+    make_folder(&path)?;
     Ok(path)
-}
-
-/// Copies a file; its name is there when all of it is on the disk.
-fn place(from: &Path, to: &Path) -> io::Result<()> {
-    let source = File::open(from)?;
-    stage(to, |staged| io::copy(&mut &source, staged).map(drop))
-}
-
-fn stage(to: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let folder = to.parent().unwrap_or(to);
-    fs::create_dir_all(folder)?;
-    let staging = folder.join(format!("_staged-{}.tmp", uuid::Uuid::new_v4()));
-    let mut copy = File::create(&staging)?;
-    let placed = fill(&mut copy).and_then(|()| copy.sync_all()).and_then(|()| fs::rename(&staging, to));
-    if placed.is_err() {
-        let _ = fs::remove_file(&staging);
-    }
-    placed?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -232,6 +258,10 @@ mod tests {
 
     const FUTURES: TableName = TableName::FuturesSnapshots;
 
+    fn taken(folder: &Path) -> BackupFolder {
+        BackupFolder::take(folder).expect("free")
+    }
+
     async fn rows_of(folder: &Path) -> u64 {
         let copy = Lake::reader(&LakeConfig { uri: folder.display().to_string(), ..LakeConfig::default() })
             .expect("a local folder");
@@ -245,21 +275,21 @@ mod tests {
     async fn a_second_backup_copies_only_what_is_new_and_drops_what_went() {
         let folder = tempdir().expect("a folder");
         let (lake, to) = (lake(folder.path()), folder.path().join("backup"));
-        assert_eq!(lake.backup(FUTURES, &to).await.expect("nothing there"), None);
+        assert_eq!(lake.backup(FUTURES, &taken(&to)).await.expect("nothing there"), None);
         for number in 1..9 {
             lake.append_futures(&futures_of(slot(number))).await.expect("written");
         }
-        let first = lake.backup(FUTURES, &to).await.expect("copied").expect("a table");
+        let first = lake.backup(FUTURES, &taken(&to)).await.expect("copied").expect("a table");
         assert_eq!((first.version, first.files_copied, first.files_present), (8, 24, 0));
         assert_eq!(rows_of(&to).await, 24);
         lake.append_futures(&futures_of(slot(9))).await.expect("written");
-        let second = lake.backup(FUTURES, &to).await.expect("copied").expect("a table");
+        let second = lake.backup(FUTURES, &taken(&to)).await.expect("copied").expect("a table");
         assert_eq!((second.files_copied, second.files_present), (3, 24));
         assert_eq!(rows_of(&to).await, 27);
         lake.compact(FUTURES).await.expect("compacted");
-        lake.backup(FUTURES, &to).await.expect("copied");
+        lake.backup(FUTURES, &taken(&to)).await.expect("copied");
         assert_eq!(rows_of(&to).await, 27);
-        let again = lake.backup(FUTURES, &to).await.expect("copied").expect("a table");
+        let again = lake.backup(FUTURES, &taken(&to)).await.expect("copied").expect("a table");
         assert_eq!(again.files_copied, 0);
     }
 
@@ -270,11 +300,61 @@ mod tests {
         lake(&one).append_futures(&futures_of(slot(1))).await.expect("written");
         lake(&two).append_futures(&futures_of(slot(1))).await.expect("written");
         let to = folder.path().join("backup");
-        lake(&one).backup(FUTURES, &to).await.expect("copied");
-        let error = lake(&two).backup(FUTURES, &to).await.expect_err("another");
+        lake(&one).backup(FUTURES, &taken(&to)).await.expect("copied");
+        let error = lake(&two).backup(FUTURES, &taken(&to)).await.expect_err("another");
         let told = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         assert!(told.contains("holds another table"), "{told}");
         assert_eq!(rows_of(&to).await, 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_copy_of_another_history_and_a_newer_copy_are_left_alone() {
+        let folder = tempdir().expect("a folder");
+        let (one, two, to) = (folder.path().join("one"), folder.path().join("two"), folder.path().join("backup"));
+        lake(&one).append_futures(&futures_of(slot(1))).await.expect("written");
+        lake(&one).backup(FUTURES, &taken(lake(&two).root())).await.expect("copied");
+        lake(&one).append_futures(&futures_of(slot(2))).await.expect("written");
+        lake(&one).append_futures(&futures_of(slot(3))).await.expect("written");
+        lake(&one).backup(FUTURES, &taken(&to)).await.expect("copied");
+        lake(&two).append_futures(&futures_of(slot(4))).await.expect("written");
+        let told = |error: &LakeError| std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        let older = lake(&two).backup(FUTURES, &taken(&to)).await.expect_err("older");
+        assert!(told(&older).contains("holds version 3"), "{}", told(&older));
+        for number in 5..7 {
+            lake(&two).append_futures(&futures_of(slot(number))).await.expect("written");
+        }
+        let other = lake(&two).backup(FUTURES, &taken(&to)).await.expect_err("another history");
+        assert!(told(&other).contains("another version 3"), "{}", told(&other));
+        assert_eq!(rows_of(&to).await, 9);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lake_by_another_path_takes_no_copy_of_itself() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        lake.append_futures(&futures_of(slot(1))).await.expect("written");
+        let other = tempdir().expect("a folder");
+        let link = other.path().join("link");
+        std::os::unix::fs::symlink(lake.root(), &link).expect("linked");
+        assert!(lake.overlaps(&link) && lake.overlaps(&link.join("below")) && !lake.overlaps(other.path()));
+        lake.backup(FUTURES, &taken(&link)).await.expect_err("itself");
+        assert!(lake.root().join("futures_snapshots/_delta_log/00000000000000000000.json").exists());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_hint_of_a_copy_names_its_checkpoint() {
+        let folder = tempdir().expect("a folder");
+        let (lake, to) = (lake(folder.path()), folder.path().join("backup"));
+        for number in 1..3 {
+            lake.append_futures(&futures_of(slot(number))).await.expect("written");
+            lake.backup(FUTURES, &taken(&to)).await.expect("copied");
+            let log = to.join("futures_snapshots/_delta_log");
+            let hint: serde_json::Value =
+                serde_json::from_slice(&fs::read(log.join(HINT)).expect("a hint")).expect("JSON");
+            let version = hint["version"].as_u64().expect("a version");
+            assert_eq!(version, u64::try_from(number).expect("small"));
+            assert!(log.join(format!("{version:020}.checkpoint.parquet")).exists(), "{hint}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -297,13 +377,13 @@ mod tests {
         let source = lake_on(folder.path(), recorded(Fault::None).0);
         let mut rows = 0;
         while !writing.is_finished() {
-            source.backup(FUTURES, &to).await.expect("copied");
+            source.backup(FUTURES, &taken(&to)).await.expect("copied");
             let now = rows_of(&to).await;
             assert!(now >= rows, "{now} rows after {rows}");
             rows = now;
         }
         writing.await.expect("no panic");
-        source.backup(FUTURES, &to).await.expect("copied");
+        source.backup(FUTURES, &taken(&to)).await.expect("copied");
         assert_eq!(rows_of(&to).await, 120);
     }
 }

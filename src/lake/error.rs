@@ -19,6 +19,8 @@ pub(super) type Cause = Box<dyn Error + Send + Sync + 'static>;
 /// A class of errors that is handled alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LakeErrorClass {
+    /// Another process is at work where two may not be: exit code 75.
+    Busy,
     /// Wrong until a person changes the configuration or the folder.
     Configuration,
     /// The disk or a table failed.
@@ -255,6 +257,12 @@ pub enum LakeError {
         #[source]
         source: Cause,
     },
+    /// Another process copies tables to the folder.
+    #[error("another backup or restore is writing to {}: wait for it, then rerun", path.display())]
+    BackupBusy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The rows that were to be replaced could not be noted.
     #[error("the rows of {table} that --force would replace cannot be kept, so none was replaced")]
     NotKept {
@@ -301,6 +309,7 @@ impl LakeError {
             | Self::Unfit { .. }
             | Self::NotKept { .. }
             | Self::Storage { .. } => LakeErrorClass::Storage,
+            Self::BackupBusy { .. } => LakeErrorClass::Busy,
             Self::Damaged { .. } => LakeErrorClass::Damaged,
             Self::Conflict { .. } => LakeErrorClass::Conflict,
             Self::UnknownTable { .. }

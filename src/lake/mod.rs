@@ -43,6 +43,7 @@ mod import;
 mod mark;
 mod outcome_row;
 mod page_choice;
+mod place;
 #[cfg(test)]
 mod power_cut;
 mod protocol;
@@ -101,6 +102,7 @@ pub use finding_row::FindingRow;
 pub use history::CommitEntry;
 pub use import::{ImportAccount, ImportError, ImportMode, ImportRequest, ImportRules, Refusal, RefusedRows};
 pub use outcome_row::OutcomeRow;
+pub use place::BackupFolder;
 pub use quarantined_row::QuarantinedRow;
 pub use query::{Answer, AnswerFormat, AnswerWriter, Chunk, Query, QueryAsOf, QueryError};
 pub use read::{AsOf, ContractPrice, KeyCount, KeyRange};

@@ -15,11 +15,15 @@ use deltalake::protocol::DeltaOperation;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use super::disk::is_flush_failure;
 use super::error::Cause;
 use super::table::TableHandle;
-use super::verify::{instants, version_at};
+use super::verify::{keys_of, version_at};
 use super::view::TableView;
 use super::{Lake, LakeError, TableName, commit};
+
+/// In the log, tells the commit of a restore from every other.
+const RESTORE_ID: &str = "frontmonthRestore";
 
 /// What bringing a version back would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +59,8 @@ pub struct RowRange {
     pub last: DateTime<Utc>,
 }
 
-type Keys = BTreeSet<(String, DateTime<Utc>)>;
+/// Symbol, instant, and the word that tells rows of these apart.
+type Keys = BTreeSet<(String, DateTime<Utc>, String)>;
 
 impl RestorePlan {
     /// Whether the version has the very files of the newest.
@@ -96,7 +101,9 @@ impl Lake {
         if now != *plan {
             return Err(overtaken());
         }
-        let properties = commit::properties(&view).await?.with_max_retries(0);
+        let id = uuid::Uuid::new_v4().to_string();
+        let marked = [(RESTORE_ID.to_owned(), id.clone().into())];
+        let properties = commit::properties(&view).await?.with_max_retries(0).with_metadata(marked);
         let failed = |source: Cause| LakeError::storage("restore", view.path(), source);
         let state = view.table().snapshot().map_err(|error| failed(error.into()))?;
         let operation = DeltaOperation::Restore { version: Some(plan.version), datetime: None };
@@ -107,10 +114,27 @@ impl Lake {
         handle.forget_head();
         match committed {
             Ok(committed) => Ok(committed.version()),
-            Err(error) if commit::is_lost_race(&error) => Err(overtaken()),
-            Err(error) => Err(failed(error.into())),
+            // Names that were not flushed may go in a power cut: not to be called done.
+            Err(error) if is_flush_failure(&error) => Err(failed(error.into())),
+            Err(error) => {
+                // The commit may stand all the same: the error can come from the work after it.
+                if stands(view.path(), plan.newest + 1, &id)
+                    && let Some(newest) = handle.newest().await?
+                {
+                    commit::confirm(&newest).await?;
+                    tracing::warn!(table = %plan.table, %error, "the version is back, but work after the commit failed");
+                    return Ok(plan.newest + 1);
+                }
+                Err(if commit::is_lost_race(&error) { overtaken() } else { failed(error.into()) })
+            }
         }
     }
+}
+
+/// Whether a version is the commit that carries a mark.
+fn stands(table: &Path, version: u64, id: &str) -> bool {
+    let entry = std::fs::read_to_string(table.join("_delta_log").join(format!("{version:020}.json")));
+    entry.is_ok_and(|entry| entry.contains(id))
 }
 
 async fn planned(
@@ -131,8 +155,8 @@ async fn planned(
     if let Some(first) = gone.first() {
         return Err(LakeError::FilesGone { table, version, count: gone.len(), first: first.clone() });
     }
-    let (now, unreadable) = keys(newest.path(), &leaving);
-    let (before, unreadable_then) = keys(newest.path(), &coming);
+    let (now, unreadable) = keys((table, newest.path()), &leaving);
+    let (before, unreadable_then) = keys((table, newest.path()), &coming);
     if let Some(first) = unreadable_then.first() {
         let count = unreadable_then.len();
         return Err(LakeError::FilesGone { table, version, count, first: first.clone() });
@@ -158,22 +182,22 @@ fn files(view: &TableView) -> Result<BTreeMap<String, LogicalFileView>, LakeErro
 }
 
 /// The keys in files, and the files that cannot be read.
-fn keys(table: &Path, files: &[&LogicalFileView]) -> (Keys, Vec<String>) {
+fn keys((name, table): (TableName, &Path), files: &[&LogicalFileView]) -> (Keys, Vec<String>) {
     let (mut keys, mut unreadable) = (Keys::new(), Vec::new());
     for file in files {
         let path: StorePath = file.object_store_path();
         let symbol = file.partition_values_map().remove(super::schema::PARTITION).flatten().unwrap_or_default();
-        match instants(&table.join(path.as_ref())) {
-            Ok(instants) => keys.extend(instants.into_iter().map(|at| (symbol.clone(), at))),
+        match keys_of(name, &table.join(path.as_ref())) {
+            Ok(found) => keys.extend(found.into_iter().map(|(at, part)| (symbol.clone(), at, part))),
             Err(_) => unreadable.push(path.to_string()),
         }
     }
     (keys, unreadable)
 }
 
-fn ranges<'a>(keys: impl Iterator<Item = &'a (String, DateTime<Utc>)>) -> Vec<RowRange> {
+fn ranges<'a>(keys: impl Iterator<Item = &'a (String, DateTime<Utc>, String)>) -> Vec<RowRange> {
     let mut ranges: Vec<RowRange> = Vec::new();
-    for (symbol, at) in keys {
+    for (symbol, at, _) in keys {
         match ranges.last_mut().filter(|range| range.symbol == *symbol) {
             Some(range) => {
                 range.rows += 1;
@@ -201,7 +225,7 @@ mod tests {
     use crate::calendar::{Calendar, CalendarId};
     use crate::clock::{Clock, SystemClock};
     use crate::lake::fixtures::{futures_of, lake, slot, symbol};
-    use crate::lake::{KeyRange, LakeErrorClass};
+    use crate::lake::{DecisionRow, KeyRange, LakeErrorClass};
 
     const FUTURES: TableName = TableName::FuturesSnapshots;
 
@@ -261,6 +285,29 @@ mod tests {
         let error = lake.restore_plan(FUTURES, 9).await.expect_err("vacuum took the compacted files");
         assert!(matches!(error, LakeError::FilesGone { count: 3, .. }), "{error:?}");
         assert_eq!(error.class(), LakeErrorClass::Missing);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_plan_counts_rows_of_one_instant_apart() {
+        let folder = tempdir().expect("a folder");
+        let lake = lake(folder.path());
+        let verdict =
+            |rule: &str| DecisionRow { rule: rule.to_owned(), ..crate::lake::fixtures::decision_row("SPY", slot(1)) };
+        lake.append_decisions(&[verdict("a")]).await.expect("written");
+        lake.append_decisions(&[verdict("b"), verdict("c")]).await.expect("written");
+        let plan = lake.restore_plan(TableName::Decisions, 1).await.expect("planned");
+        assert_eq!(plan.lost.iter().map(|range| range.rows).sum::<usize>(), 2, "{plan:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_restore_is_known_by_its_mark_in_the_log() {
+        let folder = tempdir().expect("a folder");
+        let lake = filled(folder.path()).await;
+        let plan = lake.restore_plan(FUTURES, 4).await.expect("planned");
+        let version = lake.restore(&plan).await.expect("restored");
+        let table = lake.root().join("futures_snapshots");
+        assert!(stands(&table, version, RESTORE_ID) && !stands(&table, version - 1, RESTORE_ID));
+        assert!(!stands(&table, version + 1, RESTORE_ID));
     }
 
     #[tokio::test(flavor = "multi_thread")]

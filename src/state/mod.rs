@@ -21,6 +21,7 @@
 //! `spawn_blocking`. Each call that changes several rows is one transaction. No call reads the clock.
 
 mod alerts;
+mod backup;
 mod beginning;
 mod daemon;
 mod end;

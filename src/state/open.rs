@@ -24,7 +24,7 @@ const NUM_BUSY_TRIES: u64 = BUSY_TIMEOUT_MS / BUSY_PAUSE_MS;
 const JOURNAL_LIMIT_BYTES: u32 = 8 << 20;
 
 const FOLDER_MODE: u32 = 0o750;
-const FILE_MODE: u32 = 0o640;
+pub(super) const FILE_MODE: u32 = 0o640;
 
 /// What a power cut may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

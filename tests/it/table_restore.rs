@@ -55,3 +55,50 @@ fn a_backup_is_a_lake_of_its_own_and_brings_a_damaged_table_back() {
     desk.jobs(&["run", "compaction"]).succeeded();
     desk.jobs(&["table", "verify"]).succeeded();
 }
+
+#[test]
+fn a_backup_of_nothing_is_an_error_that_names_configuration_and_lake() {
+    let desk = Desk::bare();
+    desk.configure("lake: { uri: no/such/lake }\n");
+    let nothing = desk.jobs(&["table", "backup", "saved"]);
+    assert_eq!(nothing.code, 78, "{nothing:#?}");
+    assert!(nothing.stderr.contains("no/such/lake") && nothing.stderr.contains("jobs.yaml"), "{nothing:#?}");
+    assert!(!desk.path().join("saved").exists(), "nothing is made");
+    for names in [&[][..], &["futures_snapshots"]] {
+        let nothing = desk.jobs(&[&["table", "restore", "--from", "nope"], names].concat());
+        assert_eq!(nothing.code, 2, "{nothing:#?}");
+        for part in ["nope", "no/such/lake", "jobs.yaml"] {
+            assert!(nothing.stderr.contains(part), "{part}: {nothing:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_backup_holds_the_ledger_and_names_that_are_not_there_are_refused() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = filled(&simulator);
+    let told = desk.jobs(&["table", "backup", "saved"]).succeeded().stdout;
+    assert!(told.contains("ledger: ") && told.contains("saved/jobs.db"), "{told}");
+    let history = |desk: &Desk| desk.jobs(&["history", "--format", "jsonl"]).succeeded().lines();
+    let before = history(&desk);
+    assert!(!before.is_empty());
+    for name in ["jobs.db", "jobs.db-wal", "jobs.db-shm"] {
+        let _ = std::fs::remove_file(desk.path().join("state").join(name));
+    }
+    std::fs::copy(desk.path().join("saved/jobs.db"), desk.path().join("state/jobs.db")).expect("copied");
+    assert_eq!(history(&desk), before);
+    let absent = desk.jobs(&["table", "backup", "other", "outcomes"]);
+    assert_eq!(absent.code, 78, "{absent:#?}");
+    assert!(absent.stderr.contains("no table outcomes"), "{absent:#?}");
+}
+
+#[test]
+fn a_link_to_the_lake_takes_no_backup_of_it() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = filled(&simulator);
+    std::os::unix::fs::symlink(desk.path().join("data/lake"), desk.path().join("link")).expect("linked");
+    let before = desk.lake_files();
+    let refused = desk.jobs(&["table", "backup", "link"]);
+    assert_eq!(refused.code, 2, "{refused:#?}");
+    assert_eq!(desk.lake_files(), before);
+}

@@ -1,20 +1,21 @@
 //! `jobs table restore`: a version brought back as a new one, or tables brought back from a backup.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
 
 use crate::calendar::parse_instant;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::job::{Failure, JobError, calendars};
-use crate::lake::{Lake, LakeConfig, RestorePlan, RowRange, TableName};
+use crate::lake::{BackupFolder, Lake, LakeConfig, RestorePlan, RowRange, TableName};
 use crate::telemetry;
 
 use super::super::block_on;
 use super::super::output::{grouped, print_document, print_line, utc};
 use super::super::settings::{Format, Globals};
+use super::backup::{configuration, to_copy, went};
 use super::verify;
 
 #[derive(Debug, Args)]
@@ -25,7 +26,8 @@ use super::verify;
 
 A version comes back as a new one: later versions stay in the log, and jobs run backfill fills what was lost. Versions reach
 back as far as replaced files are kept, one day. From a backup a table is copied only to where there is none: move a damaged
-one out of the lake first. Exit codes: 0 done, 1 not confirmed or overtaken by another writer, 2 no such version, 65 damaged.")]
+one out of the lake first. The ledger comes back by hand: see jobs table backup --help. Exit codes: 0 done, 1 not confirmed or
+overtaken by another writer, 2 no such version, or no such table in the backup, 65 damaged, 75 another restore is at work.")]
 pub(in crate::cli) struct RestoreArgs {
     /// Tables; one with --version or --at, all of the backup where none is named with --from.
     names: Vec<TableName>,
@@ -48,11 +50,12 @@ pub(in crate::cli) struct RestoreArgs {
 
 /// Restores.
 pub(super) fn restore(globals: &Globals, args: &RestoreArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
     telemetry::start_on_stderr(globals.verbosity());
     if let Some(from) = &args.from {
-        return from_backup(globals, (&config, args), from);
+        return from_backup(globals, args, &loaded, from);
     }
+    let config = loaded.config;
     let usage = |told: &str| JobError::fail(Failure::Usage, told.to_owned());
     let [name] = args.names.as_slice() else { return Err(usage("name one table, such as futures_snapshots")) };
     let lake = Lake::open(&config.lake, config.gateway.kind)?;
@@ -122,15 +125,22 @@ pub(super) fn ranges(what: &str, ranges: &[RowRange]) -> Vec<String> {
 }
 
 /// Copies tables of a backup into the lake, where there are none of the name, and verifies them there.
-fn from_backup(
-    globals: &Globals,
-    (config, args): (&Config, &RestoreArgs),
-    from: &std::path::Path,
-) -> Result<u8, JobError> {
+fn from_backup(globals: &Globals, args: &RestoreArgs, loaded: &Loaded, from: &Path) -> Result<u8, JobError> {
+    let config = &loaded.config;
     let uri = from.display().to_string();
     let backup = Lake::reader(&LakeConfig { uri, ..config.lake.clone() })?;
     let lake = Lake::reader(&config.lake)?;
-    let names = if args.names.is_empty() { TableName::ALL.to_vec() } else { args.names.clone() };
+    let usage = |reason: String| JobError::fail(Failure::Usage, reason);
+    let names = to_copy(&backup, &args.names).map_err(|absent| {
+        let (from, root, file) = (backup.root().display(), lake.root().display(), configuration(loaded));
+        usage(format!(
+            "{absent} in the backup {from}, so nothing was brought back to the lake {root} ({file}): give the folder of a backup"
+        ))
+    })?;
+    if lake.overlaps(backup.root()) {
+        let (from, root) = (backup.root().display(), lake.root().display());
+        return Err(usage(format!("{from} and the lake {root} are one in the other: give the folder of a backup")));
+    }
     for name in &names {
         let path = lake.root().join(name.as_str());
         if path.exists() {
@@ -144,9 +154,10 @@ fn from_backup(
     if args.dry_run {
         return verify::print(&verify::verified(&backup, (&calendars(config)?, &names))?, globals.format);
     }
+    let folder = BackupFolder::take(lake.root())?;
     block_on(async {
         for name in &names {
-            backup.backup(*name, lake.root()).await?;
+            backup.backup(*name, &folder).await?.ok_or_else(|| went(*name))?;
         }
         Ok(())
     })?;

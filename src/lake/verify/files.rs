@@ -4,15 +4,17 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 use deltalake::Path as StorePath;
 use deltalake::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use crate::lake::TableName;
+use crate::lake::columns::plain;
 use crate::lake::error::Cause;
-use crate::lake::schema::instant_in;
+use crate::lake::schema::{instant_column, part_column};
 
 use super::fault::{FROM_BACKUP, Fault, FaultKind};
 use super::log::ActiveFile;
@@ -100,15 +102,20 @@ fn of_file(kind: FaultKind, path: PathBuf, (file, what): (&ActiveFile, String)) 
     }
 }
 
-/// The instants in a file.
-pub(in crate::lake) fn instants(path: &Path) -> Result<Vec<DateTime<Utc>>, Cause> {
+/// The instants in a file, each with the word that tells rows of one symbol and instant apart, where the table has one.
+pub(in crate::lake) fn keys_of(name: TableName, path: &Path) -> Result<Vec<(DateTime<Utc>, String)>, Cause> {
     let mut found = Vec::new();
     for batch in open(path)?.0 {
-        let batch = batch?;
-        let array = instant_in(|name| batch.column_by_name(name))
-            .and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
-        let array = array.ok_or("it has no timestamps")?;
-        found.extend(array.iter().flatten().filter_map(DateTime::from_timestamp_micros));
+        let batch = plain(name, &batch?)?;
+        let array = batch.column_by_name(instant_column(name));
+        let instants = array.and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
+        let instants = instants.ok_or("it has no timestamps")?;
+        let parts = part_column(name).and_then(|part| batch.column_by_name(part)?.as_string_opt::<i32>());
+        for row in 0..batch.num_rows() {
+            let at = instants.is_valid(row).then(|| instants.value(row)).and_then(DateTime::from_timestamp_micros);
+            let part = parts.filter(|parts| parts.is_valid(row)).map_or("", |parts| parts.value(row));
+            found.extend(at.map(|at| (at, part.to_owned())));
+        }
     }
     Ok(found)
 }
@@ -120,7 +127,6 @@ mod tests {
     use super::*;
     use crate::calendar::{Calendar, CalendarId};
     use crate::clock::{Clock, SystemClock};
-    use crate::lake::TableName;
     use crate::lake::fixtures::{futures_row, lake, slot};
 
     /// The faults of a table with two rows in a file, after its entry was written anew.

@@ -29,8 +29,9 @@ pub use fault::{Fault, FaultKind};
 pub use holes::Hole;
 pub use strays::{Stray, StrayKind};
 
+pub(super) use checkpoint::{CheckpointPart, SIDECARS};
 pub(super) use entry::Protocol;
-pub(super) use files::{instants, outer_fault, path_of};
+pub(super) use files::{keys_of, outer_fault, path_of};
 pub(super) use log::{ActiveFile, HINT, LogFolder, LogState, remedy_of_torn, version_at};
 
 use fault::FROM_BACKUP;

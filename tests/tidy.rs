@@ -12,7 +12,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// A module may import those before it.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 24] = [
     "calendar",
     "market",
     "clock",

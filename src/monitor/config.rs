@@ -106,7 +106,7 @@ fn is_placeholder(url: &Url, text: &str) -> bool {
         let is_blank = part.len() >= 8 && part.chars().all(|c| matches!(c, 'x' | '0' | '-'));
         is_word || is_blank || part.starts_with("your-") || part.starts_with("my-uuid") || part.ends_with("uuid-here")
     };
-    is_for_examples || is_sign || parts.iter().any(|part| stands_for(&part))
+    is_for_examples || is_sign || parts.iter().any(stands_for)
 }
 
 #[cfg(test)]

@@ -298,7 +298,7 @@ fn no_login(server: String, lines: &[String]) -> SendError {
     let offered = lines.iter().filter_map(|line| line.strip_prefix("AUTH").filter(|rest| rest.starts_with([' ', '='])));
     let offered: Vec<&str> = offered.flat_map(|rest| rest.split([' ', '='])).filter(|name| !name.is_empty()).collect();
     let is_oauth = |name: &&str| matches!(name.to_ascii_uppercase().as_str(), "XOAUTH2" | "OAUTHBEARER" | "XOAUTH");
-    let has_oauth = offered.iter().any(|name| is_oauth(name));
+    let has_oauth = offered.iter().any(is_oauth);
     let offered = super::words::one_line(&offered.join(", "), 100);
     if has_oauth { SendError::OnlyOAuth { server, offered } } else { SendError::NoLogin { server } }
 }
@@ -325,6 +325,6 @@ mod tests {
     #[test]
     fn a_lease_outlasts_every_recipient() {
         let config = SmtpConfig { timeout_seconds: 10, ..SmtpConfig::default() };
-        assert_eq!(longest(&config, 3) - longest(&config, 1), Duration::from_secs(20));
+        assert_eq!(longest(&config, 3), longest(&config, 1) + Duration::from_secs(20));
     }
 }

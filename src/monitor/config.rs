@@ -99,14 +99,15 @@ fn is_placeholder(url: &Url, text: &str) -> bool {
     let is_for_examples =
         ["example", "invalid", "test", "example.com", "example.org", "example.net"].into_iter().any(is_of);
     let is_sign = text.contains("...") || text.contains(['<', '>', '{', '}', '…']);
-    let path = text.to_ascii_lowercase();
-    let parts: Vec<&str> = path.split(['/', '?', '&', '=']).skip(3).collect();
-    let stands_for = |part: &&str| {
-        let is_word = matches!(*part, "uuid" | "your_uuid" | "ping-key" | "ping_key" | "slug" | "token" | "changeme");
+    // What a query calls its values is the monitor's own word.
+    let segments = url.path_segments().into_iter().flatten().map(str::to_ascii_lowercase);
+    let mut parts = segments.chain(url.query_pairs().map(|(_, value)| value.to_ascii_lowercase()));
+    let stands_for = |part: String| {
+        let is_word = matches!(part.as_str(), "uuid" | "your_uuid" | "ping-key" | "ping_key" | "changeme");
         let is_blank = part.len() >= 8 && part.chars().all(|c| matches!(c, 'x' | '0' | '-'));
         is_word || is_blank || part.starts_with("your-") || part.starts_with("my-uuid") || part.ends_with("uuid-here")
     };
-    is_for_examples || is_sign || parts.iter().any(|part| stands_for(&part))
+    is_for_examples || is_sign || parts.any(stands_for)
 }
 
 #[cfg(test)]
@@ -167,6 +168,7 @@ mod tests {
             "https://hc-ping.com/a1b2c3d4e5f6g7h8i9j0kl/snapshot",
             "https://myexample.com/ping/one",
             "http://[::1]:8000/ping/one?create=1",
+            "https://push.monitor.io/api?uuid=3b1c5f0e",
         ] {
             assert_eq!(faults(url), "", "{url}");
         }

@@ -141,7 +141,8 @@ impl Metrics {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let is_ours = name.starts_with("jobs") && name.ends_with(".prom") && name != self.file_name();
+            let is_ours =
+                name.starts_with("jobs") && path.extension().is_some_and(|of| of == "prom") && name != self.file_name();
             if is_ours && first_line_of(&path).is_some_and(|line| line == self.first_line()) {
                 fs::remove_file(&path)?;
             }

@@ -335,7 +335,7 @@ impl<'a> Collector<'a> {
             known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
         let remedy = match nearest.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
             Some(near) => {
-                let meant: Vec<&str> = parents.iter().map(String::as_str).chain([**near]).collect();
+                let meant: Vec<&str> = parents.iter().map(String::as_str).chain([*near]).collect();
                 self.faulty.push(meant.join("."));
                 format!("did you mean {near}?")
             }

@@ -148,6 +148,17 @@ pub enum LakeError {
         #[source]
         source: Cause,
     },
+    /// The folder, or a file in it, cannot be read.
+    #[error("cannot {operation} {}: check its owner and permissions, or give lake.uri another folder", path.display())]
+    Unreadable {
+        /// What was being done: `open` or `read`.
+        operation: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
     /// A lake opened for reading was asked to write.
     #[error("cannot write to {table}: the lake was opened for reading only")]
     ReadOnly {
@@ -272,6 +283,7 @@ impl LakeError {
             | Self::OtherColumns { .. }
             | Self::NewerProtocol { .. }
             | Self::Unwritable { .. }
+            | Self::Unreadable { .. }
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
             Self::Vanished { .. }
             | Self::NoSpace { .. }
@@ -293,7 +305,10 @@ impl LakeError {
         let (source, path) = (source.into(), path.to_path_buf());
         match io_kind(source.as_ref()) {
             Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::NoSpace { path, source },
-            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) if operation != "read" => {
+            Some(io::ErrorKind::PermissionDenied) if matches!(operation, "open" | "read") => {
+                Self::Unreadable { operation, path, source }
+            }
+            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 Self::Unwritable { path, source }
             }
             Some(io::ErrorKind::NotADirectory) => Self::NotAFolder { path },
@@ -357,6 +372,16 @@ mod tests {
         let error = classified(io::Error::from(io::ErrorKind::PermissionDenied));
         assert!(matches!(error, LakeError::Unwritable { .. }), "{error:?}");
         assert_eq!(error.class(), LakeErrorClass::Configuration);
+    }
+
+    #[test]
+    fn what_was_being_done_is_what_could_not_be_done() {
+        for operation in ["open", "read"] {
+            let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+            let error = LakeError::storage(operation, Path::new("/lake"), denied);
+            assert!(error.to_string().starts_with(&format!("cannot {operation} /lake: check its owner")), "{error}");
+            assert_eq!(error.class(), LakeErrorClass::Configuration);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `jobs query`: SQL over the tables, for reading only.
 
+mod bounds;
 mod out;
 mod text;
 
@@ -8,16 +9,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::runtime::Builder;
 
-use crate::job::{Failure, JobError, Stop};
+use crate::job::{Failure, JobError};
 use crate::lake::{Answer, AnswerFormat, AnswerWriter, Lake, Query};
 use crate::scheduler::parse_duration;
 use crate::telemetry;
 
 use super::as_of::query_as_of;
-use super::block_on;
+use super::block_on_runtime;
 use super::settings::{Format, Globals};
 
+use bounds::Bounds;
 use out::{Out, Target};
 use text::TextWriter;
 
@@ -29,7 +32,8 @@ use text::TextWriter;
   jobs query - --format csv < statement.sql | head
 
 Tables: futures_snapshots, spot_snapshots; DESCRIBE TABLE names the columns. The dialect is that of Apache DataFusion.
-Timestamps are UTC in a statement and in csv, json, jsonl and parquet, New York time in text; numbers are told in full.
+Timestamps are UTC in a statement, where they need seconds ('2026-11-02 14:30:00'), and in every form of the answer
+(2026-11-02T14:30:00Z); numbers are printed in full.
 It only reads: anything else is refused. A table not made yet is empty. --as-of TIME shows the rows that had been captured
 by then; --as-of VERSION a version of the only table in the statement; with several, --as-of TABLE=VERSION for each.
 Exit codes: 0 answered, 1 the query failed or its memory did not suffice, 2 the statement is wrong or refused, 78 the
@@ -43,8 +47,8 @@ pub(super) struct QueryArgs {
     /// File to write the answer to; it appears when it is complete.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Memory for sorting, grouping and joining; beyond it the query spills to the temporary folder or ends
-    /// [default: `lake.query_memory_mb`].
+    /// Memory for sorting, grouping and joining; beyond it the query spills to the temporary folder or ends, at the
+    /// latest where the process takes 128 MB more than this [default: `lake.query_memory_mb`].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     max_memory_mb: Option<u32>,
     /// Give up after this time, such as 30s or 5m.
@@ -61,26 +65,31 @@ pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> 
         return Err(usage("--format parquet is no text for a terminal: give --out FILE as well"));
     }
     let memory_mb = args.max_memory_mb.unwrap_or(config.lake.query_memory_mb);
+    // A folder of its own, so that what a plan has spilled goes with the process, however the plan ends.
+    let spill = tempfile::tempdir().map_err(|error| {
+        let folder = std::env::temp_dir();
+        let told = format!("cannot make a temporary folder in {} ({error}): give TMPDIR another", folder.display());
+        JobError::fail(Failure::Failed, told)
+    })?;
     let query = Query {
         as_of: query_as_of(&args.as_of)?,
         memory_bytes: usize::try_from(memory_mb).unwrap_or(usize::MAX >> 20) << 20,
+        spill_folder: Some(spill.path().to_owned()),
         sql: statement(args.sql)?,
     };
     let lake = Lake::reader(&config.lake)?;
     let target = Target::new(args.out, lake.root())?;
-    block_on(async {
-        let mut stop = Stop::on_signals()?;
-        let out = target.begin()?;
-        // In a task of its own, so that a reader who does not read cannot keep the timeout and the signals waiting.
-        let work = tokio::spawn(answer(lake, query, format, out));
-        tokio::select! {
-            done = work => done.map_err(|error| JobError::fail(Failure::Panicked, error))?,
-            stopped = stop.asked() => Err(stopped.with_message("the query was ended by a signal".to_owned())),
-            () = passed(args.timeout) => Err(JobError::fail(Failure::TimedOut, timed_out(args.timeout))),
-        }?;
-        target.finish()?;
-        Ok(0)
-    })
+    let out = target.begin()?;
+    let bounds = Bounds { timeout: args.timeout, memory_mb };
+    // The plan computes on threads of its own: however long it holds them, the bounds and the signals are kept.
+    let computing = Builder::new_multi_thread().enable_all().build();
+    let computing = computing.map_err(|error| JobError::fail(Failure::Failed, error))?;
+    let work = computing.spawn(answer(lake, query, format, out));
+    let done = block_on_runtime(&mut Builder::new_current_thread(), bounds.keep(work));
+    computing.shutdown_background();
+    done?;
+    target.finish()?;
+    Ok(0)
 }
 
 async fn answer(lake: Lake, query: Query, format: Format, mut out: Out) -> Result<(), JobError> {
@@ -103,7 +112,7 @@ async fn write(lake: &Lake, query: &Query, format: Format, out: &mut Out) -> Res
     while let Some(chunk) = answer.next().await? {
         writer.write(&chunk)?;
     }
-    writer.finish()?.flush().map_err(|error| JobError::fail(Failure::Failed, error))
+    writer.finish()?.flush().map_err(|error| text::unwritable(&error))
 }
 
 async fn write_text(mut answer: Answer, out: &mut Out) -> Result<(), JobError> {
@@ -125,18 +134,6 @@ fn statement(given: Option<String>) -> Result<String, JobError> {
     let mut sql = String::new();
     std::io::stdin().read_to_string(&mut sql).map_err(|error| JobError::fail(Failure::Usage, error))?;
     if sql.trim().is_empty() { Err(usage("the statement on standard input is empty: give one")) } else { Ok(sql) }
-}
-
-async fn passed(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn timed_out(timeout: Option<Duration>) -> String {
-    let seconds = timeout.unwrap_or_default().as_secs();
-    format!("the query was not answered within {seconds} s: ask for less, or give a longer --timeout")
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width};
 use crate::job::{Failure, JobError};
 use crate::lake::{Column, ColumnKind, Value};
 
-use super::super::output::{eastern_in_full, plain_table};
+use super::super::output::{plain_table, utc};
 
 /// Rows of a page. The columns are as wide as the widest value so far, so they can only widen from page to page.
 const PAGE_ROWS: usize = 1_000;
@@ -44,7 +44,7 @@ impl TextWriter {
             self.write_page(&page, out)?;
         }
         let told = if self.num_rows == 0 { writeln!(out, "no rows") } else { Ok(()) };
-        told.and_then(|()| out.flush()).map_err(|error| JobError::fail(Failure::Failed, error))
+        told.and_then(|()| out.flush()).map_err(|error| unwritable(&error))
     }
 
     fn write_page(&mut self, page: &[Vec<Value>], out: &mut impl Write) -> Result<(), JobError> {
@@ -58,7 +58,7 @@ impl TextWriter {
         self.align(&mut table);
         self.num_rows += page.len();
         let written = writeln!(out, "{table}").and_then(|()| out.flush());
-        written.map_err(|error| JobError::fail(Failure::Failed, error))
+        written.map_err(|error| unwritable(&error))
     }
 
     /// Makes the columns as wide as those of the pages before.
@@ -75,13 +75,18 @@ impl TextWriter {
     }
 }
 
+/// An answer that cannot be written has not been given.
+pub(super) fn unwritable(error: &std::io::Error) -> JobError {
+    JobError::fail(Failure::Failed, format!("cannot write the answer: {error}"))
+}
+
 fn cell(value: &Value, kind: ColumnKind) -> Cell {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::Text(text) => text.clone(),
         Value::Float(number) => full(*number),
         Value::Integer(number) => number.to_string(),
-        Value::Timestamp(at) => eastern_in_full(*at),
+        Value::Timestamp(at) => utc(*at),
         Value::Date(date) => date.to_string(),
     };
     let is_number = matches!(kind, ColumnKind::Float | ColumnKind::Integer);

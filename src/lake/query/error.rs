@@ -107,6 +107,9 @@ impl Asked {
 impl QueryError {
     /// The error of the engine in our words.
     pub(super) fn of(asked: &Asked, error: DataFusionError) -> Self {
+        if let Some(reason) = unreadable_time(&error) {
+            return Self::Statement { reason };
+        }
         let is_missing_file = io_kind(&error) == Some(io::ErrorKind::NotFound);
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => {
@@ -128,6 +131,17 @@ impl QueryError {
             _ => Self::Failed { reason: words(&error) },
         }
     }
+}
+
+/// What is wrong with a time in the statement, and the form in which it is read.
+fn unreadable_time(error: &DataFusionError) -> Option<String> {
+    let words = error.to_string();
+    let (_, told) = words.split_once("Error parsing timestamp from ")?;
+    let text = told.split('\'').nth(1)?;
+    Some(format!(
+        "the time '{text}' cannot be read: write it with seconds, in UTC unless it has an offset, such as \
+         '2026-11-02 14:30:00' or '2026-11-02T09:30:00-05:00'"
+    ))
 }
 
 /// The engine tells a missing table in words only.

@@ -13,6 +13,7 @@ mod tests;
 mod writer;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -49,6 +50,8 @@ pub struct Query {
     pub as_of: QueryAsOf,
     /// Memory for sorting, grouping and joining, in bytes; what spills to the disk goes beyond.
     pub memory_bytes: usize,
+    /// Where it spills; none: a folder of its own below the temporary one.
+    pub spill_folder: Option<PathBuf>,
 }
 
 /// As of when the tables of a statement are seen.
@@ -71,12 +74,13 @@ impl Lake {
     /// # Errors
     /// Where the statement would do anything but read, names what is not there, or cannot be planned.
     pub async fn query(&self, query: &Query) -> Result<Answer, QueryError> {
-        let runtime = runtime(query.memory_bytes).map_err(|error| QueryError::of(&Asked::nothing(query), error))?;
+        let runtime = runtime(query).map_err(|error| QueryError::of(&Asked::nothing(query), error))?;
         let context = SessionContext::new_with_config_rt(config(), Arc::clone(&runtime));
         let state = context.state();
         let failed = |error| QueryError::of(&Asked::nothing(query), error);
         let dialect = state.config().options().sql_parser.dialect;
         let statement = state.sql_to_statement(&query.sql, &dialect).map_err(failed)?;
+        guard::check_statement(&statement)?;
         let named = named(&context, &statement)?;
         let as_of = query.as_of.resolved(&named)?;
         let reading = SessionContext::new_with_config_rt(config(), runtime);
@@ -116,10 +120,14 @@ fn named(context: &SessionContext, statement: &Statement) -> Result<Vec<String>,
     Ok(names)
 }
 
-fn runtime(memory_bytes: usize) -> datafusion::error::Result<Arc<RuntimeEnv>> {
+fn runtime(query: &Query) -> datafusion::error::Result<Arc<RuntimeEnv>> {
     let told = std::num::NonZeroUsize::new(NUM_USERS_TOLD).unwrap_or(std::num::NonZeroUsize::MIN);
-    let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes), told);
-    RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()
+    let pool = TrackConsumersPool::new(FairSpillPool::new(query.memory_bytes), told);
+    let mut builder = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool));
+    if let Some(folder) = &query.spill_folder {
+        builder = builder.with_temp_file_path(folder);
+    }
+    builder.build_arc()
 }
 
 fn config() -> SessionConfig {

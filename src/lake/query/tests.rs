@@ -13,7 +13,7 @@ use crate::market::FuturesSnapshot;
 const MEMORY: usize = 64 << 20;
 
 async fn rows_as_of(lake: &Lake, sql: &str, as_of: QueryAsOf) -> Result<Vec<Vec<Value>>, QueryError> {
-    let query = Query { sql: sql.to_owned(), as_of, memory_bytes: MEMORY };
+    let query = Query { sql: sql.to_owned(), as_of, memory_bytes: MEMORY, spill_folder: None };
     let mut answer = lake.query(&query).await?;
     let mut rows = Vec::new();
     while let Some(chunk) = answer.next().await? {
@@ -201,7 +201,7 @@ async fn a_query_beyond_its_memory_spills_or_is_told_what_to_do() {
     let folder = tempdir().expect("a folder");
     let lake = filled(folder.path()).await;
     let limited = async |sql: &str, memory_bytes| {
-        let query = Query { sql: sql.to_owned(), as_of: QueryAsOf::Latest, memory_bytes };
+        let query = Query { sql: sql.to_owned(), as_of: QueryAsOf::Latest, memory_bytes, spill_folder: None };
         let mut answer = lake.query(&query).await?;
         let mut num_rows = 0;
         while let Some(chunk) = answer.next().await? {
@@ -222,7 +222,7 @@ async fn each_form_of_file_holds_the_whole_answer() {
     let lake = filled(folder.path()).await;
     let sql = "select symbol, timestamp, bid, volume, date, null as \"nothing\", [1, 2] as list from spot_snapshots";
     let written = async |sql: &str, format| {
-        let query = Query { sql: sql.to_owned(), as_of: QueryAsOf::Latest, memory_bytes: MEMORY };
+        let query = Query { sql: sql.to_owned(), as_of: QueryAsOf::Latest, memory_bytes: MEMORY, spill_folder: None };
         let mut answer = lake.query(&query).await.expect("planned");
         let mut writer = AnswerWriter::new(format, &answer, Vec::new()).expect("begun");
         while let Some(chunk) = answer.next().await.expect("rows") {
@@ -255,7 +255,7 @@ async fn two_columns_of_one_name_are_told_where_they_cannot_be_kept_apart() {
     let folder = tempdir().expect("a folder");
     let lake = filled(folder.path()).await;
     let sql = "select a.symbol, b.symbol from spot_snapshots a, spot_snapshots b";
-    let query = Query { sql: sql.to_owned(), as_of: QueryAsOf::Latest, memory_bytes: MEMORY };
+    let query = Query { sql: sql.to_owned(), as_of: QueryAsOf::Latest, memory_bytes: MEMORY, spill_folder: None };
     let answer = lake.query(&query).await.expect("planned");
     let told = AnswerWriter::new(AnswerFormat::Jsonl, &answer, Vec::new()).err().expect("refused").to_string();
     assert!(told.contains("two columns are named symbol: name one of them with AS"), "{told}");
@@ -284,4 +284,34 @@ async fn a_statement_sees_one_snapshot_while_others_write() {
         last = num_rows;
     }
     writing.await.expect("no failure");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_planner_would_pass_over_is_refused() {
+    let folder = tempdir().expect("a folder");
+    let lake = filled(folder.path()).await;
+    for sql in [
+        "select count(*) from futures_snapshots tablesample (10 percent)",
+        "select count(*) from futures_snapshots as f tablesample bernoulli (10)",
+        "explain select count(*) from futures_snapshots tablesample (10 percent)",
+        "select * from spot_snapshots where symbol in (select symbol from futures_snapshots tablesample (10 percent))",
+    ] {
+        let refused = rows(&lake, sql).await.expect_err(sql).to_string();
+        assert!(refused.contains("TABLESAMPLE is not supported"), "{sql}: {refused}");
+    }
+    assert_eq!(rows(&lake, "select count(*) from futures_snapshots").await.expect("an answer").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_cannot_be_read_comes_with_the_form_that_can() {
+    let folder = tempdir().expect("a folder");
+    let lake = filled(folder.path()).await;
+    let asked = |time: &str| format!("select count(*) from futures_snapshots where timestamp >= '{time}'");
+    let refused = rows(&lake, &asked("2026-11-02 09:30")).await.expect_err("no seconds");
+    assert!(matches!(refused, QueryError::Statement { .. }), "{refused:?}");
+    let told = refused.to_string();
+    assert!(told.contains("2026-11-02 09:30") && told.contains("with seconds"), "{told}");
+    for time in ["2026-11-02 09:30:00", "2026-11-02T09:30:00Z", "2026-11-02"] {
+        assert_eq!(rows(&lake, &asked(time)).await.expect(time).len(), 1);
+    }
 }

@@ -21,6 +21,7 @@ mod manual;
 mod monitor;
 mod mornings;
 mod outage;
+mod output;
 mod pause;
 mod quality;
 mod query;

@@ -68,6 +68,10 @@ pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, Job
     if from > to {
         return Err(usage(format!("--from {from} is after {to}: give an earlier day")));
     }
+    let is_asked = args.from.is_some() || args.to.is_some();
+    if is_asked && calendars.nyse.sessions(from, to).is_ok_and(|sessions| sessions.is_empty()) {
+        return Err(usage(format!("{from} to {to} hold no session of nyse: give days on which it trades")));
+    }
     let span = Span { symbols: args.symbols.clone(), from, to, horizon: args.horizon };
     let found = block_on(async {
         let lake = Lake::reader(&config.lake)?;

@@ -26,7 +26,7 @@ use super::output::{eastern, print_document, print_documents, print_line, print_
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, GatewayFlag, Globals};
-use super::time_range::{Edge, in_order, instant_or_day};
+use super::time_range::range_of;
 
 /// The jobs that can be run.
 #[derive(Debug, Subcommand)]
@@ -277,13 +277,9 @@ fn morning_of(day: NaiveDate, loaded: &Loaded) -> Result<Slot, JobError> {
 
 /// The range of a backfill.
 fn range((from, to): (&Option<String>, &Option<String>), loaded: &Loaded) -> Result<Option<SlotRange>, JobError> {
-    let Some(from) = from else { return Ok(None) };
     let futures = crate::job::calendars(&loaded.config)?.futures;
-    let from = instant_or_day(from, &futures, Edge::Open)?;
-    let to = to.as_deref().map(|to| instant_or_day(to, &futures, Edge::Close)).transpose()?;
-    let to = to.unwrap_or(DateTime::<Utc>::MAX_UTC);
-    in_order(from, to)?;
-    Ok(Some(SlotRange { from, to }))
+    let (Some(from), to) = range_of(from.as_deref(), to.as_deref(), &futures)? else { return Ok(None) };
+    Ok(Some(SlotRange { from, to: to.unwrap_or(DateTime::<Utc>::MAX_UTC) }))
 }
 
 async fn print_report(

@@ -11,7 +11,7 @@ use super::as_of::as_of;
 use super::block_on;
 use super::output::{print_line, print_rows};
 use super::settings::{Format, Globals};
-use super::time_range::{Edge, in_order, instant_or_day};
+use super::time_range::range_of;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -54,16 +54,14 @@ pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
     }
     let futures = calendars(&loaded.config)?.futures;
     let unlimited = args.from.is_some() || args.to.is_some() || args.last.is_some();
+    let (from, to) = range_of(args.from.as_deref(), args.to.as_deref(), &futures)?;
     let query = RowQuery {
         symbol: args.symbol.clone(),
-        from: args.from.as_deref().map(|text| instant_or_day(text, &futures, Edge::Open)).transpose()?,
-        to: args.to.as_deref().map(|text| instant_or_day(text, &futures, Edge::Close)).transpose()?,
+        from,
+        to,
         last: args.last.or_else(|| (!unlimited).then_some(DEFAULT_ROWS)),
         as_of: args.as_of.as_deref().map(as_of).transpose()?.unwrap_or_default(),
     };
-    if let (Some(from), Some(to)) = (query.from, query.to) {
-        in_order(from, to)?;
-    }
     let rows = block_on(async { Ok(Lake::reader(&loaded.config.lake)?.rows(args.table, &query).await?) })?;
     if rows.rows.is_empty() && globals.format == Format::Text {
         print_line(&format!("{}: no such rows in {}", args.table, loaded.config.lake.uri))?;

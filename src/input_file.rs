@@ -122,6 +122,9 @@ mod tests {
         assert_eq!(refused("."), "is a folder: name a regular file");
         assert_eq!(refused("socket"), "is a socket: name a regular file");
         assert_eq!(refused("fifo"), "is a FIFO: name a regular file");
-        assert_eq!(read_text(Path::new("/dev/zero"), 8).expect_err("refused").to_string(), "is a device: name a regular file");
+        assert_eq!(
+            read_text(Path::new("/dev/zero"), 8).expect_err("refused").to_string(),
+            "is a device: name a regular file"
+        );
     }
 }

@@ -101,7 +101,15 @@ pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
         let of_file = dynamic_filter_fn(move |_: &Metadata<'_>, context: &Context<'_, Registry>| belongs(context));
         let events = FilterExt::<Registry>::and(filter, of_file);
         let filter = FilterExt::<Registry>::or(events, filter_fn(|metadata: &Metadata<'_>| metadata.is_span()));
-        layers.push(fmt::layer().log_internal_errors(false).json().flatten_event(true).with_writer(file).with_filter(filter).boxed());
+        layers.push(
+            fmt::layer()
+                .log_internal_errors(false)
+                .json()
+                .flatten_event(true)
+                .with_writer(file)
+                .with_filter(filter)
+                .boxed(),
+        );
         guards.push(guard);
         Ok(())
     };
@@ -196,7 +204,12 @@ where
     let filter = EnvFilter::new(format!("off,frontmonth={level}"));
     // The journal stamps and colours its lines itself, and takes their priority from a prefix.
     if std::env::var_os("JOURNAL_STREAM").is_some() && !io::IsTerminal::is_terminal(&io::stderr()) {
-        let layer = fmt::layer().log_internal_errors(false).with_writer(Journal).with_ansi(false).without_time().with_level(false);
+        let layer = fmt::layer()
+            .log_internal_errors(false)
+            .with_writer(Journal)
+            .with_ansi(false)
+            .without_time()
+            .with_level(false);
         return layer.with_target(false).with_filter(filter).boxed();
     }
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::IsTerminal::is_terminal(&io::stderr());

@@ -115,7 +115,5 @@ fn unwatched(config: &Config) -> Vec<String> {
     let jobs = catalogue();
     let known: Vec<&str> = jobs.iter().map(|job| job.name()).collect();
     let unknown = config.monitor.ping.keys().filter(|job| !known.contains(&job.as_str()));
-    unknown
-        .map(|job| format!("monitor.ping.{job}: there is no job {job}: give one of {}", known.join(", ")))
-        .collect()
+    unknown.map(|job| format!("monitor.ping.{job}: there is no job {job}: give one of {}", known.join(", "))).collect()
 }

@@ -150,7 +150,10 @@ fn file_of(layers: &Layers) -> Result<Option<PathBuf>, String> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 let told = "cannot be looked for";
-                return Err(format!("{}: {told} ({error}): mend the folder, or name a file by --config", path.display()));
+                return Err(format!(
+                    "{}: {told} ({error}): mend the folder, or name a file by --config",
+                    path.display()
+                ));
             }
         }
         let other = path.with_extension("yml");
@@ -245,7 +248,8 @@ impl<'a> Collector<'a> {
             path.push(meant.unwrap_or_else(|| part.to_ascii_lowercase()));
             if self.is_of_open_map(&path) {
                 let inner = Entry { path: path.clone(), value: Value::Mapping(Mapping::new()), origin: String::new() };
-                let is_fit = |value: Value| self.type_fault(&Entry { value, path: path.clone(), origin: String::new() });
+                let is_fit =
+                    |value: Value| self.type_fault(&Entry { value, path: path.clone(), origin: String::new() });
                 let fits = self.type_fault(&inner).is_none() || is_fit(Value::String("x".to_owned())).is_none();
                 if !fits && let Some(last) = path.last_mut() {
                     *last = (*part).to_owned();

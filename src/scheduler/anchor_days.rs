@@ -111,7 +111,10 @@ fn a_rule_that_never_comes_round_is_refused_and_one_that_seldom_does_is_not() {
     ] {
         checked(rule).unwrap();
     }
-    assert!(checked("{ at: nyse.open }").is_ok() && one_job("schedule: { at: nyse.open }").check(et("2095-01-03 09:00")).is_ok());
+    assert!(
+        checked("{ at: nyse.open }").is_ok()
+            && one_job("schedule: { at: nyse.open }").check(et("2095-01-03 09:00")).is_ok()
+    );
 }
 
 #[test]

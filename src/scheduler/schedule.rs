@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::anchor::Anchored;
 use super::cron::CronLine;
 use super::duration::short;
-use super::error::{PlanError, Place, remedy};
+use super::error::{Place, PlanError, remedy};
 use super::narrowing::Narrowing;
 use crate::calendar::CalendarId;
 

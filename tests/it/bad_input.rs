@@ -27,7 +27,8 @@ fn wrong_arguments_are_usage_errors_that_say_what_to_do() {
     refused(&desk, &["run", "snapshot", "--at", "noon"], 2, &["noon"]);
     refused(&desk, &["run", "snapshot", "--at", "1999-01-04T12:00"], 2, &["2010"]);
     refused(&desk, &["run", "backfill", "--from", "2026-11-18", "--to", "2026-11-17"], 2, &["reversed"]);
-    refused(&desk, &["run", "backfill", "--from", "2026-11-15"], 2, &["no trading day"]);
+    refused(&desk, &["run", "backfill", "--from", "2026-11-15", "--to", "2026-11-15"], 2, &["has no session"]);
+    refused(&desk, &["run", "backfill", "--from", "2026-11-14", "--to", "2026-11-15"], 2, &["hold no session"]);
     refused(&desk, &["run", "backfill", "--to", "2026-11-15"], 2, &["--from"]);
     refused(&desk, &["run", "backfill", "--from", "2027-01-04"], 2, &["lies in the future"]);
     refused(&desk, &["show", "futures_snapshots", "--symbol", "XX"], 2, &["unknown symbol XX"]);
@@ -151,4 +152,29 @@ fn a_full_disk_is_told_and_the_run_goes_on_when_there_is_room() {
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines.len(), 1, "{errors}");
     assert!(lines[0].contains("no space left") && lines[0].contains("nothing of it was written"), "{errors}");
+}
+
+#[test]
+fn the_files_that_a_configuration_names_are_checked_all_at_once() {
+    let desk = Desk::bare();
+    desk.configure(
+        "calendar: { override_file: days.yaml }\npaths: { schedules: nowhere }\nsignals: { dividends_file: none.yaml }\nmail:\n  kind: smtp\n  from: a@example.com\n  to: [b@example.com]\n  smtp: { host: mail.example.com, username: a, password_file: secret }\n",
+    );
+    fs::write(desk.path().join("days.yaml"), "- { calendar: nyse, date: 2026-12-25, open: \"10:00\" }\n")
+        .expect("a file");
+    let words = ["days.yaml:1: ", "nowhere", "none.yaml", "mail.smtp.password_file"];
+    refused(&desk, &["config", "check"], 78, &words);
+    desk.configure("");
+    desk.jobs(&["config", "check"]).succeeded();
+}
+
+#[test]
+fn a_fifo_is_no_configuration_and_holds_nobody() {
+    let desk = Desk::bare();
+    let made = std::process::Command::new("mkfifo").arg(desk.path().join("jobs.yaml")).status().expect("run");
+    assert!(made.success());
+    refused(&desk, &["config", "check"], 78, &["jobs.yaml: is a FIFO: name a regular file"]);
+    fs::remove_file(desk.path().join("jobs.yaml")).expect("removed");
+    std::os::unix::fs::symlink("gone.yaml", desk.path().join("jobs.yaml")).expect("linked");
+    refused(&desk, &["run", "snapshot"], 78, &["is a link to gone.yaml, which is not there"]);
 }

@@ -529,12 +529,12 @@ mod tests {
 
     #[test]
     fn a_section_from_the_environment_keeps_the_other_keys_of_the_file() {
-        let file = "mail:\n  smtp: { host: a.example.com, port: 2525 }\nmonitor:\n  ping: { quality: 'https://a.example.com/q' }\n";
+        let file = "mail:\n  smtp: { host: a.example.com, port: 2525 }\nmonitor:\n  ping: { quality: 'http://127.0.0.1:8000/q' }\n";
         let loaded = with_environment(
             file,
             &[
                 ("JOBS__MAIL__SMTP", "{ host: b.example.com }"),
-                ("JOBS__MONITOR__PING__SNAPSHOT", "https://a.example.com/s"),
+                ("JOBS__MONITOR__PING__SNAPSHOT", "http://127.0.0.1:8000/s"),
                 ("JOBS__QUALITY__QUOTE_SPREAD__WARN_IF", "9"),
                 ("JOBS__QUALITY__QUOTE_SPREAD__SYMBOLS__NQ__WARN_IF", "20"),
                 ("JOBS__MAIL", "{ to: [desk@example.com] }"),

@@ -41,12 +41,8 @@ pub(super) fn recorded(fault: Fault) -> (DurableStore, Arc<Journal>) {
 
 /// A lake to write simulated rows to, on such a store.
 pub(super) fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
-    Lake::new(
-        &config(folder),
-        Some(GatewayKind::Simulated),
-        (Arc::new(store), Retention::of(Durability::Flushed)),
-    )
-    .expect("a path")
+    Lake::new(&config(folder), Some(GatewayKind::Simulated), (Arc::new(store), Retention::of(Durability::Flushed)))
+        .expect("a path")
 }
 
 /// What reached the store and the disk, in order, with the names of files shortened.

@@ -50,10 +50,11 @@ impl Prices {
             }
         }
         let Some(last) = self.last.filter(|last| last.is_finite()) else { return faults };
-        if let Some(bid) = self.bid.filter(|bid| last < bid * (1.0 - OUTSIDE_QUOTE)) {
+        let (bid, ask) = (self.bid.filter(|bid| bid.is_finite()), self.ask.filter(|ask| ask.is_finite()));
+        if let Some(bid) = bid.filter(|bid| last < bid * (1.0 - OUTSIDE_QUOTE)) {
             faults.push(format!("last {last} is {:.1} % below bid {bid}", 100.0 * (1.0 - last / bid)));
         }
-        if let Some(ask) = self.ask.filter(|ask| last > ask * (1.0 + OUTSIDE_QUOTE)) {
+        if let Some(ask) = ask.filter(|ask| last > ask * (1.0 + OUTSIDE_QUOTE)) {
             faults.push(format!("last {last} is {:.1} % above ask {ask}", 100.0 * (last / ask - 1.0)));
         }
         faults

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, NOTES_OF_REPLACEMENTS];
 
 /// The newest version of the schema.
-pub(super) const NEWEST: u32 = 4;
+pub(super) const NEWEST: u32 = 5;
 
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "

@@ -68,7 +68,9 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 #[test]
 fn a_full_disk_under_stderr_changes_no_exit_code() {
     let desk = Desk::bare();
-    for (arguments, code) in [(&["next", "backfil"][..], 2), (&["config", "check"], 0), (&["--config", "none", "list"], 78)] {
+    for (arguments, code) in
+        [(&["next", "backfil"][..], 2), (&["config", "check"], 0), (&["--config", "none", "list"], 78)]
+    {
         let status = desk.command(arguments).stdout(Stdio::null()).stderr(full()).status().expect("it runs");
         assert_eq!(status.code(), Some(code), "{arguments:?}");
     }

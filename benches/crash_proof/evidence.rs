@@ -15,6 +15,10 @@ pub(super) enum Line {
     Try { slot: i64, price: i64 },
     /// The lake said done: rows of a slot, as appended or with the price they were given, in a version.
     Done { slot: i64, price: Option<i64>, version: Option<u64> },
+    /// This version is about to be brought back, so replacements since then may be undone.
+    Restore { version: u64 },
+    /// The table was copied to a folder, of which only what this version has is asked for.
+    Saved { version: u64 },
     /// Something counted, and an explanation.
     Event { name: String, text: String },
 }
@@ -35,6 +39,8 @@ impl Book {
             Line::Done { slot, price, version } => {
                 format!("done {slot} {} {}\n", number(price), version.map_or_else(|| "-".to_owned(), |v| v.to_string()))
             }
+            Line::Restore { version } => format!("restore {version}\n"),
+            Line::Saved { version } => format!("saved {version}\n"),
             Line::Event { name, text } => format!("event {name} {}\n", text.replace('\n', " ")),
         };
         self.0.write_all(text.as_bytes()).and_then(|()| self.0.sync_data()).expect("a line on the disk");
@@ -65,6 +71,8 @@ fn parsed(line: &str) -> Line {
     let mut word = || words.next().unwrap_or_default();
     match word() {
         "try" => Line::Try { slot: word().parse().expect("a slot"), price: word().parse().expect("a price") },
+        "restore" => Line::Restore { version: word().parse().expect("a version") },
+        "saved" => Line::Saved { version: word().parse().expect("a version") },
         _ => Line::Done {
             slot: word().parse().expect("a slot"),
             price: word().parse().ok(),
@@ -81,6 +89,8 @@ pub(super) struct Demand {
     /// Prices that were tried and never called done.
     open: Vec<i64>,
     is_done: bool,
+    /// Whether the rows may stand as they were appended, whatever replaced them.
+    may_be_appended: bool,
 }
 
 impl Demand {
@@ -92,7 +102,7 @@ impl Demand {
     /// Whether rows of the slot may have this price; `appended` is that of rows nobody replaced.
     pub(super) fn allows(&self, price: i64, appended: i64) -> bool {
         let by_done = self.replaced.map_or(appended, |(_, price)| price) == price;
-        by_done || self.open.contains(&price)
+        by_done || self.open.contains(&price) || (self.may_be_appended && price == appended)
     }
 }
 
@@ -111,7 +121,7 @@ pub(super) fn demands(lines: &[Line]) -> BTreeMap<i64, Demand> {
                     demand.replaced = Some((*version, *price));
                 }
             }
-            Line::Event { .. } => {}
+            Line::Restore { .. } | Line::Saved { .. } | Line::Event { .. } => {}
         }
     }
     // A replacement that was called done is over: its price stands only while it is the newest.
@@ -122,5 +132,22 @@ pub(super) fn demands(lines: &[Line]) -> BTreeMap<i64, Demand> {
             demand.open.retain(|open| open != price);
         }
     }
+    allow_restored(lines, &mut demands);
     demands
+}
+
+/// A restore undoes replacements since the version it brings back: any price that was given may stand then.
+fn allow_restored(lines: &[Line], demands: &mut BTreeMap<i64, Demand>) {
+    let oldest =
+        lines.iter().filter_map(|line| if let Line::Restore { version } = line { Some(*version) } else { None });
+    let Some(oldest) = oldest.min() else { return };
+    for line in lines {
+        if let Line::Done { slot, price: Some(price), .. } = line
+            && let Some(demand) = demands.get_mut(slot)
+            && demand.replaced.is_some_and(|(newest, _)| newest > oldest)
+        {
+            demand.open.push(*price);
+            demand.may_be_appended = true;
+        }
+    }
 }

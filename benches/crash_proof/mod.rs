@@ -1,23 +1,30 @@
-//! Processes that write, replace, backfill, compact, vacuum and read one lake, each killed at random moments.
+//! Processes that write, replace, backfill, compact, vacuum, restore, back up and read one lake from two hosts, each killed
+//! at random moments.
 //!
 //! The program starts itself in the roles of `roles.rs`, kills what it started with SIGKILL, by handle, and starts others in
 //! their place. A writer writes down, flushed, what the lake called done (`evidence.rs`). Between the kills, and at the end,
-//! no row that was called done may be missing, none doubled, and none have a price that nobody gave it.
+//! no row that was called done may be missing, none doubled, and none have a price that nobody gave it; the copy has every
+//! row of its version, and each replaced row is in the ledger of the host that replaced it.
+//!
+//! A run with `--dir` leaves its counts there, and a later one adds as many kills as it is asked for to them.
 
 mod evidence;
+mod hosts;
+mod progress;
 mod random;
 mod roles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use frontmonth::lake::{AsOf, Lake};
+use frontmonth::lake::{AsOf, Lake, LakeError};
 
 use evidence::Line;
+use progress::{Counts, KILLS_OF_THIS_ROUND, NEWEST_PROCESS, ROUNDS};
 use random::Random;
-use roles::{Keeping, Player, Role, SYMBOLS, TABLE, appended_price, books, config, everything, number_of};
+use roles::{Keeping, Player, Role, SYMBOLS, TABLE, appended_price, books, config, everything, number_of, saved};
 
 /// Kills on one lake, before another is begun.
 const KILLS_OF_ROUND: usize = 125;
@@ -26,19 +33,18 @@ const KILLS_OF_ROUND: usize = 125;
 const KILLS_BETWEEN_LOOKS: usize = 25;
 
 /// Roles played at once: the first two twice, so that racers race and maintainers meet.
-const AT_ONCE: usize = 7;
+const AT_ONCE: usize = 9;
 
 /// Life of a process in milliseconds: a start takes some tens, and a slow machine more.
 const SHORTEST_LIFE_MS: u64 = 20;
 const LONGEST_LIFE_MS: u64 = 2_500;
 
-/// Counts by name.
-type Counts = BTreeMap<String, usize>;
-
 /// What is asked for on the command line.
 struct Request {
     kills: usize,
     seed: u64,
+    /// Where a proof goes on, or begins; none for one that leaves nothing.
+    folder: Option<PathBuf>,
 }
 
 /// Plays a role where the command line names one, else runs the proof with so many kills or those asked for.
@@ -55,7 +61,7 @@ pub(crate) fn run(usual_kills: usize) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let kills = number("--kills").and_then(|kills| usize::try_from(kills).ok()).unwrap_or(usual_kills);
-    prove(&Request { kills, seed: number("--seed").unwrap_or(1) })
+    prove(&Request { kills, seed: number("--seed").unwrap_or(1), folder: value("--dir").map(PathBuf::from) })
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -69,27 +75,44 @@ fn play(folder: &Path, (keeping, role): (Keeping, Role), process: (i64, u64)) {
 
 fn prove(request: &Request) -> ExitCode {
     let began = Instant::now();
-    let mut proof = Proof { random: Random::new(request.seed), ..Proof::default() };
     let scratch = tempfile::tempdir().expect("a folder");
+    let folder = request.folder.clone().unwrap_or_else(|| scratch.path().to_path_buf());
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let counts = progress::read(&folder);
+    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+    let (mut round, mut done) = (count(ROUNDS), count(KILLS_OF_THIS_ROUND));
+    let num_started = i64::try_from(count(NEWEST_PROCESS)).expect("small");
+    // Each part draws other numbers, the same ones again only from the same beginning.
+    let random = Random::new(request.seed.wrapping_add(u64::try_from(num_started).unwrap_or(0)));
+    let mut proof = Proof { random, num_started, counts, folder, ..Proof::default() };
     let mut left = request.kills;
-    for round in 0.. {
-        let kills = left.min(KILLS_OF_ROUND);
+    while left > 0 {
+        let kills = left.min(KILLS_OF_ROUND - done.min(KILLS_OF_ROUND - 1));
         let keeping = if round % 2 == 0 { Keeping::Seconds } else { Keeping::Usual };
-        proof.round(&scratch.path().join(round.to_string()), keeping, kills);
-        left -= kills;
-        if left == 0 {
-            break;
-        }
+        let is_over = done + kills >= KILLS_OF_ROUND || request.folder.is_none();
+        let end = if is_over { End::OfRound } else { End::OfPart };
+        proof.round(&proof.folder.join(round.to_string()), keeping, kills, end);
+        (left, round, done) = (left - kills, round + 1, 0);
     }
-    println!("seed {}, {} kills, {} s", request.seed, request.kills, began.elapsed().as_secs());
+    println!("seed {}, {} kills in this part, {} s", request.seed, request.kills, began.elapsed().as_secs());
     proof.print();
     if proof.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the last kill ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The round: its lake is summed up.
+    OfRound,
+    /// This part only: the next one goes on in the lake.
+    OfPart,
 }
 
 /// What was found so far.
 struct Proof {
     random: Random,
     num_started: i64,
+    folder: PathBuf,
     counts: Counts,
     faults: Vec<String>,
     /// Errors that no role should meet, and what was told of those it may.
@@ -98,7 +121,8 @@ struct Proof {
 
 impl Default for Proof {
     fn default() -> Self {
-        Self { random: Random::new(0), num_started: 0, counts: Counts::new(), faults: Vec::new(), told: Vec::new() }
+        let (faults, told) = (Vec::new(), Vec::new());
+        Self { random: Random::new(0), num_started: 0, folder: PathBuf::new(), counts: Counts::new(), faults, told }
     }
 }
 
@@ -117,9 +141,9 @@ impl Drop for Playing {
 }
 
 impl Proof {
-    /// A lake of its own, on which so many processes are killed.
-    fn round(&mut self, folder: &Path, keeping: Keeping, kills: usize) {
-        let roles = (0..AT_ONCE).map(|place| if place < 5 { Role::ALL[place] } else { Role::ALL[place - 5] });
+    /// A lake of its own, on which so many processes are killed; what is under way is gone on with by the next part.
+    fn round(&mut self, folder: &Path, keeping: Keeping, kills: usize, end: End) {
+        let roles = (0..AT_ONCE).map(|place| Role::ALL[place % Role::ALL.len()]);
         let mut playing: Vec<Playing> = roles.map(|role| self.start(folder, (keeping, role))).collect();
         for kill in 1..=kills {
             let (place, next) = playing.iter().enumerate().min_by_key(|(_, one)| one.dies_at).expect("some play");
@@ -131,16 +155,64 @@ impl Proof {
             // The one in this place is killed as it is replaced.
             drop(playing.swap_remove(place));
             self.count(&format!("kills {}", role.name()), 1);
+            self.count(KILLS_OF_THIS_ROUND, 1);
             playing.push(self.start(folder, (keeping, role)));
             if kill % KILLS_BETWEEN_LOOKS == 0 {
                 self.look(folder, "while others write");
+                self.save();
             }
         }
         self.count("kills at the end of a round", playing.len());
         drop(playing);
         self.look(folder, "at the end");
+        self.look_at_copies(folder);
         self.look_with_another_program(folder);
-        self.sum_up(folder);
+        if end == End::OfRound {
+            self.sum_up(folder);
+            self.count(ROUNDS, 1);
+            self.counts.remove(KILLS_OF_THIS_ROUND);
+        }
+        self.save();
+    }
+
+    /// Leaves what was found so far, for a run that goes on.
+    fn save(&mut self) {
+        self.counts.insert(NEWEST_PROCESS.to_owned(), usize::try_from(self.num_started).unwrap_or(0));
+        progress::write(&self.folder, &self.counts);
+    }
+
+    /// The copy of the table and the ledgers of the two hosts.
+    fn look_at_copies(&mut self, folder: &Path) {
+        let lines = evidence::lines(&books(folder));
+        let lake = Lake::reader(&config(folder)).expect("a local folder");
+        let lost = runtime().block_on(hosts::without_trace(folder, &lake, &lines));
+        self.count("replaced rows without a trace", lost.len());
+        self.faults.extend(lost.into_iter().take(3).map(|row| format!("replaced without a trace: {row}")));
+        let copy = Lake::reader(&saved(folder)).expect("a local folder");
+        let read = runtime().block_on(async {
+            let version = copy.newest_version(TABLE).await?;
+            Ok::<_, LakeError>(version.zip(Some(copy.futures(&everything(), &AsOf::Latest).await?)))
+        });
+        let Some((newest, rows)) = read.unwrap_or_else(|error| {
+            self.faults.push(format!("the copy cannot be read: {error:?}"));
+            None
+        }) else {
+            return;
+        };
+        let keys: BTreeSet<(i64, String)> =
+            rows.iter().map(|row| (number_of(row.timestamp), row.symbol.as_str().to_owned())).collect();
+        let is_missing = |line: &&Line| {
+            let Line::Done { slot, version: Some(version), .. } = line else { return false };
+            *version <= newest && SYMBOLS.iter().any(|name| !keys.contains(&(*slot, (*name).to_owned())))
+        };
+        let (lost, doubled) = (lines.iter().filter(is_missing).count(), rows.len() - keys.len());
+        let is_older = lines.iter().any(|line| matches!(line, Line::Saved { version } if *version > newest));
+        self.count("rows found in copies", rows.len());
+        self.count("rows lost from a copy", lost);
+        if lost + doubled > 0 || is_older {
+            self.faults
+                .push(format!("the copy of version {newest}: {lost} slots lost, {doubled} doubled, older: {is_older}"));
+        }
     }
 
     fn start(&mut self, folder: &Path, (keeping, role): (Keeping, Role)) -> Playing {
@@ -168,6 +240,7 @@ impl Proof {
             return;
         };
         self.count("looks", 1);
+        self.count("rows read", rows.len());
         let mut found: BTreeMap<(i64, String), Vec<Option<f64>>> = BTreeMap::new();
         for row in rows {
             found.entry((number_of(row.timestamp), row.symbol.as_str().to_owned())).or_default().push(row.last);
@@ -226,7 +299,7 @@ impl Proof {
                     }
                 }
                 Line::Done { .. } => self.count("acknowledged", 1),
-                Line::Try { .. } => {}
+                Line::Try { .. } | Line::Restore { .. } | Line::Saved { .. } => {}
             }
         }
     }
@@ -248,7 +321,8 @@ impl Proof {
     }
 
     fn is_kept(&self) -> bool {
-        self.faults.is_empty() && !self.counts.contains_key("error")
+        let bad = ["error", "rows lost", "rows doubled", "rows lost from a copy", "replaced rows without a trace"];
+        self.faults.is_empty() && bad.iter().all(|name| self.counts.get(*name).is_none_or(|count| *count == 0))
     }
 }
 

@@ -1,14 +1,16 @@
 //! What the processes do until they are killed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use frontmonth::calendar::{Slot, TradingDay};
 use frontmonth::clock::{Clock, SystemClock};
-use frontmonth::lake::{Durability, KeyRange, Lake, LakeConfig, LakeError, LakeErrorClass, TableName};
+use frontmonth::lake::{BackupFolder, Durability, KeyRange, Lake, LakeConfig, LakeError, LakeErrorClass, TableName};
 use frontmonth::market::{Changes, FuturesSnapshot, GatewayKind, Source, Symbol};
 
 use super::evidence::{Book, Line};
+use super::hosts::Notes;
 use super::random::Random;
 
 /// The symbols of every slot.
@@ -16,6 +18,9 @@ pub(super) const SYMBOLS: [&str; 3] = ["ES", "NQ", "RTY"];
 
 /// The table that all of it is about.
 pub(super) const TABLE: TableName = TableName::FuturesSnapshots;
+
+/// Versions that a restorer goes back at most.
+const LONGEST_WAY_BACK: u64 = 6;
 
 /// Slots beyond the newest that anyone writes at once.
 const REACH: u64 = 3;
@@ -31,13 +36,18 @@ pub(super) enum Role {
     Forcer,
     /// Compacts, vacuums, writes checkpoints, cleans the log.
     Maintainer,
+    /// Brings versions back that lack no row of the newest.
+    Restorer,
+    /// Copies the table to another folder.
+    Saver,
     /// Looks whether anything that was there is gone.
     Reader,
 }
 
 impl Role {
     /// All of them, those first that are to be run twice.
-    pub(super) const ALL: [Self; 5] = [Self::Racer, Self::Maintainer, Self::Backfiller, Self::Forcer, Self::Reader];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Racer, Self::Maintainer, Self::Forcer, Self::Saver, Self::Backfiller, Self::Restorer, Self::Reader];
 
     /// Its name on the command line.
     pub(super) fn name(self) -> &'static str {
@@ -46,6 +56,8 @@ impl Role {
             Self::Backfiller => "backfiller",
             Self::Forcer => "forcer",
             Self::Maintainer => "maintainer",
+            Self::Restorer => "restorer",
+            Self::Saver => "saver",
             Self::Reader => "reader",
         }
     }
@@ -89,6 +101,11 @@ pub(super) fn books(folder: &Path) -> PathBuf {
     folder.join("books")
 }
 
+/// Where the copy of a round's table is.
+pub(super) fn saved(folder: &Path) -> LakeConfig {
+    LakeConfig { uri: folder.join("saved").display().to_string(), ..LakeConfig::default() }
+}
+
 /// The whole table.
 pub(super) fn everything() -> KeyRange {
     KeyRange { symbols: SYMBOLS.map(symbol).to_vec(), from: slot(0).instant(), to: slot(500_000).instant() }
@@ -104,6 +121,11 @@ fn start() -> DateTime<Utc> {
 
 fn slot(number: i64) -> Slot {
     Slot::at(start() + TimeDelta::minutes(5 * number)).expect("on the grid")
+}
+
+/// The key of a slot's first row.
+pub(super) fn key_of(number: i64) -> String {
+    format!("ES {}", slot(number).instant().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
 /// The number of a slot.
@@ -145,7 +167,9 @@ fn row(name: &str, slot: Slot, price: i64) -> FuturesSnapshot {
 pub(super) struct Player {
     lake: Lake,
     keeping: Keeping,
+    folder: PathBuf,
     book: Book,
+    notes: Option<Arc<Notes>>,
     random: Random,
     /// Of the process, for prices that nobody else gives.
     number: i64,
@@ -159,8 +183,19 @@ impl Player {
         } else {
             keeping.lake(folder)
         };
+        let notes = (role == Role::Forcer).then(|| Notes::of(folder, number));
+        let lake = notes.iter().fold(lake, |lake, notes| lake.noting(notes.clone()));
         let book = Book::begin(&books(folder), &format!("{number}-{}", role.name()));
-        Self { lake, keeping, book, random: Random::new(seed ^ u64::try_from(number).unwrap_or(0)), number }
+        let folder = folder.to_path_buf();
+        Self {
+            lake,
+            keeping,
+            folder,
+            book,
+            notes,
+            random: Random::new(seed ^ u64::try_from(number).unwrap_or(0)),
+            number,
+        }
     }
 
     /// Plays the role until the process is killed, or for so many turns.
@@ -172,6 +207,8 @@ impl Player {
                 Role::Backfiller => self.backfill().await,
                 Role::Forcer => self.force(turn).await,
                 Role::Maintainer => self.maintain().await,
+                Role::Restorer => self.restore().await,
+                Role::Saver => self.save().await,
                 Role::Reader => self.read(&mut seen).await,
             };
             if let Err(error) = done {
@@ -212,6 +249,41 @@ impl Player {
         let replaced = self.lake.replace_futures(&rows(slot, price)).await?;
         self.book.write(&Line::Done { slot, price: Some(price), version: replaced.version });
         self.book.event("replaced", "");
+        if let Some(notes) = &self.notes {
+            notes.confirm();
+        }
+        Ok(())
+    }
+
+    async fn restore(&mut self) -> Result<(), LakeError> {
+        // Where files go after seconds, a version may lose them while it is brought back, as one of a day ago in service.
+        if self.keeping == Keeping::Seconds {
+            return self.race().await;
+        }
+        let Some(newest) = self.lake.newest_version(TABLE).await? else { return Ok(()) };
+        let back = 1 + self.random.below(LONGEST_WAY_BACK);
+        let Some(version) = newest.checked_sub(back).filter(|version| *version > 0) else { return Ok(()) };
+        let plan = match self.lake.restore_plan(TABLE, version).await {
+            Ok(plan) => plan,
+            // Cleaned up meanwhile.
+            Err(error) if error.class() == LakeErrorClass::Missing => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if plan.is_empty() || !plan.lost.is_empty() || !plan.unreadable.is_empty() {
+            return Ok(());
+        }
+        self.book.write(&Line::Restore { version });
+        self.lake.restore(&plan).await?;
+        self.book.event("restored", "");
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), LakeError> {
+        let to = BackupFolder::take(&self.folder.join("saved"))?;
+        if let Some(copied) = self.lake.backup(TABLE, &to).await? {
+            self.book.write(&Line::Saved { version: copied.version });
+            self.book.event("saved", "");
+        }
         Ok(())
     }
 
@@ -253,9 +325,11 @@ impl Player {
     fn tell(&mut self, role: Role, error: &LakeError) {
         let text = format!("{error:?}");
         // A reader that takes longer than files are kept finds them gone, as one does in service after a day.
-        let is_gone = ["No such file", "NotFound", "not found"].iter().any(|part| text.contains(part));
+        let is_gone = ["No such file", "NotFound", "not found", "is missing"].iter().any(|part| text.contains(part));
         let name = match error.class() {
             LakeErrorClass::Conflict => "lost_all_rounds",
+            LakeErrorClass::Busy => "busy",
+            LakeErrorClass::Missing => "gone",
             _ if self.keeping == Keeping::Seconds && is_gone => "gone",
             _ => "error",
         };

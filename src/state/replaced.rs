@@ -12,7 +12,7 @@ use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
 use super::stamp::Stamp;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, schema};
 
 /// A row that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -157,9 +157,13 @@ impl Ledger {
     /// Where the ledger cannot be read.
     pub fn replaced(&self, table: &str, key: &str) -> Result<Vec<ReplacedRow>, LedgerError> {
         self.read("read", |connection| {
-            let sql = "SELECT * FROM replaced_rows WHERE table_name = ?1 AND row_key = ?2 AND state = 'done'
-                       ORDER BY replaced_at DESC, rowid DESC";
-            connection.prepare_cached(sql)?.query_map([table, key], ReplacedRow::read)?.collect()
+            // A ledger that is only read may be an earlier program's, which kept a row after its replacement.
+            let is_done = if schema::version(connection)? >= schema::WITH_NOTES { "state = 'done'" } else { "TRUE" };
+            let sql = format!(
+                "SELECT * FROM replaced_rows WHERE table_name = ?1 AND row_key = ?2 AND {is_done}
+                 ORDER BY replaced_at DESC, rowid DESC"
+            );
+            connection.prepare_cached(&sql)?.query_map([table, key], ReplacedRow::read)?.collect()
         })
     }
 }

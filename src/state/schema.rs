@@ -8,6 +8,9 @@ const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, NOTES
 /// The newest version of the schema.
 pub(super) const NEWEST: u32 = 5;
 
+/// The version from which on a replaced row has a state.
+pub(super) const WITH_NOTES: u32 = 4;
+
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "
 CREATE TABLE runs (
@@ -325,6 +328,9 @@ mod tests {
                    VALUES ('t', 'k', '{}', 'r', 1)";
         raw.execute(sql, []).expect("a row");
         drop(raw);
+        let reader = Ledger::open_to_read(&file(&folder)).expect("readable").expect("there");
+        assert_eq!(reader.replaced("t", "k").expect("readable").len(), 1, "as the earlier program left it");
+        drop(reader);
         assert_eq!(ledger(&folder).replaced("t", "k").expect("readable").len(), 1);
     }
 

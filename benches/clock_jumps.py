@@ -192,7 +192,7 @@ def check(world, end, touched):
         if later:
             faults.append(f"{job}: {later} decisions of slots that have not come are left in the ledger")
     for table in ["futures_snapshots", "spot_snapshots"]:
-        statement = f"select count(*) as n, count(distinct symbol || '|' || timestamp) as k from {table}"
+        statement = f"select count(*) as n, count(distinct symbol || '|' || cast(timestamp as varchar)) as k from {table}"
         found = world.lines("query", statement)[0]
         print(f"{table}: {found['n']} rows, {found['k']} keys")
         if found["n"] != found["k"]:

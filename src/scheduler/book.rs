@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::decide::Decision;
 use super::error::PlanError;
 use super::ledger::{CLOCK_TOLERANCE, Entry, JobLedger, LedgerView, Pause, SlotState, Trigger};
+use super::occurrence::INSTANT;
 use super::planner::{PlannedSlot, Planner};
 use crate::job::{Failure, RunReport, chain};
 use crate::state::{self, Entered, HistoryQuery, Ledger, LedgerError, NotRun, Planned, RunRow, RunState};
@@ -65,16 +66,16 @@ impl Book {
     /// Where the ledger cannot be read.
     pub fn open(planner: Planner, ledger: Option<Ledger>, started_at: DateTime<Utc>) -> Result<Self, LedgerError> {
         let mut book = Self::anew(planner, ledger, started_at);
-        let num_retracted = book.retract_in_ledger(started_at);
-        if num_retracted > 0 {
+        let retracted = book.retract_in_ledger(started_at);
+        if !retracted.is_empty() {
             tracing::warn!(
-                slots = num_retracted,
+                slots = retracted.len(),
                 "the clock was ahead before: decisions of slots that are later than now are taken back"
             );
         }
         if let Some(ledger) = &book.ledger {
             let since = |_: &str| started_at;
-            book.view.jobs = load_all(&book.planner, ledger, (&since, started_at))?;
+            book.view.jobs = load_all(&book.planner, ledger, (&since, started_at), &firsts(&retracted))?;
         }
         Ok(book)
     }
@@ -241,29 +242,35 @@ impl Book {
         }
         self.latest = Some(now);
         self.unentered.retain(|entered| slot_of(entered) <= now);
-        let slots = self.retract_in_ledger(now);
+        let retracted = self.retract_in_ledger(now);
         let back_seconds = (latest - now).num_seconds();
         tracing::warn!(
             back_seconds,
-            slots,
+            slots = retracted.len(),
             "the clock was set back: decisions of slots that are later than now are taken back, jobs go on from now"
         );
         let before = self.view.clone();
-        self.view.retract(now);
-        if let Some(ledger) = &self.ledger {
-            let since = |job: &str| before.of(job).accounted_until.min(before.since).min(now);
-            match load_all(&self.planner, ledger, (&since, now)) {
-                Ok(loaded) => loaded.into_iter().for_each(|(job, loaded)| self.view.take_in(&job, loaded, now)),
-                Err(error) => {
-                    tracing::error!(error = %chain(&error), "the ledger cannot be read: slots of the last minutes may be skipped");
-                }
+        let mut firsts = firsts(&retracted);
+        for (job, first) in self.view.retract(now) {
+            firsts.entry(job).and_modify(|known| *known = first.min(*known)).or_insert(first);
+        }
+        let Some(ledger) = &self.ledger else { return };
+        let since = |job: &str| before.of(job).accounted_until.min(now);
+        match load_all(&self.planner, ledger, (&since, now), &firsts) {
+            // How far a job has got that is not past now, and of which nothing was taken back, stands.
+            Ok(loaded) => loaded
+                .into_iter()
+                .filter(|(job, _)| firsts.contains_key(job) || before.of(job).accounted_until > now)
+                .for_each(|(job, loaded)| self.view.take_in(&job, loaded, now)),
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "the ledger cannot be read: slots of the last minutes may be skipped");
             }
         }
     }
 
-    /// Takes back what a clock ahead decided, and gives the number of slots. What cannot be done now is done later.
-    fn retract_in_ledger(&mut self, now: DateTime<Utc>) -> usize {
-        let Some(ledger) = &self.ledger else { return 0 };
+    /// Takes back what a clock ahead decided, and gives it. What cannot be done now is done later.
+    fn retract_in_ledger(&mut self, now: DateTime<Utc>) -> Vec<(String, DateTime<Utc>)> {
+        let Some(ledger) = &self.ledger else { return Vec::new() };
         match ledger.retract(now) {
             Ok(slots) => {
                 self.has_to_retract = false;
@@ -272,7 +279,7 @@ impl Book {
             Err(error) => {
                 tracing::debug!(error = %chain(&error), "decisions of a clock that was ahead stay in the ledger for now");
                 self.has_to_retract = true;
-                0
+                Vec::new()
             }
         }
     }
@@ -332,16 +339,28 @@ fn after_it(planner: &Planner, job: &str, accounted: &BTreeMap<&str, DateTime<Ut
     reached.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// What the ledger knows of all jobs at an instant; a job of which it knows nothing is accounted for `since` then.
+/// The first slot of each job.
+fn firsts(slots: &[(String, DateTime<Utc>)]) -> BTreeMap<String, DateTime<Utc>> {
+    let mut firsts = BTreeMap::new();
+    for (job, slot) in slots {
+        firsts.entry(job.clone()).and_modify(|known| *known = (*slot).min(*known)).or_insert(*slot);
+    }
+    firsts
+}
+
+/// What the ledger knows of all jobs at an instant; a job of which it knows nothing is accounted for `since` then. From
+/// what was taken back on, slots are decided again.
 fn load_all(
     planner: &Planner,
     ledger: &Ledger,
     (since, now): (&dyn Fn(&str) -> DateTime<Utc>, DateTime<Utc>),
+    retracted: &BTreeMap<String, DateTime<Utc>>,
 ) -> Result<BTreeMap<String, JobLedger>, LedgerError> {
     let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();
     let mut accounted = BTreeMap::new();
     for job in &jobs {
-        accounted.insert(*job, ledger.newest_slot(job, now)?.unwrap_or_else(|| since(job)));
+        let reached = ledger.newest_slot(job, now)?.unwrap_or_else(|| since(job));
+        accounted.insert(*job, retracted.get(*job).map_or(reached, |first| reached.min(*first - INSTANT)));
     }
     let mut loaded = BTreeMap::new();
     for (job, own) in &accounted {

@@ -119,16 +119,18 @@ impl JobLedger {
     }
 
     /// Takes back what was decided when the clock was ahead of now; what was run stays, and counts from its time on.
-    /// `kept` is never taken back.
-    fn retract(&mut self, now: DateTime<Utc>, kept: Option<DateTime<Utc>>) {
+    /// `kept` is never taken back. Gives the first slot that was.
+    fn retract(&mut self, now: DateTime<Utc>, kept: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         self.accounted_until = self.accounted_until.min(now);
         let is_later = |slot: DateTime<Utc>, entry: &Entry| slot > now || entry.since > now;
         let is_retracted =
             |slot: DateTime<Utc>, entry: &Entry| !entry.state.was_run() && is_later(slot, entry) && Some(slot) != kept;
-        if let Some((first, _)) = self.entries.iter().find(|(slot, entry)| is_retracted(**slot, entry)) {
-            self.accounted_until = self.accounted_until.min(*first - INSTANT);
+        let first = self.entries.iter().find(|(slot, entry)| is_retracted(**slot, entry)).map(|(slot, _)| *slot);
+        if let Some(first) = first {
+            self.accounted_until = self.accounted_until.min(first - INSTANT);
         }
         self.entries.retain(|slot, entry| !is_retracted(*slot, entry));
+        first
     }
 
     /// The newest slot in a state that has come.
@@ -146,22 +148,20 @@ impl LedgerView {
     }
 
     /// Takes back, at a clock that was set back, what was decided of slots that are later than now: they are planned again
-    /// when they come.
-    pub fn retract(&mut self, now: DateTime<Utc>) {
+    /// when they come. Gives the first slot of each job that was taken back.
+    pub fn retract(&mut self, now: DateTime<Utc>) -> BTreeMap<String, DateTime<Utc>> {
         let kept = self.started_at;
-        self.jobs.values_mut().for_each(|own| own.retract(now, kept));
+        let firsts = self.jobs.iter_mut().filter_map(|(job, own)| Some((job.clone(), own.retract(now, kept)?)));
+        firsts.collect()
     }
 
-    /// Takes in what the ledger has of a job after the clock was set back. What is known here and was run, or was decided
-    /// in time, stands; so does how far a job has got that is not past now.
+    /// Takes in what the ledger has of a job after the clock was set back and decisions were taken back. What is known here
+    /// stands beside it.
     pub(super) fn take_in(&mut self, job: &str, loaded: JobLedger, now: DateTime<Utc>) {
         let Some(own) = self.jobs.get_mut(job) else { return };
-        if own.accounted_until < now {
-            return;
-        }
         let pause = own.pause.take();
         let known = std::mem::replace(own, JobLedger { pause, ..loaded });
-        own.accounted_until = own.accounted_until.min(now);
+        own.accounted_until = own.accounted_until.min(now).min(known.accounted_until);
         own.entries.extend(known.entries);
     }
 

@@ -1,11 +1,14 @@
 //! Clocks set back and forward, suspended machines, restarts: whatever befalls, each slot that has come is decided, and
 //! none is run twice but by clocks that were ahead.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 use super::fixtures::{EVERY_JOB, et, planner};
 use super::ledger::CLOCK_TOLERANCE;
+use super::occurrence::INSTANT;
 use super::scene::{GRID, NOTHING, Scene, daily, grid, told};
 use super::{Entry, JobLedger, LedgerView, Planner, SlotState};
 
@@ -171,20 +174,25 @@ impl Life {
         let back = self.now + CLOCK_TOLERANCE < self.latest;
         self.latest = if back { self.now } else { self.latest.max(self.now) };
         if back {
-            self.store.retract(self.now);
+            let firsts = self.store.retract(self.now);
+            let before = self.ledger.clone();
             self.ledger.retract(self.now);
-            for job in self.store.jobs.keys() {
-                self.ledger.take_in(job, self.stored(job), self.now);
+            for (job, own) in before.jobs {
+                if firsts.contains_key(&job) || own.accounted_until > self.now {
+                    self.ledger.take_in(&job, self.stored(&job, &firsts), self.now);
+                }
             }
         }
     }
 
     /// What a store gives of a job, as the documentation of the ledger view says.
-    fn stored(&self, job: &str) -> JobLedger {
-        let kept = &self.store.jobs[job];
+    fn stored(&self, job: &str, firsts: &BTreeMap<String, DateTime<Utc>>) -> JobLedger {
+        let since = self.store.since.min(self.now);
+        let kept = self.store.jobs.get(job).cloned().unwrap_or_else(|| JobLedger::new(since));
         let planned = kept.entries.keys().filter(|slot| **slot <= self.now && !self.starts.contains(slot));
-        let accounted_until = planned.max().copied().unwrap_or(self.store.since.min(self.now));
-        JobLedger { accounted_until, ..kept.clone() }
+        let reached = planned.max().copied().unwrap_or(since);
+        let accounted_until = firsts.get(job).map_or(reached, |first| reached.min(*first - INSTANT));
+        JobLedger { accounted_until, ..kept }
     }
 
     /// Decides, and carries out at most so many decisions.
@@ -220,10 +228,10 @@ impl Life {
         self.end_runs(SlotState::Failed);
         self.starts.push(self.now);
         self.latest = self.now;
-        self.store.retract(self.now);
+        let firsts = self.store.retract(self.now);
         let mut view = LedgerView { started_at: Some(self.now), ..LedgerView::new(self.store.since) };
         for job in self.store.jobs.keys() {
-            view.jobs.insert(job.clone(), self.stored(job));
+            view.jobs.insert(job.clone(), self.stored(job, &firsts));
         }
         self.ledger = view;
     }

@@ -11,15 +11,18 @@ const REACH: TimeDelta = TimeDelta::days(31);
 impl Ledger {
     /// Deletes what the schedule decided by a clock that was ahead: planned, skipped and missed slots that are later than
     /// now, or were decided later. Nobody has run them, so nothing is lost but the decision. What was run stays; it counts
-    /// when its time comes. Gives the number of slots.
+    /// when its time comes. Gives the jobs and slots that are to be decided again.
     ///
     /// # Errors
     /// Where the ledger cannot be written; then all of them stay.
-    pub fn retract(&self, now: DateTime<Utc>) -> Result<usize, LedgerError> {
+    pub fn retract(&self, now: DateTime<Utc>) -> Result<Vec<(String, DateTime<Utc>)>, LedgerError> {
         self.write("take back decisions in", |transaction| {
             let sql = "DELETE FROM runs WHERE slot > ?2 AND (slot > ?1 OR ended_at > ?1) AND run_id IS NULL
-                           AND due_at IS NOT NULL AND state IN ('planned', 'skipped', 'missed')";
-            transaction.execute(sql, (Stamp(now), Stamp(now - REACH)))
+                           AND due_at IS NOT NULL AND state IN ('planned', 'skipped', 'missed')
+                       RETURNING job, slot";
+            let bounds = (Stamp(now), Stamp(now - REACH));
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Stamp>(1)?.0));
+            transaction.prepare(sql)?.query_map(bounds, read)?.collect()
         })
     }
 }
@@ -43,8 +46,8 @@ mod tests {
         start(&ledger, slot(299), Trigger::Schedule, "r299");
         finish(&ledger, "r299", EndState::Done);
         start(&ledger, slot(298), Trigger::Manual, "r298");
-        assert_eq!(ledger.retract(now).expect("taken back"), 4);
-        assert_eq!(ledger.retract(now).expect("taken back"), 0);
+        assert_eq!(ledger.retract(now).expect("taken back").len(), 4);
+        assert_eq!(ledger.retract(now).expect("taken back"), []);
         assert_eq!(ledger.newest_slot("snapshot", now).expect("readable"), Some(slot(8)));
         assert_eq!(row(&ledger, slot(299)).state, RunState::Done);
         assert_eq!(row(&ledger, slot(298)).state, RunState::Running);

@@ -4,6 +4,7 @@
 
 mod layers;
 mod locate;
+mod shell_words;
 
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,7 @@ impl Config {
             self.mail.faults(),
             self.alert.faults(),
             self.monitor.faults(),
+            shell_words::faults(self),
         ];
         sections.concat()
     }

@@ -22,6 +22,7 @@ mod monitor;
 mod mornings;
 mod outage;
 mod pause;
+mod places;
 mod quality;
 mod query;
 mod recorded;

@@ -16,6 +16,7 @@ use crate::telemetry;
 
 use super::as_of::query_as_of;
 use super::block_on;
+use super::existing_lake::told;
 use super::settings::{Format, Globals};
 
 use out::{Out, Target};
@@ -54,7 +55,8 @@ pub(super) struct QueryArgs {
 
 /// Answers a statement.
 pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = &loaded.config;
     telemetry::start_on_stderr(globals.verbosity());
     let format = globals.format;
     if format == Format::Parquet && args.out.is_none() {
@@ -68,7 +70,8 @@ pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> 
     };
     let lake = Lake::reader(&config.lake)?;
     let target = Target::new(args.out, lake.root())?;
-    block_on(async {
+    let asked = lake.clone();
+    let answered = block_on(async {
         let mut stop = Stop::on_signals()?;
         let out = target.begin()?;
         // In a task of its own, so that a reader who does not read cannot keep the timeout and the signals waiting.
@@ -80,6 +83,10 @@ pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> 
         }?;
         target.finish()?;
         Ok(0)
+    });
+    answered.map_err(|error| match asked.check_exists() {
+        Err(no_lake) if error.failure() == Failure::Misconfigured => error.with_message(told(&no_lake, &loaded)),
+        _ => error,
     })
 }
 

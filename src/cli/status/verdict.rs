@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::job::Failure;
 use crate::market::GatewayKind;
 
 use super::account::{JobAccount, SessionAccount};
@@ -35,6 +36,8 @@ pub(super) struct Evidence<'a> {
     pub(super) sessions: &'a [SessionAccount],
     pub(super) freshness: &'a [Freshness],
     pub(super) lake_error: Option<&'a str>,
+    /// Whether that is because there is none.
+    pub(super) lacks_lake: bool,
     /// Whether any run was ever recorded.
     pub(super) is_recorded: bool,
     /// Whether the schedule was ever taken up.
@@ -74,7 +77,12 @@ impl Evidence<'_> {
             (false, _, GatewayKind::Simulated) => (0, "jobs run snapshot tries it out, jobs serve starts the daemon"),
         };
         let text = [vec![format!("{what}; {next}")], self.lake_fault()].concat().join("; ");
-        let exit_code = if exit_code == 0 && self.lake_error.is_some() { MISSED } else { exit_code };
+        let exit_code = match (exit_code, self.lake_error) {
+            // As in a wrong working directory, where all else is new as well.
+            (0, Some(_)) if self.lacks_lake && !self.is_recorded => Failure::Misconfigured.exit_code(),
+            (0, Some(_)) => MISSED,
+            _ => exit_code,
+        };
         Verdict { state: VerdictState::New, exit_code, text }
     }
 
@@ -157,7 +165,8 @@ mod tests {
 
     fn judged(daemon: &Daemon, sessions: &[SessionAccount]) -> Verdict {
         let (freshness, lake_error, kind) = (&[][..], None, GatewayKind::Ib);
-        Evidence { daemon, sessions, freshness, lake_error, is_recorded: true, is_scheduled: true, kind }.verdict()
+        let (lacks_lake, is_recorded, is_scheduled) = (false, true, true);
+        Evidence { daemon, sessions, freshness, lake_error, lacks_lake, is_recorded, is_scheduled, kind }.verdict()
     }
 
     #[test]
@@ -192,6 +201,7 @@ mod tests {
                 sessions: &[],
                 freshness: &[],
                 lake_error: None,
+                lacks_lake: false,
                 is_recorded: false,
                 is_scheduled: false,
                 kind,
@@ -202,5 +212,23 @@ mod tests {
         assert_eq!(judged(GatewayKind::Ib, daemon(false, true)), NO_DAEMON);
         assert_eq!(judged(GatewayKind::Ib, daemon(false, false)), MISSED);
         assert_eq!(judged(GatewayKind::Ib, daemon(true, true)), 0);
+    }
+
+    #[test]
+    fn where_nothing_is_recorded_and_no_lake_lies_the_place_is_wrong() {
+        let judged = |is_recorded| {
+            let evidence = Evidence {
+                daemon: &daemon(false, true),
+                sessions: &[],
+                freshness: &[],
+                lake_error: Some("there is no lake"),
+                lacks_lake: true,
+                is_recorded,
+                is_scheduled: false,
+                kind: GatewayKind::Simulated,
+            };
+            evidence.verdict().exit_code
+        };
+        assert_eq!((judged(false), judged(true)), (78, MISSED));
     }
 }

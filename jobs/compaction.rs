@@ -39,6 +39,12 @@ impl Job for Compaction {
     }
 
     async fn run(&self, context: &Context, run: &Run) -> Result<Outcome, JobError> {
+        match context.lake.check_exists() {
+            Ok(()) => {}
+            // Before the first capture of a daemon it is as it should be; who asks by hand is in the wrong place.
+            Err(error) if run.request.trigger == Trigger::Manual => return Err(error.into()),
+            Err(error) => return Ok(Outcome::skipped(error.to_string())),
+        }
         if run.request.mode == WriteMode::DryRun {
             return plan(&context.lake).await;
         }

@@ -8,12 +8,12 @@ use crate::config::Config;
 use crate::evaluation::{Hits, Interval, LeadLag, MeanTest, Verdict, smallest_rate};
 use crate::job::{Failure, JobError, calendars};
 use crate::jobs::{Assessment, Judgement, RuleRecord, Span, Year, assess, pooled};
-use crate::lake::Lake;
 use crate::market::Symbol;
 use crate::rules::Horizon;
 use crate::telemetry;
 
 use super::block_on;
+use super::existing_lake::lake_to_read;
 use super::output::{plain_table, print_documents, print_line, print_text, right};
 use super::settings::{Format, Globals};
 
@@ -51,9 +51,10 @@ pub(super) struct EvaluateArgs {
 
 /// Prints it.
 pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = &loaded.config;
     telemetry::start_on_stderr(globals.verbosity());
-    let (calendars, now) = (calendars(&config)?, SystemClock.now());
+    let (calendars, now) = (calendars(config)?, SystemClock.now());
     let usage = |told: String| JobError::fail(Failure::Usage, told);
     if let Some(unknown) = args.symbols.iter().find(|symbol| config.signals.pair(symbol).is_none()) {
         let pairs: Vec<&str> = config.signals.pairs.iter().map(|pair| pair.etf.as_str()).collect();
@@ -74,8 +75,8 @@ pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, Job
     }
     let span = Span { symbols: args.symbols.clone(), from, to, horizon: args.horizon };
     let found = block_on(async {
-        let lake = Lake::reader(&config.lake)?;
-        assess(&lake, &span, (&calendars, &config, now)).await
+        let lake = lake_to_read(&loaded)?;
+        assess(&lake, &span, (&calendars, config, now)).await
     })?;
     if globals.format == Format::Text {
         let held = match args.horizon.num_sessions() {
@@ -83,7 +84,7 @@ pub(super) fn evaluate(globals: &Globals, args: &EvaluateArgs) -> Result<u8, Job
             sessions => format!("open to the close of {sessions} sessions"),
         };
         print_line(&format!("sessions from {from} to {to}; {held}, bp gross"))?;
-        text(&found, (&config, args.horizon))?;
+        text(&found, (config, args.horizon))?;
     } else {
         let documents: Result<Vec<_>, _> = found.iter().map(serde_json::to_value).collect();
         print_documents(documents.map_err(|error| JobError::fail(Failure::Failed, error))?, globals.format)?;

@@ -14,6 +14,7 @@ mod configuration;
 mod demo;
 mod doctor;
 mod evaluate;
+mod existing_lake;
 mod gateway;
 mod history;
 mod job_names;

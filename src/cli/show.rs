@@ -3,12 +3,13 @@
 use clap::Args;
 
 use crate::job::{JobError, calendars};
-use crate::lake::{Lake, RowQuery, TableName};
+use crate::lake::{RowQuery, TableName};
 use crate::market::Symbol;
 use crate::telemetry;
 
 use super::as_of::as_of;
 use super::block_on;
+use super::existing_lake::lake_to_read;
 use super::output::{print_line, print_rows};
 use super::settings::{Format, Globals};
 use super::time_range::range_of;
@@ -62,7 +63,7 @@ pub(super) fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, JobError> {
         last: args.last.or_else(|| (!unlimited).then_some(DEFAULT_ROWS)),
         as_of: args.as_of.as_deref().map(as_of).transpose()?.unwrap_or_default(),
     };
-    let rows = block_on(async { Ok(Lake::reader(&loaded.config.lake)?.rows(args.table, &query).await?) })?;
+    let rows = block_on(async { Ok(lake_to_read(&loaded)?.rows(args.table, &query).await?) })?;
     if rows.rows.is_empty() && globals.format == Format::Text {
         print_line(&format!("{}: no such rows in {}", args.table, loaded.config.lake.uri))?;
         return Ok(0);

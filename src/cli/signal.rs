@@ -10,13 +10,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::job::{Calendars, Failure, JobError, calendars};
 use crate::jobs::{self, Known, known};
-use crate::lake::{AsOf, Lake};
+use crate::lake::AsOf;
 use crate::market::{PricePoint, Symbol};
 use crate::rules::{Decision, Engine, Situation};
 use crate::signals::{Derived, FuturesSignal, NoOutlook, Side, SpotOutlook, spot_outlook};
 use crate::telemetry;
 
 use super::block_on;
+use super::existing_lake::lake_to_read;
 use super::output::{eastern, plain_table, print_document, print_line, print_text, right, utc};
 use super::settings::{Format, Globals};
 
@@ -130,7 +131,8 @@ pub(super) fn decide(globals: &Globals, args: &DecideArgs) -> Result<u8, JobErro
 
 fn facts(globals: &Globals, question: &Question) -> Result<Facts, JobError> {
     in_range("--spot", question.spot, (f64::MIN_POSITIVE, f64::MAX))?;
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = loaded.config.clone();
     telemetry::start_on_stderr(globals.verbosity());
     let calendars = calendars(&config)?;
     let etf = &question.symbol;
@@ -145,7 +147,7 @@ fn facts(globals: &Globals, question: &Question) -> Result<Facts, JobError> {
         None => AsOf::Latest,
     };
     let mut known = block_on(async {
-        let lake = Lake::reader(&config.lake)?;
+        let lake = lake_to_read(&loaded)?;
         known(&lake, jobs::Question { etf, as_of, rows }, (&calendars, &config)).await
     })?;
     if let Some(price) = question.spot {

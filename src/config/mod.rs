@@ -5,6 +5,7 @@
 mod layers;
 mod list_file;
 mod locate;
+mod shell_words;
 
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,7 @@ impl Config {
             self.mail.faults(),
             self.alert.faults(),
             self.monitor.faults(),
+            shell_words::faults(self),
         ];
         sections.concat()
     }

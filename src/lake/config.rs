@@ -47,8 +47,12 @@ impl LakeConfig {
         if uri.is_empty() {
             return Err(malformed("it is empty"));
         }
+        if let Some(reason) = unexpanded(uri) {
+            return Err(malformed(&format!("it {reason}")));
+        }
         let Some((scheme, _)) = uri.split_once("://") else {
-            return resolved(Path::new(uri)).map_err(|error| malformed(&error.to_string()));
+            let path = resolved(Path::new(uri)).map_err(|error| malformed(&error.to_string()))?;
+            return untaken(&path).map_or(Ok(path), |reason| Err(malformed(&reason)));
         };
         if scheme != "file" {
             return Err(LakeError::UnsupportedScheme { uri: self.uri.clone(), scheme: scheme.to_owned() });
@@ -56,8 +60,27 @@ impl LakeConfig {
         let path = Url::parse(uri).ok().and_then(|url| url.to_file_path().ok());
         let path =
             path.ok_or_else(|| malformed("a file address has three slashes, such as file:///var/lib/jobs/lake"))?;
-        resolved(&path).map_err(|error| malformed(&error.to_string()))
+        let path = resolved(&path).map_err(|error| malformed(&error.to_string()))?;
+        untaken(&path).map_or(Ok(path), |reason| Err(malformed(&reason)))
     }
+}
+
+/// Why a path is left to a shell, which does not read a configuration; none where it is a path as it stands.
+#[must_use]
+pub fn unexpanded(path: &str) -> Option<&'static str> {
+    let begins_name = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '{');
+    if path.starts_with('~') {
+        return Some("begins with ~, which only a shell expands: write the whole path, or ./~ for a folder of that name");
+    }
+    let names_variable = path.split('$').skip(1).any(begins_name);
+    names_variable.then_some("holds a variable, which only a shell expands: write the whole path")
+}
+
+/// Why the library of the tables cannot work in a folder.
+fn untaken(path: &Path) -> Option<String> {
+    let Some(text) = path.to_str() else { return Some(format!("{} is not UTF-8", path.display())) };
+    let control = text.chars().find(char::is_ascii_control)?;
+    Some(format!("it holds the control character {control:?}, which no table can lie below"))
 }
 
 /// One name for one folder, whether or not it exists yet: two names would be two lakes to the caches of the readers.
@@ -109,6 +132,23 @@ mod tests {
         assert!(LakeConfig::default().faults().is_empty());
         let starved = LakeConfig { query_memory_mb: 0, ..LakeConfig::default() };
         assert!(starved.faults().join("\n").starts_with("lake.query_memory_mb 0 leaves nothing"));
+    }
+
+    #[test]
+    fn what_only_a_shell_expands_is_refused() {
+        for uri in ["~/lake", "~", "~anna/lake", "$HOME/lake", "${HOME}/lake", "/srv/$USER/lake", "file:///srv/$USER"] {
+            let fault = config(uri).faults().join("\n");
+            assert!(fault.contains("only a shell expands"), "{uri}: {fault}");
+        }
+        for uri in ["/srv/a~b/lake", "./~/lake", "/srv/5$/lake"] {
+            assert!(config(uri).faults().is_empty(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_refused() {
+        let fault = config("/srv/a\tb/lake").faults().join("\n");
+        assert!(fault.contains("the control character '\\t'"), "{fault}");
     }
 
     #[test]

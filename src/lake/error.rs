@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::market::GatewayKind;
 
-use super::TableName;
+use super::{TableName, links};
 
 /// How the standard library ends the text of a system's error, for layers that hand on the text only.
 const OS_ERROR: &str = "(os error ";
@@ -109,6 +109,17 @@ pub enum LakeError {
         /// Folder of the table.
         path: PathBuf,
     },
+    /// There is no lake to read.
+    #[error(
+        "there is no lake at {}: {found}; run this where the lake lies, name its configuration by --config, or begin a lake by jobs run snapshot",
+        path.display()
+    )]
+    NoLake {
+        /// The folder.
+        path: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
     /// The lake's folder is a file.
     #[error("{} is a file, not a folder: give lake.uri another path or move the file away", path.display())]
     NotAFolder {
@@ -160,6 +171,18 @@ pub enum LakeError {
         /// What the system said.
         #[source]
         source: Cause,
+    },
+    /// The file system cannot place a commit.
+    #[error(
+        "cannot write to {}: its file system makes no hard links, by which a commit is placed (FAT, exFAT and some network shares have none): give lake.uri a folder on one that does, such as ext4, xfs, btrfs or NFS",
+        path.display()
+    )]
+    NoHardLinks {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// A lake opened for reading was asked to write.
     #[error("cannot write to {table}: the lake was opened for reading only")]
@@ -296,11 +319,13 @@ impl LakeError {
             | Self::ForeignRow { .. }
             | Self::Unbound { .. }
             | Self::NotATable { .. }
+            | Self::NoLake { .. }
             | Self::NotAFolder { .. }
             | Self::OtherColumns { .. }
             | Self::NewerProtocol { .. }
             | Self::Unwritable { .. }
             | Self::Unreadable { .. }
+            | Self::NoHardLinks { .. }
             | Self::ReadOnly { .. } => LakeErrorClass::Configuration,
             Self::Vanished { .. }
             | Self::NoSpace { .. }
@@ -322,7 +347,15 @@ impl LakeError {
     /// The error of an operation on a table's folder, told apart by its innermost cause.
     pub(super) fn storage(operation: &'static str, path: &Path, source: impl Into<Cause>) -> Self {
         let (source, path) = (source.into(), path.to_path_buf());
-        match io_kind(source.as_ref()) {
+        let kind = io_kind(source.as_ref());
+        // A link that cannot be made has the error of a folder that may not be written, or of a call that is not there.
+        if kind != Some(io::ErrorKind::StorageFull)
+            && commits(operation)
+            && let Some(source) = links::lacking(&path)
+        {
+            return Self::NoHardLinks { path, source };
+        }
+        match kind {
             Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::NoSpace { path, source },
             Some(io::ErrorKind::PermissionDenied) if matches!(operation, "open" | "read") => {
                 Self::Unreadable { operation, path, source }
@@ -334,6 +367,11 @@ impl LakeError {
             _ => Self::Storage { operation, path, source },
         }
     }
+}
+
+/// Whether an operation ends with a commit.
+fn commits(operation: &str) -> bool {
+    !["open", "read"].contains(&operation)
 }
 
 /// What to do about a table of another program.

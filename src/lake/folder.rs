@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::market::GatewayKind;
 
+use super::bystanders::is_of_system;
 use super::damage;
 use super::mark::{Mark, log_version};
 use super::schema::{GATEWAY_PROPERTY, Growth, growth};
@@ -18,7 +19,7 @@ use super::{LakeError, TableName};
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// Nothing, or it does not exist.
+    /// Nothing but what a desktop leaves, or it does not exist.
     Absent,
     /// A Delta table with at least one commit.
     Table,
@@ -39,7 +40,9 @@ pub(super) fn presence(path: &Path) -> io::Result<Presence> {
         return Ok(Presence::Absent);
     }
     // Another process that makes the table may have begun its log since the look above.
-    let is_own = |entry: io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "_delta_log");
+    let is_own = |entry: io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name() == "_delta_log" || is_of_system(&entry.file_name().to_string_lossy()))
+    };
     let is_empty = entries(path)?.is_none_or(|mut found| found.all(is_own));
     Ok(if is_empty { Presence::Absent } else { Presence::Other })
 }
@@ -107,15 +110,35 @@ pub(super) fn check_kind(path: &Path, table: &DeltaTable, wanted: GatewayKind) -
 }
 
 /// Refuses a lake in which any table, this program's or a later one's, is bound to another kind.
+///
+/// What else lies there, or cannot be opened, is passed over: it cannot be told apart by its kind, and whoever uses a table
+/// of this program that is damaged finds that out there.
 pub(super) async fn check_lake(root: &Path, store: &ObjectStoreRef, wanted: GatewayKind) -> Result<(), LakeError> {
-    let failed = |error: io::Error| LakeError::storage("open", root, error);
-    for entry in entries(root).map_err(failed)?.into_iter().flatten() {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() && presence(&path).map_err(failed)? == Presence::Table {
-            check_kind(&path, &load(&path, Arc::clone(store), None).await?, wanted)?;
+    let found = entries(root).map_err(|error| LakeError::storage("open", root, error))?;
+    for entry in found.into_iter().flatten().filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() && presence(&path).ok() == Some(Presence::Table) {
+            check_neighbour(&path, Arc::clone(store), wanted).await?;
         }
     }
     Ok(())
+}
+
+async fn check_neighbour(path: &Path, store: ObjectStoreRef, wanted: GatewayKind) -> Result<(), LakeError> {
+    let is_own = path.file_name().and_then(|name| name.to_str()?.parse::<TableName>().ok()).is_some();
+    let checked = match load(path, store, None).await {
+        Ok(table) => check_kind(path, &table, wanted),
+        Err(error) => Err(error),
+    };
+    match checked {
+        Err(error @ LakeError::KindMismatch { .. }) => Err(error),
+        Err(error @ LakeError::Unbound { .. }) if is_own => Err(error),
+        Err(error) => {
+            tracing::debug!(path = %path.display(), %error, "passed over");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 #[cfg(test)]

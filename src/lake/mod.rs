@@ -11,6 +11,7 @@
 mod anchored_store;
 mod append;
 mod backup;
+mod bystanders;
 mod columns;
 mod commit;
 mod compact;
@@ -40,10 +41,13 @@ mod grow;
 mod head;
 mod history;
 mod import;
+mod links;
 mod mark;
 mod outcome_row;
 mod page_choice;
 mod place;
+#[cfg(test)]
+mod place_cases;
 #[cfg(test)]
 mod power_cut;
 mod protocol;
@@ -92,9 +96,10 @@ use crate::calendar::{Session, Slot};
 use crate::market::{FuturesSnapshot, GatewayKind, SpotSnapshot, Symbol};
 
 pub use backup::{BackedUp, BackupFault};
+pub use bystanders::{Bystander, BystanderKind};
 pub use compact::Compacted;
 pub use compaction_plan::CompactionPlan;
-pub use config::LakeConfig;
+pub use config::{LakeConfig, unexpanded};
 pub use decision_row::DecisionRow;
 pub use error::{LakeError, LakeErrorClass};
 pub use facts::TableFacts;
@@ -241,6 +246,32 @@ impl Lake {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.shared.root
+    }
+
+    /// Looks whether there is a lake: a folder with a table of this program, however few rows it has.
+    ///
+    /// # Errors
+    /// [`LakeError::NoLake`]; what cannot be looked at is left to whoever reads it.
+    pub fn check_exists(&self) -> Result<(), LakeError> {
+        let is_absent = |name: &TableName| {
+            folder::presence(&self.root().join(name.as_str())).is_ok_and(|found| found == folder::Presence::Absent)
+        };
+        if !TableName::ALL.iter().all(is_absent) {
+            return Ok(());
+        }
+        let found = if self.root().is_dir() { "the folder holds no table" } else { "the folder does not exist" };
+        Err(LakeError::NoLake { path: self.root().to_path_buf(), found })
+    }
+
+    /// Looks whether rows of a kind of gateway could be written: no table of the lake is bound to the other one, and commits
+    /// can be placed where it lies. What is made for the proof is removed.
+    ///
+    /// # Errors
+    /// [`LakeError::KindMismatch`], [`LakeError::Unbound`] and [`LakeError::NoHardLinks`].
+    pub async fn check_kind(&self, kind: GatewayKind) -> Result<(), LakeError> {
+        folder::check_lake(self.root(), &self.shared.store, kind).await?;
+        let lacking = links::lacking(self.root());
+        lacking.map_or(Ok(()), |source| Err(LakeError::NoHardLinks { path: self.root().to_path_buf(), source }))
     }
 
     /// Bytes that are free for this program, and all there are, of the disk that the tables lie on; none where it does not

@@ -23,6 +23,7 @@ mod mornings;
 mod outage;
 mod output;
 mod pause;
+mod places;
 mod quality;
 mod query;
 mod recipients;

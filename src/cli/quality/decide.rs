@@ -10,6 +10,7 @@ use crate::market::Symbol;
 use crate::telemetry;
 
 use super::super::block_on;
+use super::super::existing_lake::check_exists;
 use super::super::output::{eastern, print_line, utc};
 use super::super::settings::Globals;
 
@@ -32,12 +33,14 @@ pub(super) enum Verdict {
 
 /// Decides.
 pub(super) fn decide(globals: &Globals, args: &DecideArgs, verdict: Verdict) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = &loaded.config;
     telemetry::start_on_stderr(globals.verbosity());
     let slot = Slot::at(parse_instant(&args.time)?)?;
     let range = KeyRange { symbols: vec![args.symbol.clone()], from: slot.instant(), to: slot.instant() };
     block_on(async {
         let lake = Lake::open(&config.lake, config.gateway.kind)?;
+        check_exists(&lake, &loaded)?;
         let row = lake.quarantined(&range, &AsOf::Latest).await?.into_iter().next();
         let waits = |row: &QuarantinedRow| row.decided.is_none();
         let row = match row {

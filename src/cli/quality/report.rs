@@ -10,11 +10,12 @@ use crate::calendar::Session;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::job::{Calendars, Failure, JobError, calendars};
-use crate::lake::{AsOf, FindingRow, KeyRange, Lake, QuarantinedRow};
+use crate::lake::{AsOf, FindingRow, KeyRange, QuarantinedRow};
 use crate::market::Symbol;
 use crate::telemetry;
 
 use super::super::block_on;
+use super::super::existing_lake::lake_to_read;
 use super::super::output::{eastern, plain_table, print_document, print_line, print_text, utc};
 use super::super::settings::{Format, Globals};
 use super::checks::last_marks;
@@ -38,16 +39,17 @@ struct Report {
 
 /// Prints it.
 pub(super) fn report(globals: &Globals, args: &ReportArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = &loaded.config;
     telemetry::start_on_stderr(globals.verbosity());
-    let session = session(args.date, &calendars(&config)?)?;
-    let range = KeyRange { symbols: symbols(&config)?, from: session.open(), to: session.close() };
+    let session = session(args.date, &calendars(config)?)?;
+    let range = KeyRange { symbols: symbols(config)?, from: session.open(), to: session.close() };
     let (findings, quarantine) = block_on(async {
-        let lake = Lake::reader(&config.lake)?;
+        let lake = lake_to_read(&loaded)?;
         Ok((lake.findings(&range, &AsOf::Latest).await?, lake.quarantined(&range, &AsOf::Latest).await?))
     })?;
     let mut marks = BTreeMap::new();
-    for mark in last_marks(&config)?.into_values() {
+    for mark in last_marks(config)?.into_values() {
         *marks.entry(mark.status.as_str()).or_default() += 1;
     }
     let report = Report { session, findings: newest(findings), quarantine, marks };

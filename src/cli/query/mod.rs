@@ -18,6 +18,7 @@ use crate::telemetry;
 
 use super::as_of::query_as_of;
 use super::block_on_runtime;
+use super::existing_lake::told;
 use super::settings::{Format, Globals};
 
 use bounds::Bounds;
@@ -58,7 +59,8 @@ pub(super) struct QueryArgs {
 
 /// Answers a statement.
 pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = &loaded.config;
     telemetry::start_on_stderr(globals.verbosity());
     let format = globals.format;
     if format == Format::Parquet && args.out.is_none() {
@@ -79,6 +81,7 @@ pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> 
     };
     let lake = Lake::reader(&config.lake)?;
     let target = Target::new(args.out, lake.root())?;
+    let asked = lake.clone();
     let out = target.begin()?;
     let bounds = Bounds { timeout: args.timeout, memory_mb };
     // The plan computes on threads of its own: however long it holds them, the bounds and the signals are kept.
@@ -87,7 +90,10 @@ pub(super) fn query(globals: &Globals, args: QueryArgs) -> Result<u8, JobError> 
     let work = computing.spawn(answer(lake, query, format, out));
     let done = block_on_runtime(&mut Builder::new_current_thread(), bounds.keep(work));
     computing.shutdown_background();
-    done?;
+    done.map_err(|error| match asked.check_exists() {
+        Err(no_lake) if error.failure() == Failure::Misconfigured => error.with_message(told(&no_lake, &loaded)),
+        _ => error,
+    })?;
     target.finish()?;
     Ok(0)
 }

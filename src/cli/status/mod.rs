@@ -48,7 +48,8 @@ const NO_DAEMON: u8 = 3;
 A slot is unaccounted where the schedule wanted it and the ledger knows nothing of it: no daemon ran. A session reaches
 to the open of the next one, so that what follows its close is its own.
 
-Exit codes, for a monitor: 0 all is well, or nothing has ever been scheduled in a simulated lake; 1 something was missed,
+Exit codes, for a monitor: 0 all is well, or nothing has ever been scheduled in a simulated lake; 78 nothing was ever
+recorded here and there is no lake, as in a wrong working directory; 1 something was missed,
 failed, timed out or is unaccounted, and was not recovered, in the sessions shown, or a table is stale; 3 no daemon is
 running, which counts before 1, since it is the cause to mend first; 75, 78 and others as ever.")]
 pub(super) struct StatusArgs {
@@ -92,7 +93,8 @@ struct Daemon {
 
 /// Tells where everything stands.
 pub(super) fn status(globals: &Globals, args: &StatusArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
+    let config = &loaded.config;
     telemetry::start_on_stderr(globals.verbosity());
     let now = SystemClock.now();
     let at = args.at.as_deref().map(parse_instant).transpose()?.unwrap_or(now);
@@ -100,7 +102,7 @@ pub(super) fn status(globals: &Globals, args: &StatusArgs) -> Result<u8, JobErro
         let told = "--at lies in the future, of which nothing is known: jobs next tells what is planned";
         return Err(JobError::fail(Failure::Usage, told));
     }
-    let survey = Survey { config: &config, now, at, num_sessions: args.sessions, by_timers: args.timers };
+    let survey = Survey { loaded: &loaded, config, now, at, num_sessions: args.sessions, by_timers: args.timers };
     let status = block_on(survey.status())?;
     match globals.format {
         Format::Text => text::print(&status)?,

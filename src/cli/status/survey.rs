@@ -3,11 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, Session, to_new_york};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::job::{Failure, JobError, LockHolder, Locked, calendars, chain, lock_holder};
+use crate::lake::Lake;
 use crate::scheduler::{JobSchedule, Misfire, PlanError, Planner};
 use crate::state::{Beginning, HistoryQuery, Ledger, Pause, RunRow, RunState};
 
+use super::super::existing_lake::told;
 use super::super::schedule::planner;
 use super::account::{JobAccount, SessionAccount, Terms, Wanted, account, slot_of};
 use super::freshness::{self, freshness};
@@ -23,6 +25,7 @@ const JUST_STARTED: TimeDelta = TimeDelta::seconds(10);
 
 /// What is asked.
 pub(super) struct Survey<'a> {
+    pub(super) loaded: &'a Loaded,
     pub(super) config: &'a Config,
     /// This machine's time, by which pauses end.
     pub(super) now: DateTime<Utc>,
@@ -47,9 +50,14 @@ impl Survey<'_> {
         let calendars = calendars(self.config)?;
         let books = self.books()?;
         let sessions = self.sessions(&calendars.futures, &books)?;
-        let (freshness, lake_error) = match freshness(self.config, &calendars, &self.freshness_terms(&books)).await {
-            Ok(freshness) => (freshness, None),
-            Err(error) => (Vec::new(), Some(chain(&error))),
+        let no_lake = self.no_lake(&books)?;
+        let lacks_lake = no_lake.is_some();
+        let (freshness, lake_error) = match no_lake {
+            Some(told) => (Vec::new(), Some(told)),
+            None => match freshness(self.config, &calendars, &self.freshness_terms(&books)).await {
+                Ok(freshness) => (freshness, None),
+                Err(error) => (Vec::new(), Some(chain(&error))),
+            },
         };
         let daemon = Daemon {
             running: books.daemon.is_some(),
@@ -64,6 +72,7 @@ impl Survey<'_> {
             freshness: &freshness,
             lake_error: lake_error.as_deref(),
             ledger_fault: books.ledger_fault(self.now)?,
+            lacks_lake,
             is_recorded: books.beginning.any.is_some(),
             is_scheduled: self.since(&books.beginning).is_some(),
             kind: self.config.gateway.kind,
@@ -73,6 +82,13 @@ impl Survey<'_> {
         let calendars = horizons(&calendars, self.at);
         let (schema, at_utc, pauses) = (SCHEMA, self.at, books.pauses);
         Ok(Status { schema, at_utc, verdict, daemon, sessions, last_failure, freshness, lake_error, pauses, calendars })
+    }
+
+    /// What is said of a lake that is not there. A daemon that runs here will begin it with its first slot.
+    fn no_lake(&self, books: &Books) -> Result<Option<String>, JobError> {
+        let lake = Lake::reader(&self.config.lake)?;
+        let absent = lake.check_exists().err().filter(|_| books.daemon.is_none());
+        Ok(absent.map(|error| told(&error, self.loaded)))
     }
 
     fn books(&self) -> Result<Books, JobError> {

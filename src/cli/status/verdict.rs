@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::job::Failure;
 use crate::market::GatewayKind;
 
 use super::account::{JobAccount, SessionAccount};
@@ -37,6 +38,8 @@ pub(super) struct Evidence<'a> {
     pub(super) lake_error: Option<&'a str>,
     /// Why what the ledger says is not what the running daemon does.
     pub(super) ledger_fault: Option<&'a str>,
+    /// Whether that is because there is none.
+    pub(super) lacks_lake: bool,
     /// Whether any run was ever recorded.
     pub(super) is_recorded: bool,
     /// Whether the schedule was ever taken up.
@@ -80,7 +83,12 @@ impl Evidence<'_> {
             (false, _, GatewayKind::Simulated) => (0, "jobs run snapshot tries it out, jobs serve starts the daemon"),
         };
         let text = [vec![format!("{what}; {next}")], self.lake_fault()].concat().join("; ");
-        let exit_code = if exit_code == 0 && self.lake_error.is_some() { MISSED } else { exit_code };
+        let exit_code = match (exit_code, self.lake_error) {
+            // As in a wrong working directory, where all else is new as well.
+            (0, Some(_)) if self.lacks_lake && !self.is_recorded => Failure::Misconfigured.exit_code(),
+            (0, Some(_)) => MISSED,
+            _ => exit_code,
+        };
         Verdict { state: VerdictState::New, exit_code, text }
     }
 
@@ -167,6 +175,7 @@ mod tests {
             sessions,
             freshness: &[],
             lake_error: None,
+            lacks_lake: false,
             ledger_fault: None,
             is_recorded: true,
             is_scheduled: true,
@@ -228,6 +237,7 @@ mod tests {
                 freshness: &[],
                 lake_error: None,
                 ledger_fault: None,
+                lacks_lake: false,
                 is_recorded: false,
                 is_scheduled: false,
                 kind,
@@ -238,5 +248,23 @@ mod tests {
         assert_eq!(judged(GatewayKind::Ib, daemon(false, true)), NO_DAEMON);
         assert_eq!(judged(GatewayKind::Ib, daemon(false, false)), MISSED);
         assert_eq!(judged(GatewayKind::Ib, daemon(true, true)), 0);
+    }
+
+    #[test]
+    fn where_nothing_is_recorded_and_no_lake_lies_the_place_is_wrong() {
+        let judged = |is_recorded| {
+            let evidence = Evidence {
+                daemon: &daemon(false, true),
+                sessions: &[],
+                freshness: &[],
+                lake_error: Some("there is no lake"),
+                lacks_lake: true,
+                is_recorded,
+                is_scheduled: false,
+                kind: GatewayKind::Simulated,
+            };
+            evidence.verdict().exit_code
+        };
+        assert_eq!((judged(false), judged(true)), (78, MISSED));
     }
 }

@@ -4,10 +4,11 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use crate::job::{Failure, JobError};
-use crate::lake::{CommitEntry, Lake, TableName};
+use crate::lake::{CommitEntry, TableName};
 use crate::telemetry;
 
 use super::super::block_on;
+use super::super::existing_lake::lake_to_read;
 use super::super::output::{
     eastern_in_full, grouped, plain_table, print_documents, print_line, print_text, right, utc,
 };
@@ -29,14 +30,14 @@ pub(in crate::cli) struct HistoryArgs {
 
 /// Prints the commits.
 pub(super) fn history(globals: &Globals, args: &HistoryArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
     telemetry::start_on_stderr(globals.verbosity());
-    let lake = Lake::reader(&config.lake)?;
+    let lake = lake_to_read(&loaded)?;
     let commits = block_on(async { Ok(lake.history(args.table, args.n).await?) })?;
     if globals.format != Format::Text {
         print_documents(commits.iter().map(document).collect::<Result<_, _>>()?, globals.format)?;
     } else if commits.is_empty() {
-        print_line(&format!("{}: not made yet in {}", args.table, config.lake.uri))?;
+        print_line(&format!("{}: not made yet in {}", args.table, loaded.config.lake.uri))?;
     } else {
         print_text(&text(&commits))?;
     }

@@ -3,18 +3,19 @@
 use serde_json::{Value as Json, json};
 
 use crate::job::JobError;
-use crate::lake::{Lake, TableFacts, TableName};
+use crate::lake::{TableFacts, TableName};
 use crate::telemetry;
 
 use super::super::block_on;
+use super::super::existing_lake::lake_to_read;
 use super::super::output::{eastern, grouped, plain_table, print_documents, print_text, right, utc};
 use super::super::settings::{Format, Globals};
 
 /// Prints the tables.
 pub(super) fn list(globals: &Globals) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
     telemetry::start_on_stderr(globals.verbosity());
-    let lake = Lake::reader(&config.lake)?;
+    let lake = lake_to_read(&loaded)?;
     let facts = block_on(async {
         let mut facts = Vec::new();
         for table in TableName::ALL {

@@ -4,10 +4,11 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use crate::job::{Failure, JobError};
-use crate::lake::{Lake, PartitionStats, TableName, TableStats};
+use crate::lake::{PartitionStats, TableName, TableStats};
 use crate::telemetry;
 
 use super::super::block_on;
+use super::super::existing_lake::lake_to_read;
 use super::super::output::{eastern, grouped, plain_table, print_document, print_line, print_text, right};
 use super::super::settings::{Format, Globals};
 
@@ -24,9 +25,9 @@ pub(in crate::cli) struct StatsArgs {
 
 /// Prints the statistics.
 pub(super) fn stats(globals: &Globals, args: &StatsArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
     telemetry::start_on_stderr(globals.verbosity());
-    let lake = Lake::reader(&config.lake)?;
+    let lake = lake_to_read(&loaded)?;
     let stats = block_on(async { Ok(lake.stats(args.table).await?) })?;
     match (stats, globals.format) {
         (Some(stats), Format::Text) => print(&stats)?,
@@ -34,7 +35,7 @@ pub(super) fn stats(globals: &Globals, args: &StatsArgs) -> Result<u8, JobError>
             let document = serde_json::to_value(&stats).map_err(|error| JobError::fail(Failure::Failed, error))?;
             print_document(&document, format)?;
         }
-        (None, Format::Text) => print_line(&format!("{}: not made yet in {}", args.table, config.lake.uri))?,
+        (None, Format::Text) => print_line(&format!("{}: not made yet in {}", args.table, loaded.config.lake.uri))?,
         (None, format) => print_document(&Json::Null, format)?,
     }
     Ok(0)

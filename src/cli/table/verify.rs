@@ -9,6 +9,7 @@ use crate::lake::{Hole, Lake, Stray, StrayKind, TableName, Verified};
 use crate::telemetry;
 
 use super::super::block_on;
+use super::super::existing_lake::lake_to_read;
 use super::super::output::{grouped, print_documents, print_line, utc};
 use super::super::settings::{Format, Globals};
 
@@ -22,7 +23,7 @@ const NUM_NAMED: usize = 5;
 
 Everything is read, nothing is written: each key once, each row well formed and inside of a session, each file as the log
 says, the log without a gap since its newest checkpoint. Missing slots and files that are not part of the table are told,
-and are no faults. Exit codes: 0 whole, 65 damaged, 1 the folder cannot be read.")]
+and are no faults. Exit codes: 0 whole, 65 damaged, 1 the folder cannot be read, 78 there is no lake.")]
 pub(in crate::cli) struct VerifyArgs {
     /// Table [default: all].
     name: Option<TableName>,
@@ -30,10 +31,10 @@ pub(in crate::cli) struct VerifyArgs {
 
 /// Verifies one table, or all.
 pub(super) fn verify(globals: &Globals, args: &VerifyArgs) -> Result<u8, JobError> {
-    let config = globals.load(Vec::new())?.config;
+    let loaded = globals.load(Vec::new())?;
     telemetry::start_on_stderr(globals.verbosity());
     let names = args.name.map_or_else(|| TableName::ALL.to_vec(), |name| vec![name]);
-    let found = verified(&Lake::reader(&config.lake)?, (&calendars(&config)?, &names))?;
+    let found = verified(&lake_to_read(&loaded)?, (&calendars(&loaded.config)?, &names))?;
     print(&found, globals.format)
 }
 

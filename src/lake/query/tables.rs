@@ -46,7 +46,10 @@ impl LakeTables {
             return Ok(Arc::clone(table));
         }
         let table: Arc<dyn TableProvider> = match view_as_of(self.lake.handle(name), &self.as_of_of(name)).await? {
-            None => Arc::new(EmptyTable::new(arrow_schema(name))),
+            None => {
+                self.lake.check_exists()?;
+                Arc::new(EmptyTable::new(arrow_schema(name)))
+            }
             Some((view, captured)) => {
                 let provider = self.provider(&view, captured).await;
                 provider.map_err(|error| LakeError::storage("read", view.path(), error))?

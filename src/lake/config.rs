@@ -70,7 +70,9 @@ impl LakeConfig {
 pub fn unexpanded(path: &str) -> Option<&'static str> {
     let begins_name = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '{');
     if path.starts_with('~') {
-        return Some("begins with ~, which only a shell expands: write the whole path, or ./~ for a folder of that name");
+        return Some(
+            "begins with ~, which only a shell expands: write the whole path, or ./~ for a folder of that name",
+        );
     }
     let names_variable = path.split('$').skip(1).any(begins_name);
     names_variable.then_some("holds a variable, which only a shell expands: write the whole path")

@@ -38,11 +38,8 @@ async fn used(at: &Path) -> Result<(), String> {
     assert!(tidied.files_deleted > 0 && tidied.checkpoint.is_some(), "{tidied:?}");
     lake.append_futures(&futures_of(slot(12))).await.map_err(told("append"))?;
     let reader = Lake::reader(&config).map_err(told("open"))?;
-    let range = KeyRange {
-        symbols: ["ES", "NQ", "RTY"].map(symbol).to_vec(),
-        from: slot(0).instant(),
-        to: slot(99).instant(),
-    };
+    let range =
+        KeyRange { symbols: ["ES", "NQ", "RTY"].map(symbol).to_vec(), from: slot(0).instant(), to: slot(99).instant() };
     let count = reader.count(FUTURES, &range).await.map_err(told("count"))?;
     assert_eq!(count, KeyCount { rows: 39, keys: 39 });
     let rows = reader.futures(&range, &AsOf::Latest).await.map_err(told("rows"))?;
@@ -50,7 +47,7 @@ async fn used(at: &Path) -> Result<(), String> {
     let shown = reader.rows(FUTURES, &RowQuery::default()).await.map_err(told("show"))?;
     assert_eq!(shown.rows.len(), 39);
     let sql = "SELECT symbol, last FROM futures_snapshots".to_owned();
-    let query = Query { sql, as_of: QueryAsOf::Latest, memory_bytes: 32 << 20 };
+    let query = Query { sql, as_of: QueryAsOf::Latest, memory_bytes: 32 << 20, spill_folder: None };
     let mut answer = reader.query(&query).await.map_err(|error| format!("query: {error:?}"))?;
     let mut num_rows = 0;
     while let Some(chunk) = answer.next().await.map_err(|error| format!("query: {error:?}"))? {

@@ -80,7 +80,11 @@ impl Desk {
     pub(crate) fn rows(&self, table: &str) -> Vec<Value> {
         let told = self.jobs(&["show", table, "--last", "1000000", "--format", "jsonl"]);
         // A lake that was never begun has none.
-        if told.code == 78 && told.stderr.contains("there is no lake at") { Vec::new() } else { told.succeeded().lines() }
+        if told.code == 78 && told.stderr.contains("there is no lake at") {
+            Vec::new()
+        } else {
+            told.succeeded().lines()
+        }
     }
 
     /// The keys of a table; fails where one is doubled.

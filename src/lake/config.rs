@@ -81,8 +81,26 @@ pub fn unexpanded(path: &str) -> Option<&'static str> {
 /// Why the library of the tables cannot work in a folder.
 fn untaken(path: &Path) -> Option<String> {
     let Some(text) = path.to_str() else { return Some(format!("{} is not UTF-8", path.display())) };
-    let control = text.chars().find(char::is_ascii_control)?;
-    Some(format!("it holds the control character {control:?}, which no table can lie below"))
+    if let Some(unfit) = text.chars().find(|c| c.is_ascii_control() || UNFIT.contains(c)) {
+        return Some(format!("it holds the character {unfit:?}, which no table can lie below"));
+    }
+    if holds_escape(text) {
+        return Some(
+            "it holds a percent sign before two hexadecimal digits, which reads as another character".to_owned(),
+        );
+    }
+    let is_log = path.components().any(|part| part.as_os_str() == LOG_FOLDER);
+    is_log.then(|| format!("a folder of it is named {LOG_FOLDER}, as the log of a table is"))
+}
+
+/// Characters that the addresses of the Delta library's stores cannot hold.
+const UNFIT: [char; 5] = ['[', ']', '^', '|', '\\'];
+
+const LOG_FOLDER: &str = "_delta_log";
+
+fn holds_escape(text: &str) -> bool {
+    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
+    text.split('%').skip(1).any(|rest| matches!(rest.as_bytes(), [a, b, ..] if is_hex(a) && is_hex(b)))
 }
 
 /// One name for one folder, whether or not it exists yet: two names would be two lakes to the caches of the readers.
@@ -148,9 +166,22 @@ mod tests {
     }
 
     #[test]
-    fn a_control_character_is_refused() {
-        let fault = config("/srv/a\tb/lake").faults().join("\n");
-        assert!(fault.contains("the control character '\\t'"), "{fault}");
+    fn what_no_table_can_lie_below_is_refused() {
+        for (uri, part) in [
+            ("/srv/a\tb/lake", "the character '\\t'"),
+            ("/srv/a[1]/lake", "the character '['"),
+            ("/srv/a^b/lake", "the character '^'"),
+            ("/srv/a|b/lake", "the character '|'"),
+            ("/srv/a\\b/lake", "the character '\\\\'"),
+            ("/srv/a%20b/lake", "a percent sign before two hexadecimal digits"),
+            ("/srv/_delta_log/lake", "a folder of it is named _delta_log"),
+        ] {
+            let fault = config(uri).faults().join("\n");
+            assert!(fault.contains(part), "{uri}: {fault}");
+        }
+        for uri in ["/srv/50%/lake", "/srv/100%zz/lake", "/srv/_delta_logs/lake"] {
+            assert!(config(uri).faults().is_empty(), "{uri}");
+        }
     }
 
     #[test]

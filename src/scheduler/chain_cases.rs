@@ -2,7 +2,7 @@
 
 use super::fixtures::{et, planner};
 use super::scene::{NOTHING, Scene};
-use super::{LedgerView, SlotState, Trigger};
+use super::{SlotState, Trigger};
 
 /// Signals, rules and report, each after the one before.
 fn chain(since: &str) -> Scene {
@@ -12,7 +12,7 @@ jobs:
   rules: { schedule: { after: signals }, misfire: { catch_up: all, max: 5 sessions } }
   report: { schedule: { after: rules } }
 ";
-    Scene { planner: planner(yaml), ledger: LedgerView::new(et(since)) }
+    Scene::of(planner(yaml), since)
 }
 
 #[test]

@@ -111,11 +111,11 @@ impl JobLedger {
         Self { accounted_until: since, entries: BTreeMap::new(), pause: None }
     }
 
-    /// Whether a slot needs no further decision. An entry that ended later than now was made by a clock that was ahead:
-    /// it accounts for nothing until its time comes.
+    /// Whether a slot needs no further decision. An entry that ended later than now, by more than a clock drifts, was made by
+    /// a clock that was ahead: it accounts for nothing until its time comes.
     pub(super) fn accounts_for(&self, slot: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let is_open = |state| matches!(state, SlotState::Queued | SlotState::Running);
-        self.entries.get(&slot).is_some_and(|entry| is_open(entry.state) || entry.since <= now)
+        self.entries.get(&slot).is_some_and(|entry| is_open(entry.state) || entry.since <= now + CLOCK_TOLERANCE)
     }
 
     /// Takes back what was decided when the clock was ahead of now; what was run stays, and counts from its time on.

@@ -1,18 +1,31 @@
 //! A planner and its ledger, as the daemon holds them, for the tests of decisions.
 
+use chrono::{DateTime, Utc};
+
 use super::fixtures::{et, one_job};
+use super::ledger::CLOCK_TOLERANCE;
+use super::occurrence::INSTANT;
 use super::{Decision, Entry, JobLedger, LedgerView, Planner, SlotState, Trigger};
 
 /// A planner and its ledger, as the daemon holds them.
 pub(super) struct Scene {
     pub(super) planner: Planner,
     pub(super) ledger: LedgerView,
+    /// All that was ever entered, as the ledger's file has it.
+    store: LedgerView,
+    latest: Option<DateTime<Utc>>,
 }
 
 impl Scene {
     /// The job `nightly` with these keys, accounted for up to an instant.
     pub(super) fn new(keys: &str, since: &str) -> Self {
-        Self { planner: one_job(keys), ledger: LedgerView::new(et(since)) }
+        Self::of(one_job(keys), since)
+    }
+
+    /// A planner, accounted for up to an instant.
+    pub(super) fn of(planner: Planner, since: &str) -> Self {
+        let ledger = LedgerView::new(et(since));
+        Self { planner, store: ledger.clone(), ledger, latest: None }
     }
 
     /// What is decided, in short words; asked twice.
@@ -27,13 +40,38 @@ impl Scene {
 
     /// Decides and carries it out; then nothing more is to be done.
     pub(super) fn tick(&mut self, now: &str) -> Vec<String> {
-        self.ledger.retract(et(now));
+        self.notice_set_back(et(now));
         let told = self.decide(now);
         for decision in self.planner.decide(&self.ledger, et(now)).unwrap() {
             self.ledger.apply(&decision, et(now));
         }
+        self.save();
         self.planner.settle(&mut self.ledger, et(now)).unwrap();
         told
+    }
+
+    /// As the book does: what is taken back of the store is decided again, also where the view has forgotten it.
+    fn notice_set_back(&mut self, now: DateTime<Utc>) {
+        let is_back = self.latest.is_some_and(|latest| now + CLOCK_TOLERANCE < latest);
+        self.latest = if is_back { Some(now) } else { self.latest.max(Some(now)) };
+        if !is_back {
+            return;
+        }
+        self.save();
+        let firsts = self.store.retract(now);
+        self.ledger.retract(now);
+        for (job, first) in firsts {
+            let loaded = JobLedger { accounted_until: first - INSTANT, ..self.store.jobs[&job].clone() };
+            self.ledger.take_in(&job, loaded, now);
+        }
+    }
+
+    fn save(&mut self) {
+        for (job, own) in &self.ledger.jobs {
+            let since = self.store.since;
+            let stored = self.store.jobs.entry(job.clone()).or_insert_with(|| JobLedger::new(since));
+            stored.entries.extend(own.entries.clone());
+        }
     }
 
     pub(super) fn enter(&mut self, (job, slot): (&str, &str), state: SlotState, trigger: Trigger) {

@@ -60,7 +60,7 @@ jobs:
   signals: { schedule: { at: nyse.open - 30m } }
   rules: { schedule: { after: signals }, misfire: { catch_up: one } }
 ";
-    let mut scene = Scene { planner: planner(yaml), ledger: LedgerView::new(et("2026-03-02 08:00")) };
+    let mut scene = Scene::of(planner(yaml), "2026-03-02 08:00");
     assert_eq!(scene.tick("2026-03-02 09:00"), ["start signals 03-02 09:00 Schedule"]);
     assert_eq!(scene.tick("2026-03-02 08:59"), NOTHING);
     scene.end(("signals", "2026-03-02 09:00"), SlotState::Done, "2026-03-02 08:59:30");

@@ -127,13 +127,18 @@ async fn no_file_can_be_read_by_name() {
 async fn a_table_not_made_yet_is_empty_and_is_not_made() {
     let folder = tempdir().expect("a folder");
     let lake = Lake::reader(&config(folder.path())).expect("a local folder");
+    let error = rows(&lake, "select count(*) from futures_snapshots").await.expect_err("no lake");
+    assert!(matches!(error, QueryError::Lake(LakeError::NoLake { .. })), "{error:?}");
+    assert!(!lake.root().exists());
+    let written = crate::lake::fixtures::lake(folder.path());
+    written.append_spot(&[spot_row("SPY", slot(1))]).await.expect("written");
     let counted = rows(&lake, "select count(*), max(timestamp) from lake.public.futures_snapshots").await.expect("0");
     assert_eq!(counted, [[Value::Integer(0), Value::Null]]);
     assert_eq!(rows(&lake, "describe spot_snapshots").await.expect("columns").len(), 10);
     let tables = rows(&lake, "show tables").await.expect("tables");
     let own = tables.iter().filter(|row| row[1] == Value::Text("public".to_owned()));
     assert_eq!(own.count(), TableName::ALL.len(), "{tables:?}");
-    assert!(!lake.root().exists());
+    assert!(!lake.root().join("futures_snapshots").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 //! absent keys are asked for and added. A quote is a slot's only within a minute of it; after that the slot is filled from
 //! the historical bar that ended at it, so that nothing later is ever stored under a slot.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -124,15 +125,16 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
 async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: WriteMode) -> Result<Outcome, JobError> {
     let futures = wanted.futures.iter().map(|symbol| (Table::Futures, symbol));
     let spot = wanted.spot.iter().map(|symbol| (Table::Spot, symbol));
-    let slots = [wanted.slot];
-    let fills: Vec<Fill<'_>> =
-        futures.chain(spot).map(|(table, symbol)| Fill { table, symbol, slots: &slots, mode }).collect();
+    let (slots, refused) = ([wanted.slot], BTreeMap::new());
+    let fill = |(table, symbol)| Fill { table, symbol, slots: &slots, mode, refused: &refused };
+    let fills: Vec<Fill<'_>> = futures.chain(spot).map(fill).collect();
     let filled = join_all(fills.iter().map(|fill| bars::rows(context, gateway, fill))).await;
     let (mut rows, mut findings, mut failures) = (Captured::default(), Vec::new(), Vec::new());
     for (fill, of_fill) in fills.iter().zip(filled) {
         match of_fill {
+            Ok(Made { refused, .. }) if !refused.is_empty() => failures.extend(refused.into_iter().map(|r| r.error)),
             Ok(Made { rows, .. }) if rows.is_empty() => failures.push(no_bar(fill.symbol, wanted.slot)),
-            Ok(Made { rows: of_symbol, findings: found }) => {
+            Ok(Made { rows: of_symbol, findings: found, .. }) => {
                 rows.extend(of_symbol);
                 findings.extend(found);
             }

@@ -1,5 +1,7 @@
 //! Logging: to stderr for the one who runs a job, and to a daily file per job for the one who comes later.
 
+mod overheard;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
+
+pub use overheard::overhear;
 
 /// The configuration section `log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +95,7 @@ pub struct LogGuard {
 /// [`TelemetryError`] where the log folder cannot be written.
 pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
     fs::create_dir_all(target.folder).map_err(|source| TelemetryError { folder: target.folder.to_owned(), source })?;
-    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![NoteJob.boxed()];
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![NoteJob.boxed(), overheard::layer()];
     let mut guards = Vec::new();
     let elsewhere: Vec<String> = target.of_runs.iter().map(ToString::to_string).collect();
     let mut add = |job: &str, belongs: Belongs| {
@@ -180,7 +184,7 @@ fn job_of(context: &Context<'_, Registry>) -> Option<String> {
 
 /// Starts logging to stderr alone, for commands that are no run.
 pub fn start_on_stderr(verbosity: Verbosity) {
-    tracing_subscriber::registry().with(to_stderr(verbosity)).init();
+    tracing_subscriber::registry().with(vec![to_stderr(verbosity), overheard::layer()]).init();
 }
 
 fn to_stderr<S>(verbosity: Verbosity) -> Box<dyn Layer<S> + Send + Sync>

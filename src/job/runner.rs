@@ -16,9 +16,6 @@ use super::{
     RunResult, Stop, WriteMode, chain,
 };
 
-/// The share of its timeout that a run may wait for the gateway's pacing rules: 15 s of a capture, 10 min of a backfill.
-const PACING_SHARE: u32 = 6;
-
 /// How often a lock that another holds is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
@@ -174,7 +171,7 @@ impl Underway<'_> {
     async fn attempt(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
         let Assignment { environment, job, request } = self.assignment;
         let bound = self.timeout;
-        let context = Arc::new(environment.context(bound / PACING_SHARE, &report.run_id));
+        let context = Arc::new(environment.context(bound, &report.run_id));
         // The slot is what the run is about: a later attempt keeps it.
         let slot = match report.slot {
             Some(slot) => slot,

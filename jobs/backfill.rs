@@ -16,6 +16,7 @@ use crate::quality::Finding;
 use super::bars::{self, Fill, Refused};
 use super::daily::{self, DailyGap};
 use super::gaps::{self, Gap};
+use super::told::keep_rejected;
 use super::write::write;
 
 /// A slot this young belongs to the snapshot job, whose row carries bid, ask and open interest.
@@ -109,7 +110,8 @@ impl Filled {
     fn finish(mut self, planned: usize) -> Result<Outcome, JobError> {
         let told: Vec<String> = self.missing.iter().map(ToString::to_string).collect();
         // One that may pass makes the run worth another attempt, and a gateway that is gone says more than a refusal.
-        let weight = |missing: &Refused| (!missing.error.is_refusal(), missing.error.disposition() == Disposition::Retry);
+        let weight =
+            |missing: &Refused| (!missing.error.is_refusal(), missing.error.disposition() == Disposition::Retry);
         self.missing.sort_by_key(weight);
         let Some(worst) = self.missing.pop() else {
             return Ok(Outcome { notes: self.notes, ..Outcome::done(self.counts).with_findings(self.findings) });
@@ -129,12 +131,13 @@ async fn fill_days(
     (days, mode): (&[DailyGap], WriteMode),
     filled: &mut Filled,
 ) -> Result<(), JobError> {
-    let (mut added, mut missing) = (0, 0);
+    let mut all = daily::Filled::default();
     for gap in days {
         match daily::fill(context, gateway, (gap, mode)).await {
-            Ok((bars, written)) => {
-                added += written;
-                missing += gap.sessions.len() - bars;
+            Ok(of_gap) => {
+                all.written += of_gap.written;
+                all.without_bar += of_gap.without_bar;
+                all.rejected += of_gap.rejected;
             }
             Err(error) if error.failure() == Failure::Unavailable => {
                 let of = format!("{} ({} sessions of spot_daily)", gap.symbol, gap.sessions.len());
@@ -146,19 +149,17 @@ async fn fill_days(
             Err(error) => return Err(error),
         }
     }
-    let told = if missing > 0 { format!(", {missing} without a bar") } else { String::new() };
-    filled.notes.extend((!days.is_empty()).then(|| format!("spot_daily: {added} rows written{told}")));
+    let counted = |count: usize, what: &str| (count > 0).then(|| format!(", {count} {what}")).unwrap_or_default();
+    let without_bar = counted(all.without_bar, "without a bar");
+    let rejected = counted(all.rejected, "with a price that cannot be, see quality_findings");
+    let note = format!("spot_daily: {} rows written{without_bar}{rejected}", all.written);
+    filled.notes.extend((!days.is_empty()).then_some(note));
     Ok(())
 }
 
 /// Fills gap after gap. What is refused keeps nothing else from being filled; a gateway that does not answer any more ends the
 /// run, for it would let every further request wait in vain.
-async fn fill_all(
-    context: &Context,
-    gateway: &dyn Gateway,
-    gaps: &[Gap],
-    mode: WriteMode,
-) -> Result<Filled, JobError> {
+async fn fill_all(context: &Context, gateway: &dyn Gateway, gaps: &[Gap], mode: WriteMode) -> Result<Filled, JobError> {
     context.progress.begin(num_slots(gaps) as u64, "slots");
     let (mut filled, mut refused) = (Filled::default(), BTreeMap::new());
     for gap in gaps {
@@ -196,7 +197,12 @@ async fn fill(
         Err(error) => return Err(error),
     };
     let written = write(context, &made.rows, mode).await?;
-    let (planned, num_refused) = (gap.slots.len(), made.refused.iter().map(|refused| refused.slots.len()).sum::<usize>());
+    keep_rejected(context, &made).await?;
+    if !made.rejected.is_empty() {
+        tracing::warn!(symbol, rows = made.rejected.len(), "bars whose price cannot be went to quarantine");
+    }
+    let (planned, num_refused) =
+        (gap.slots.len(), made.refused.iter().map(|refused| refused.slots.len()).sum::<usize>());
     let without_data = planned.saturating_sub(made.rows.len() + num_refused);
     tracing::debug!(symbol, planned, filled = made.rows.len(), num_refused, "filled a gap");
     filled.counts.add(Counts { planned, without_data, ..written });

@@ -11,10 +11,12 @@ use crate::gateway::{BarRequest, ChainScope, Gateway};
 use crate::job::{Captured, Context, Failure, JobError, WriteMode, chain};
 use crate::lake::ContractPrice;
 use crate::market::{
-    Bar, BarSize, ChangeReferences, FutureContract, FuturesSnapshot, Instrument, Lead, LeadError, MarketData,
+    Bar, BarSize, ChangeReferences, Changes, FutureContract, FuturesSnapshot, Instrument, Lead, LeadError, MarketData,
     PriceHistory, PricePoint, Source, SpotSnapshot, Symbol, lead_contract,
 };
-use crate::quality::{FUTURES_TABLE, Finding, SPOT_TABLE, check_expiry};
+use crate::quality::{FUTURES_TABLE, Finding, Place, Prices, SPOT_TABLE, check_expiry, check_plausible, usual_close};
+
+use super::live::price_before;
 
 /// Which table rows are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub(super) struct Fill<'a> {
 pub(super) struct Made {
     /// The rows.
     pub(super) rows: Captured,
+    /// Rows of bars whose price cannot be; they are for the quarantine.
+    pub(super) rejected: Captured,
     /// Facts about bad data.
     pub(super) findings: Vec<Finding>,
     /// What the gateway gave no bars for; the rows of everything else are there.
@@ -84,14 +88,43 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Bars by what their close can be.
+struct SoundBars {
+    sound: Vec<Bar>,
+    /// The findings of the others, by their end.
+    absurd: BTreeMap<DateTime<Utc>, Finding>,
+}
+
+impl SoundBars {
+    /// Holds each close against the median of all, and of few bars against the newest price of the table.
+    async fn of(context: &Context, (table, symbol): (&'static str, &Symbol), bars: &[Bar]) -> Result<Self, JobError> {
+        let reference = match (usual_close(bars), bars.first()) {
+            (None, Some(first)) => {
+                let slot = Slot::at_or_before(first.end);
+                price_before(context, (table, symbol), slot).await?.map(|(_, price)| price)
+            }
+            (usual, _) => usual,
+        };
+        let mut split = Self { sound: Vec::with_capacity(bars.len()), absurd: BTreeMap::new() };
+        for bar in bars {
+            let timestamp = Slot::at_or_before(bar.end);
+            let place = Place { table, symbol: Some(symbol.clone()), timestamp };
+            match check_plausible(&place, Prices { last: Some(bar.close), reference, ..Prices::default() }) {
+                None => split.sound.push(bar.clone()),
+                Some(finding) => {
+                    split.absurd.insert(bar.end, finding);
+                }
+            }
+        }
+        Ok(split)
+    }
+}
+
 /// Makes rows of those slots that have a bar.
 pub(super) async fn rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Made, JobError> {
     match fill.table {
         Table::Futures => futures_rows(context, gateway, fill).await,
-        Table::Spot => {
-            let spot = spot_rows(context, gateway, fill).await?;
-            Ok(Made { rows: Captured { futures: Vec::new(), spot }, ..Made::default() })
-        }
+        Table::Spot => spot_rows(context, gateway, fill).await,
     }
 }
 
@@ -134,8 +167,8 @@ async fn futures_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>)
             continue;
         }
         // A contract that is refused, such as the one before a roll, keeps the others from nothing.
-        match contract_rows(context, gateway, &lead.contract, (&slots, fill.mode)).await {
-            Ok(rows) => made.rows.futures.extend(rows),
+        match contract_rows(context, gateway, (&lead.contract, &slots, fill.mode), &mut made).await {
+            Ok(()) => {}
             Err(error) if error.failure() == Failure::Unavailable => {
                 let is_gone = !error.is_refusal();
                 made.refused.push(Refused { of, slots, error });
@@ -179,30 +212,30 @@ fn by_lead(context: &Context, chain: &[FutureContract], fill: &Fill<'_>) -> Resu
 async fn contract_rows(
     context: &Context,
     gateway: &dyn Gateway,
-    contract: &FutureContract,
-    (slots, mode): (&[Slot], WriteMode),
-) -> Result<Vec<FuturesSnapshot>, JobError> {
+    (contract, slots, mode): (&FutureContract, &[Slot], WriteMode),
+    made: &mut Made,
+) -> Result<(), JobError> {
     let (futures, nyse) = (&context.calendars.futures, &context.calendars.nyse);
     let Some((first, last)) = slots.first().zip(slots.last()) else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let opened = futures.session_of_slot(*first)?.map(|session| session.open());
     let oldest = ChangeReferences::of(*first, futures, nyse)?.oldest();
     let after = opened.map_or(oldest, |open| open.min(oldest));
     let bars = gateway.bars(&request(Instrument::Future(contract.clone()), after, last.instant())).await?;
+    let mut split = SoundBars::of(context, (FUTURES_TABLE, &contract.symbol), &bars).await?;
     let table = context.lake.prices(after, last.instant()).await?;
     let table = table_history(&table, &contract.local_symbol, MarketData::Live);
     let history = match mode {
         // The rows that are being replaced must not judge their own replacements.
-        WriteMode::Replace => PriceHistory::new(closes(&bars)).extended(table.points()),
-        WriteMode::Add | WriteMode::DryRun => table.extended(closes(&bars)),
+        WriteMode::Replace => PriceHistory::new(closes(&split.sound)).extended(table.points()),
+        WriteMode::Add | WriteMode::DryRun => table.extended(closes(&split.sound)),
     };
     let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
-    let mut rows = Vec::new();
     for (slot, session) in with_sessions(futures, slots)? {
         let Some(bar) = bars.ending_at(slot) else { continue };
         let references = ChangeReferences::of(slot, futures, nyse)?;
-        rows.push(FuturesSnapshot {
+        let row = FuturesSnapshot {
             symbol: contract.symbol.clone(),
             timestamp: slot,
             bid: None,
@@ -211,7 +244,7 @@ async fn contract_rows(
             volume: bars.volume_since_open(&session, slot),
             open_interest: None,
             implied_vol: None,
-            changes: references.changes(Some(bar.close), &history),
+            changes: references.changes(Some(bar.close), &history, contract.spec.tick),
             date: session.day,
             contract: contract.local_symbol.clone(),
             expiry: contract.expiry,
@@ -219,26 +252,34 @@ async fn contract_rows(
             source: Source::Backfill,
             gateway: gateway.kind(),
             captured_at,
-        });
+        };
+        match split.absurd.remove(&slot.instant()) {
+            None => made.rows.futures.push(row),
+            Some(finding) => {
+                made.findings.push(finding);
+                made.rejected.futures.push(FuturesSnapshot { changes: Changes::default(), ..row });
+            }
+        }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// ETF rows.
-async fn spot_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Vec<SpotSnapshot>, JobError> {
+async fn spot_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Made, JobError> {
     let nyse = &context.calendars.nyse;
     let Some((first, last)) = fill.slots.first().zip(fill.slots.last()) else {
-        return Ok(Vec::new());
+        return Ok(Made::default());
     };
     let opened = nyse.session_of_slot(*first)?.map(|session| session.open());
     let after = opened.unwrap_or(first.instant());
     let etf = Instrument::Etf(gateway.etf(fill.symbol)?);
     let bars = gateway.bars(&request(etf, after, last.instant())).await?;
+    let mut split = SoundBars::of(context, (SPOT_TABLE, fill.symbol), &bars).await?;
     let (bars, captured_at) = (BarsByEnd::new(&bars), context.now().await?);
-    let mut rows = Vec::new();
+    let mut made = Made::default();
     for (slot, session) in with_sessions(nyse, fill.slots)? {
         let Some(bar) = bars.ending_at(slot) else { continue };
-        rows.push(SpotSnapshot {
+        let row = SpotSnapshot {
             symbol: fill.symbol.clone(),
             timestamp: slot,
             bid: None,
@@ -249,9 +290,16 @@ async fn spot_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) ->
             source: Source::Backfill,
             gateway: gateway.kind(),
             captured_at,
-        });
+        };
+        match split.absurd.remove(&slot.instant()) {
+            None => made.rows.spot.push(row),
+            Some(finding) => {
+                made.findings.push(finding);
+                made.rejected.spot.push(row);
+            }
+        }
     }
-    Ok(rows)
+    Ok(made)
 }
 
 /// Each slot with its session; slots outside of every session are left out.

@@ -7,8 +7,11 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use crate::calendar::{Session, Slot, TradingDay};
 use crate::gateway::{BarRequest, Gateway};
 use crate::job::{Context, JobError, Run, WriteMode};
-use crate::lake::{AsOf, KeyRange};
+use crate::lake::{AsOf, KeyRange, TableName};
 use crate::market::{Bar, BarSize, DailyBar, Instrument, Symbol};
+use crate::quality::{Finding, Place, Prices, check_plausible, usual_close};
+
+use super::told::keep_findings;
 
 /// Sessions looked over without a range.
 const RECENT_SESSIONS: usize = 5;
@@ -18,6 +21,9 @@ const FIRST_LOAD_SESSIONS: usize = 60;
 
 /// 60 sessions span at most so many days, holidays included.
 const FIRST_LOAD_SPAN: TimeDelta = TimeDelta::days(100);
+
+/// So many bars before and after one say what its close can be.
+const NEIGHBOURS: usize = 3;
 
 /// The closing auction is over, and its print is in the bar.
 const SETTLED: TimeDelta = TimeDelta::minutes(15);
@@ -72,14 +78,24 @@ async fn known_days(context: &Context, symbol: &Symbol, sessions: &[Session]) ->
     Ok(bars.into_iter().map(|bar| bar.date.date()).collect())
 }
 
-/// Asks for the bars of a gap and keeps them; how many bars there are, and how many rows were written. A session of which the gateway has no bar stays
-/// missing, and is asked for again.
+/// What became of a gap.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Filled {
+    /// Rows written.
+    pub(super) written: usize,
+    /// Sessions of which the gateway has no bar.
+    pub(super) without_bar: usize,
+    /// Sessions whose bar has a price that cannot be.
+    pub(super) rejected: usize,
+}
+
+/// Asks for the bars of a gap and keeps them. A session of which the gateway has no bar stays missing, and is asked for again.
 pub(super) async fn fill(
     context: &Context,
     gateway: &dyn Gateway,
     (gap, mode): (&DailyGap, WriteMode),
-) -> Result<(usize, usize), JobError> {
-    let Some((first, last)) = gap.sessions.first().zip(gap.sessions.last()) else { return Ok((0, 0)) };
+) -> Result<Filled, JobError> {
+    let Some((first, last)) = gap.sessions.first().zip(gap.sessions.last()) else { return Ok(Filled::default()) };
     let midnight = |session: &Session| session.day.date().and_time(chrono::NaiveTime::MIN).and_utc();
     let request = BarRequest {
         instrument: Instrument::Etf(gateway.etf(&gap.symbol)?),
@@ -87,15 +103,27 @@ pub(super) async fn fill(
         until: midnight(last) + Days::new(1),
         size: BarSize::Day,
     };
-    let bars: BTreeMap<NaiveDate, Bar> =
-        gateway.bars(&request).await?.into_iter().map(|bar| (bar.start.date_naive(), bar)).collect();
+    let bars = gateway.bars(&request).await?;
+    let by_day: BTreeMap<NaiveDate, usize> =
+        bars.iter().enumerate().map(|(number, bar)| (bar.start.date_naive(), number)).collect();
     let captured_at = context.now().await?;
-    let row = |session: &Session| {
-        let bar = bars.get(&session.day.date())?;
-        Some(DailyBar {
+    let (mut rows, mut findings, mut filled) = (Vec::new(), Vec::new(), Filled::default());
+    for session in &gap.sessions {
+        let bar = by_day.get(&session.day.date()).and_then(|number| Some((bars.get(*number)?, around(&bars, *number))));
+        let Some((bar, around)) = bar else {
+            filled.without_bar += 1;
+            continue;
+        };
+        let timestamp = Slot::at_or_before(session.close());
+        let place = Place { table: TableName::SpotDaily.as_str(), symbol: Some(gap.symbol.clone()), timestamp };
+        if let Some(finding) = absurd(&place, bar, usual_close(around)) {
+            findings.push(finding);
+            continue;
+        }
+        rows.push(DailyBar {
             symbol: gap.symbol.clone(),
             date: TradingDay::new(session.day.date()),
-            timestamp: Slot::at_or_before(session.close()),
+            timestamp,
             open: bar.open,
             high: bar.high,
             low: bar.low,
@@ -103,13 +131,29 @@ pub(super) async fn fill(
             volume: bar.volume,
             gateway: gateway.kind(),
             captured_at,
-        })
-    };
-    let rows: Vec<DailyBar> = gap.sessions.iter().filter_map(row).collect();
-    let written = match mode {
+        });
+    }
+    filled.rejected = findings.len();
+    filled.written = match mode {
         WriteMode::DryRun => 0,
         WriteMode::Add => context.lake.append_daily(&rows).await?.added,
         WriteMode::Replace => context.lake.replace_daily(&rows).await?.written,
     };
-    Ok((rows.len(), written))
+    if mode != WriteMode::DryRun {
+        keep_findings(context, &findings.iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(filled)
+}
+
+/// The bars around one, itself among them: over years an ETF moves far.
+fn around(bars: &[Bar], number: usize) -> &[Bar] {
+    let last = bars.len().min(number + NEIGHBOURS + 1);
+    bars.get(number.saturating_sub(NEIGHBOURS)..last).unwrap_or_default()
+}
+
+/// What cannot be about a bar: its close is held against the usual one of the days around it, its other prices against its close.
+fn absurd(place: &Place, bar: &Bar, usual: Option<f64>) -> Option<Finding> {
+    let of = |last, reference| Prices { last: Some(last), reference, ..Prices::default() };
+    let of_bar = [bar.open, bar.high, bar.low].map(|price| of(price, Some(bar.close)));
+    of_bar.into_iter().chain([of(bar.close, usual)]).find_map(|prices| check_plausible(place, prices))
 }

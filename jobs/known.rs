@@ -45,6 +45,7 @@ impl Known {
     /// # Errors
     /// Where the calendar does not reach there.
     pub fn signal(&self, calendars: &Calendars, config: &Config) -> Result<Derived, JobError> {
+        let future = config.signals.pair(&self.etf).map(|pair| &pair.future);
         let inputs = SignalInputs {
             symbol: &self.etf,
             as_of: self.as_of,
@@ -53,6 +54,7 @@ impl Known {
             etf: self.prices,
             calendar: &calendars.futures,
             config: &config.signals,
+            tick: future.and_then(|future| config.market.future(future).ok()).map(|spec| spec.tick),
             predictive_value: self.predictive_value,
         };
         Ok(derive(&inputs)?)

@@ -1,9 +1,11 @@
 //! A slot from live quotes: all symbols side by side, whatever is sound is written, whatever failed is told.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use futures::future::join_all;
 
-use crate::calendar::Slot;
+use crate::calendar::{Session, Slot};
 use crate::gateway::{ChainScope, Gateway};
 use crate::job::{Captured, Context, Counts, Failure, JobError, Outcome, WriteMode, chain};
 use crate::market::{
@@ -15,6 +17,9 @@ use crate::quality::{FUTURES_TABLE, Finding, QuoteContext, SPOT_TABLE, Severity,
 use super::snapshot::{QUOTE_WINDOW, Wanted};
 use super::{bars, told::keep_apart, write::write};
 
+/// So far from a slot a price of the table says what its prices can be.
+const PRICE_STANDS: TimeDelta = TimeDelta::days(7);
+
 /// Captures the wanted rows from quotes.
 pub(super) async fn capture(
     context: &Context,
@@ -24,8 +29,12 @@ pub(super) async fn capture(
 ) -> Result<Outcome, JobError> {
     let leads = wanted.futures.iter().map(|symbol| lead_quote(context, gateway, symbol, wanted.slot));
     let etfs = wanted.spot.iter().map(|symbol| etf_quote(gateway, symbol));
-    let (leads, etfs) = tokio::join!(join_all(leads), join_all(etfs));
-    let mut desk = Desk::new(context, wanted.slot);
+    let symbols = wanted.futures.iter().map(|symbol| (FUTURES_TABLE, symbol));
+    let symbols = symbols.chain(wanted.spot.iter().map(|symbol| (SPOT_TABLE, symbol)));
+    let references = join_all(symbols.map(|(table, symbol)| price_before(context, (table, symbol), wanted.slot)));
+    let (leads, etfs, references) = tokio::join!(join_all(leads), join_all(etfs), references);
+    let references = references.into_iter().collect::<Result<Vec<_>, JobError>>()?.into_iter().flatten().collect();
+    let mut desk = Desk::new(context, (wanted.slot, references));
     let quoted: Vec<(Lead, Quote)> = leads.into_iter().filter_map(|quoted| desk.note_failure(quoted)).collect();
     let (quoted, bad_leads): (Vec<_>, Vec<_>) =
         quoted.into_iter().partition(|(lead, quote)| desk.accepts_future(lead, quote));
@@ -62,18 +71,35 @@ async fn etf_quote(gateway: &dyn Gateway, symbol: &Symbol) -> Result<(EtfContrac
     Ok((etf, quote))
 }
 
+/// The newest price of a symbol before a slot, where the table has one of the week before.
+pub(super) async fn price_before(
+    context: &Context,
+    (table, symbol): (&str, &Symbol),
+    slot: Slot,
+) -> Result<Option<(Symbol, f64)>, JobError> {
+    let newest = if table == FUTURES_TABLE {
+        context.lake.latest_futures(symbol).await?.map(|row| (row.timestamp, row.last))
+    } else {
+        context.lake.latest_spot(symbol).await?.map(|row| (row.timestamp, row.last))
+    };
+    let stands = |at: Slot| (slot.instant() - at.instant()).abs() <= PRICE_STANDS;
+    Ok(newest.filter(|(at, _)| stands(*at)).and_then(|(_, last)| Some((symbol.clone(), last?))))
+}
+
 /// Sorts what came in: findings, rejected symbols, failures.
 struct Desk<'a> {
     context: &'a Context,
     slot: Slot,
+    /// The price before of each symbol that has one.
+    references: BTreeMap<Symbol, f64>,
     findings: Vec<Finding>,
     rejected: usize,
     failures: Vec<JobError>,
 }
 
 impl<'a> Desk<'a> {
-    fn new(context: &'a Context, slot: Slot) -> Self {
-        Self { context, slot, findings: Vec::new(), rejected: 0, failures: Vec::new() }
+    fn new(context: &'a Context, (slot, references): (Slot, BTreeMap<Symbol, f64>)) -> Self {
+        Self { context, slot, references, findings: Vec::new(), rejected: 0, failures: Vec::new() }
     }
 
     fn note_failure<T>(&mut self, quoted: Result<T, JobError>) -> Option<T> {
@@ -99,7 +125,9 @@ impl<'a> Desk<'a> {
             return false;
         }
         let stale_after = TimeDelta::seconds(self.context.config.gateway.stale_after_seconds);
-        let findings = check_quote(&QuoteContext { table, symbol, slot: self.slot, tick, stale_after }, quote);
+        let reference = self.references.get(symbol).copied();
+        let judged_by = QuoteContext { table, symbol, slot: self.slot, tick, stale_after, reference };
+        let findings = check_quote(&judged_by, quote);
         let sound = findings.iter().all(|finding| finding.severity < Severity::Error);
         self.rejected += usize::from(!sound);
         self.findings.extend(findings);
@@ -113,11 +141,13 @@ impl<'a> Desk<'a> {
             let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
             return Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(self.findings) });
         }
-        let sound = wanted.len() - self.rejected - self.failures.len();
+        // What an earlier attempt captured counts: the account is the slot's.
+        let sound = wanted.num_present + wanted.len() - self.rejected - self.failures.len();
         let bad = self.findings.iter().filter(|f| f.severity >= Severity::Error).map(ToString::to_string);
         let mut told: Vec<String> = self.failures.iter().map(|error| chain(error)).chain(bad).collect();
         told.dedup();
-        let told = format!("{sound} of {} rows captured: {}", wanted.len(), told.join("; "));
+        let all = wanted.num_present + wanted.len();
+        let told = format!("{sound} of {all} rows captured: {}", told.join("; "));
         let error = match self.failures.into_iter().next() {
             Some(first) => first.with_message(told),
             None if sound == 0 => {
@@ -159,10 +189,10 @@ async fn futures_rows(
         bid: quote.bid,
         ask: quote.ask,
         last: quote.last,
-        volume: quote.volume,
+        volume: volume_of(&quote, slot, &session),
         open_interest: quote.open_interest,
         implied_vol: quote.implied_vol,
-        changes: references.changes(quote.last, &history),
+        changes: references.changes(quote.last, &history, lead.contract.spec.tick),
         date: session.day,
         contract: lead.contract.local_symbol,
         expiry: lead.contract.expiry,
@@ -212,13 +242,21 @@ fn spot_rows(
         bid: quote.bid,
         ask: quote.ask,
         last: quote.last,
-        volume: quote.volume,
+        volume: volume_of(&quote, slot, &session),
         date: session.day,
         source: source(quote.market_data),
         gateway: gateway.kind(),
         captured_at: quote.quoted_at,
     });
     Ok(rows.collect())
+}
+
+/// The session's volume. A 0 may also mean that the gateway does not know it; it is a fact where nothing can have traded yet,
+/// or where the last trade is of the session before.
+fn volume_of(quote: &Quote, slot: Slot, session: &Session) -> Option<i64> {
+    let is_first = session.slots().next() == Some(slot);
+    let is_untouched = quote.last_trade_at.is_some_and(|at| at <= session.open());
+    quote.volume.filter(|volume| *volume > 0 || is_first || is_untouched)
 }
 
 fn source(market_data: MarketData) -> Source {

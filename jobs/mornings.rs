@@ -45,6 +45,14 @@ pub(super) fn morning_before(context: &Context, slot: Slot) -> Result<Option<(Se
     Ok(with_morning.rev().find(|(_, morning)| *morning <= slot))
 }
 
+/// Whether what is as of a slot was made after the open that it is for: retroactively.
+pub(super) fn is_retroactive(context: &Context, as_of: Slot, made_at: DateTime<Utc>) -> Result<bool, JobError> {
+    let from = as_of.instant().date_naive();
+    let sessions = context.calendars.nyse.sessions(from, from + LONGEST_CLOSURE)?;
+    let open = sessions.iter().map(Session::open).find(|open| *open >= as_of.instant());
+    Ok(open.is_none_or(|open| made_at >= open))
+}
+
 /// What holds derived rows back; without a ledger nothing is known of it.
 pub(super) fn holds(context: &Context, now: DateTime<Utc>) -> Result<Holds, JobError> {
     match &context.ledger {

@@ -176,7 +176,7 @@ impl Past {
         let before = self.daily.range(..session.day.date()).map(|(_, bar)| DailyClose::from(bar));
         let closes: Vec<DailyClose> = before.collect();
         let outlook = spot_outlook(&closes, (morning(session).instant(), nyse), config)?;
-        Ok(outlook.map_or(Side::Neutral, |outlook| outlook.side))
+        Ok(outlook.map_or(Side::Neutral, |known| known.side))
     }
 }
 

@@ -55,6 +55,7 @@ impl Job for DailyReport {
             let mail = match post.mail_state(context).await?.as_deref() {
                 Some("sent") => "its mail was sent",
                 Some("refused") => "its mail was refused for good by the server",
+                Some("given_up") => "its mail was given up, as no recipient was taken in time",
                 _ => "its mail waits in the outbox",
             };
             let told = format!("made already: {}, and {mail}; --resend makes and sends it anew", post.page.display());
@@ -147,7 +148,12 @@ async fn deliver(context: &Context, run: &Run) -> Result<Option<String>, JobErro
     match delivery.failure {
         None => Ok((delivery.num_sent > 0).then(|| format!("{} mails sent", delivery.num_sent))),
         Some((class, why)) => {
-            let told = format!("the report is made, and its mail waits in the outbox: {why}");
+            let mail = match class {
+                _ if delivery.num_in_part > 0 => "has not come to everybody (jobs alert list)",
+                SendErrorClass::Refused => "will not go",
+                SendErrorClass::Unavailable | SendErrorClass::Misconfigured => "waits in the outbox",
+            };
+            let told = format!("the report is made, and its mail {mail}: {why}");
             Err(match class {
                 SendErrorClass::Unavailable => JobError::retry(Failure::Unavailable, told),
                 SendErrorClass::Refused | SendErrorClass::Misconfigured => JobError::fail(Failure::Misconfigured, told),

@@ -233,7 +233,7 @@ fn counted(
     let planned = planned.chain(market.spot.iter().map(|symbol| (symbol, planned_spot)));
     let of_symbol = |(symbol, planned): (&Symbol, usize)| {
         let own = rows.iter().filter(|(of, at, _)| of == symbol && session.open() < *at && *at <= session.close());
-        let (backfilled, captured): (Vec<_>, Vec<_>) = own.partition(|(_, _, source)| *source == Source::Backfill);
+        let (backfilled, captured): (Vec<_>, Vec<_>) = own.partition(|(_, _, source)| !source.is_captured());
         Completeness { name: symbol.to_string(), planned, captured: captured.len(), backfilled: backfilled.len() }
     };
     Ok(planned.map(of_symbol).collect())

@@ -60,8 +60,10 @@ pub struct RuleRecord {
     pub net: Option<MeanTest>,
     /// All of it, bp net.
     pub total_net_bp: f64,
-    /// Mean over standard deviation of a position, never annualised; none of few.
+    /// Mean over standard deviation of a position, never annualised; none of few, and where all are alike.
     pub sharpe: Option<f64>,
+    /// Why there is no Sharpe ratio.
+    pub without_sharpe: Option<&'static str>,
     /// The probability that it is above what the best of all rules and ETFs without skill would have; none where fewer than two
     /// can be compared.
     pub deflated: Option<Deflated>,
@@ -113,6 +115,11 @@ fn record((made, rule): (Made, String), net_bp: &[f64], horizon: Horizon) -> Rul
         net: tested(net_bp, horizon),
         total_net_bp: net_bp.iter().sum(),
         sharpe: shape.map(|of| of.mean / of.deviation),
+        without_sharpe: match shape {
+            Some(_) => None,
+            None if net_bp.len() < LEAST_OUTCOMES => Some("too few outcomes"),
+            None => Some("the outcomes are all alike"),
+        },
         deflated: None,
         num_apart: net_bp.len() / usize::try_from(horizon.num_sessions()).unwrap_or(usize::MAX),
         shape: shape.map(|of| (of.skewness, of.kurtosis)),
@@ -167,6 +174,20 @@ mod tests {
             kurtosis: 3.0,
         });
         assert!(of(&best).probability < undeflated.expect("possible").probability);
+    }
+
+    #[test]
+    fn a_rule_whose_outcomes_are_all_alike_leaves_the_others_as_they_are() {
+        let mut without = [records(&[0.4, -0.2, 0.1])];
+        let mut with = [records(&[0.4, -0.2, 0.1])];
+        with[0].push(record((Made::Live, "b".to_owned()), &[-0.1; 60], Horizon::sessions(1)));
+        deflated(without.iter_mut(), &Config::default());
+        deflated(with.iter_mut(), &Config::default());
+        let alike = with[0].pop().expect("the last");
+        assert_eq!((alike.sharpe, alike.without_sharpe), (None, Some("the outcomes are all alike")));
+        let of = |found: &[Vec<RuleRecord>; 1]| found[0].iter().map(|one| one.deflated).collect::<Vec<_>>();
+        assert_eq!(of(&without), of(&with));
+        assert!(of(&with).iter().all(|one| one.is_some_and(|one| one.probability > 0.0)));
     }
 
     #[test]

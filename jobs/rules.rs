@@ -7,28 +7,25 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::calendar::Slot;
 use crate::job::{Context, Counts, Failure, Job, JobError, Outcome, Run, WriteMode};
-use crate::lake::{AsOf, DecisionRow, KeyRange, SignalRow, TableName};
+use crate::lake::{AsOf, DecisionRow, KeyRange, Rows, SignalRow, TableName};
 use crate::market::GatewayKind;
 use crate::rules::{Decision, Engine, NO_RULE, Situation};
-use crate::signals::spot_outlook;
+use crate::signals::{NoOutlook, spot_outlook};
 
 use super::known::{Question, etf_known};
-use super::mornings::{MAX_NOTES, holds, mornings};
+use super::mornings::{MAX_NOTES, holds, is_retroactive, mornings};
 use super::signal_rows::signal_of;
-use super::write::{appended, replaced};
+use super::write::{appended, keep, replaced};
 
 /// What a decision is built on, as findings name it.
 const SIGNALS: &str = TableName::FuturesSignals.as_str();
 const DAILY: &str = TableName::SpotDaily.as_str();
 
 const TIMEOUT: Duration = Duration::from_mins(3);
-
-/// Longest stretch without a session of NYSE, and room.
-const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
 
 /// The job `rules`.
 pub struct Rules;
@@ -65,13 +62,12 @@ impl Job for Rules {
                 notes.push(format!("{} as of {}: no decision: {why}", row.symbol, row.as_of));
                 continue;
             }
-            let Some(decision) = decide(context, &engine, row).await? else {
-                let needed = context.config.signals.outlook_long_sessions;
-                notes.push(format!(
-                    "{} as of {}: no decision: the outlook needs {needed} closes",
-                    row.symbol, row.as_of
-                ));
-                continue;
+            let decision = match decide(context, &engine, row).await? {
+                Ok(decision) => decision,
+                Err(reason) => {
+                    notes.push(format!("{} as of {}: no decision: {reason}", row.symbol, row.as_of));
+                    continue;
+                }
             };
             let timing = timing(context, row.as_of, generated_at)?;
             notes.push(line(&decision, timing));
@@ -99,8 +95,12 @@ async fn signals(context: &Context, run: &Run, slots: &[Slot]) -> Result<Vec<Sig
     Ok(rows)
 }
 
-/// None where the outlook of the ETF cannot be told.
-async fn decide(context: &Context, engine: &Engine, row: &SignalRow) -> Result<Option<Decision>, JobError> {
+/// The decision, or why the outlook of the ETF is not known.
+async fn decide(
+    context: &Context,
+    engine: &Engine,
+    row: &SignalRow,
+) -> Result<Result<Decision, NoOutlook>, JobError> {
     let signal = signal_of(row)?;
     let (config, calendars) = (&context.config, &context.calendars);
     let as_of = row.as_of.instant();
@@ -116,10 +116,7 @@ async fn decide(context: &Context, engine: &Engine, row: &SignalRow) -> Result<O
 
 /// Whether the decision came before the open that it is meant for.
 fn timing(context: &Context, as_of: Slot, generated_at: DateTime<Utc>) -> Result<&'static str, JobError> {
-    let from = as_of.instant().date_naive();
-    let sessions = context.calendars.nyse.sessions(from, from + LONGEST_CLOSURE)?;
-    let open = sessions.iter().map(crate::calendar::Session::open).find(|open| *open >= as_of.instant());
-    Ok(if open.is_some_and(|open| generated_at < open) { "in_time" } else { "late" })
+    Ok(if is_retroactive(context, as_of, generated_at)? { "late" } else { "in_time" })
 }
 
 fn line(decision: &Decision, timing: &str) -> String {
@@ -186,6 +183,10 @@ async fn write(context: &Context, rows: &[DecisionRow], run: &Run) -> Result<Cou
     Ok(match run.request.mode {
         WriteMode::DryRun => Counts::default(),
         WriteMode::Add => appended(&context.lake.append_decisions(rows).await?),
-        WriteMode::Replace => replaced(&context.lake.replace_decisions(rows).await?),
+        WriteMode::Replace => {
+            let done = context.lake.replace_decisions(rows).await?;
+            keep(context, TableName::Decisions, &Rows::of_decisions(&done.old)?).await?;
+            replaced(&done)
+        }
     })
 }

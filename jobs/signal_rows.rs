@@ -43,10 +43,12 @@ pub(super) fn row_of(
     }
 }
 
-/// The fields in which two rows of one signal differ, numbers by their bits. A field that an earlier program did not write is
-/// no difference.
+/// As near as two numbers of one field must be, relative to the larger one: an earlier program stored changes with the noise of
+/// binary fractions, and what was computed from them.
+const NOISE: f64 = 1e-9;
+
+/// The fields in which two rows of one signal differ. A field that an earlier program did not write is no difference.
 pub(super) fn differing(kept: &SignalRow, again: &SignalRow) -> Vec<&'static str> {
-    let bits = |value: Option<f64>| value.map(f64::to_bits);
     let numbers = [
         ("confidence", Some(kept.confidence), Some(again.confidence)),
         ("futures_price", Some(kept.futures_price), Some(again.futures_price)),
@@ -70,10 +72,42 @@ pub(super) fn differing(kept: &SignalRow, again: &SignalRow) -> Vec<&'static str
         ("reasoning", &kept.reasoning, &again.reasoning),
         ("contract", &kept.contract, &again.contract),
     ];
-    let numbers = numbers.into_iter().filter(|(_, one, other)| bits(*one) != bits(*other)).map(|(name, ..)| name);
+    let numbers = numbers.into_iter().filter(|(_, one, other)| !is_same(*one, *other)).map(|(name, ..)| name);
     let texts = texts.into_iter().filter(|(_, one, other)| one != other).map(|(name, ..)| name);
     let stamps = (kept.timestamp != again.timestamp).then_some("timestamp");
     numbers.chain(texts).chain(stamps).collect()
+}
+
+/// Whether a row, derived again, has all that the stored one has and an input that this one lacks.
+pub(super) fn completes(again: &SignalRow, stored: &SignalRow) -> bool {
+    let inputs = |row: &SignalRow| {
+        [
+            row.spot_price,
+            row.basis,
+            row.change_1h,
+            row.change_4h,
+            row.change_daily,
+            row.predictive_value,
+            row.deviations,
+            row.basis_change_bp,
+            // An earlier program did not write these.
+            row.spot_close.filter(|_| stored.futures_close.is_some()),
+            row.dividend.filter(|_| stored.futures_close.is_some()),
+        ]
+    };
+    let (again, stored) = (inputs(again), inputs(stored));
+    let keeps_all = again.iter().zip(&stored).all(|(again, stored)| stored.is_none() || again.is_some());
+    keeps_all && again.iter().zip(&stored).any(|(again, stored)| stored.is_none() && again.is_some())
+}
+
+fn is_same(one: Option<f64>, other: Option<f64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            one.to_bits() == other.to_bits() || (one - other).abs() <= NOISE * one.abs().max(other.abs())
+        }
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 /// The signal of a row.
@@ -109,4 +143,18 @@ pub(super) fn signal_of(row: &SignalRow) -> Result<FuturesSignal, JobError> {
         dividend: row.dividend,
         basis_withheld: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_noise_of_an_earlier_program_is_no_difference_and_a_tick_is_one() {
+        let noisy: f64 = 2_349.4 - 2_346.7;
+        assert_ne!(noisy.to_bits(), 2.7_f64.to_bits());
+        assert!(is_same(Some(noisy), Some(2.7)));
+        assert!(!is_same(Some(2.8), Some(2.7)) && !is_same(Some(2.7), Some(-2.7)) && !is_same(Some(0.0), Some(0.1)));
+        assert!(is_same(None, None) && !is_same(None, Some(0.0)));
+    }
 }

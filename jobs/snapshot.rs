@@ -16,9 +16,11 @@ use crate::gateway::Gateway;
 use crate::job::{Captured, Context, Counts, Failure, Job, JobError, Outcome, Run, RunResult, WriteMode, chain};
 use crate::lake::KeyRange;
 use crate::market::Symbol;
+use crate::quality::{Finding, Severity};
 
 use super::bars::{self, Fill, Made, Table};
 use super::live::capture;
+use super::told::keep_rejected;
 use super::write::write;
 
 /// How long after a slot a quote is still the slot's.
@@ -80,6 +82,8 @@ pub(super) struct Wanted {
     pub(super) futures: Vec<Symbol>,
     /// ETFs.
     pub(super) spot: Vec<Symbol>,
+    /// Rows of the slot that are there already.
+    pub(super) num_present: usize,
 }
 
 impl Wanted {
@@ -102,7 +106,7 @@ fn wanted(context: &Context, run: &Run) -> Result<Option<Wanted>, JobError> {
     let nyse_open = context.calendars.nyse.session_of_slot(run.slot)?.is_some();
     let futures = asked(&context.config.market.futures);
     let spot = if nyse_open { asked(&context.config.market.spot) } else { Vec::new() };
-    Ok(Some(Wanted { slot: run.slot, futures, spot }))
+    Ok(Some(Wanted { slot: run.slot, futures, spot, num_present: 0 }))
 }
 
 /// Those of the wanted rows that the tables lack.
@@ -117,6 +121,7 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
     let mut absent = wanted.clone();
     absent.futures.retain(|symbol| !futures.contains(&(symbol.clone(), wanted.slot)));
     absent.spot.retain(|symbol| !spot.contains(&(symbol.clone(), wanted.slot)));
+    absent.num_present = wanted.len() - absent.len();
     Ok(absent)
 }
 
@@ -133,10 +138,18 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     for (fill, of_fill) in fills.iter().zip(filled) {
         match of_fill {
             Ok(Made { refused, .. }) if !refused.is_empty() => failures.extend(refused.into_iter().map(|r| r.error)),
-            Ok(Made { rows, .. }) if rows.is_empty() => failures.push(no_bar(fill.symbol, wanted.slot)),
-            Ok(Made { rows: of_symbol, findings: found, .. }) => {
-                rows.extend(of_symbol);
-                findings.extend(found);
+            Ok(Made { rows, rejected, .. }) if rows.is_empty() && rejected.is_empty() => {
+                failures.push(no_bar(fill.symbol, wanted.slot));
+            }
+            Ok(made) => {
+                if !made.rejected.is_empty() {
+                    failures.push(bad_bar(&made.findings));
+                    if mode != WriteMode::DryRun {
+                        keep_rejected(context, &made).await?;
+                    }
+                }
+                rows.extend(made.rows);
+                findings.extend(made.findings);
             }
             Err(error) => failures.push(error),
         }
@@ -144,12 +157,18 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     let counts = Counts { planned: wanted.len(), ..write(context, &rows, mode).await? };
     let told: Vec<String> = failures.iter().map(|error| chain(error)).collect();
     if let Some(first) = failures.into_iter().next() {
-        let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
-        let error = first.with_message(told);
+        let there = wanted.num_present + rows.len();
+        let told = format!("{there} of {} rows captured: {}", wanted.num_present + wanted.len(), told.join("; "));
+        let error = first.with_message(told).with_findings(findings);
         return Err(if rows.is_empty() { error } else { error.after_some() });
     }
     let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
     Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(findings) })
+}
+
+fn bad_bar(findings: &[Finding]) -> JobError {
+    let bad = findings.iter().filter(|finding| finding.severity >= Severity::Error).map(ToString::to_string);
+    JobError::fail(Failure::BadData, bad.collect::<Vec<_>>().join("; "))
 }
 
 fn no_bar(symbol: &Symbol, slot: Slot) -> JobError {

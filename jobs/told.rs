@@ -1,10 +1,13 @@
 //! What checks found is kept in its table, and told to whom it concerns.
 
 use crate::alert::{Looker, Reach};
+use crate::calendar::Slot;
 use crate::job::{Context, Failure, JobError, Looked, Run, Trigger, alerts, seen_by_checks};
 use crate::lake::{FindingRow, QuarantinedRow, Rows};
 use crate::market::{FuturesSnapshot, SpotSnapshot, Symbol};
 use crate::quality::{CheckRun, FUTURES_TABLE, Finding, Row, SPOT_TABLE, Severity};
+
+use super::bars::Made;
 
 /// Keeps the findings of some checks and tells the alerts what they say. Who runs a job by hand sees it: no mail is
 /// written then, but what is mended counts as passed.
@@ -30,25 +33,25 @@ pub(super) async fn keep(context: &Context, run: &Run, (runs, rows): (&[CheckRun
 pub(super) async fn keep_findings(context: &Context, findings: &[&Finding]) -> Result<(), JobError> {
     let (found_at, gateway) = (context.clock.now(), context.config.gateway.kind);
     let whole: Symbol = FindingRow::WHOLE.parse().map_err(|error| JobError::fail(Failure::Failed, error))?;
-    let row = |finding: &&Finding| FindingRow {
-        symbol: finding.symbol.clone().unwrap_or_else(|| whole.clone()),
-        timestamp: finding.timestamp,
-        check: finding.check.to_owned(),
-        table: finding.table.to_owned(),
-        run_slot: finding.run_slot,
-        severity: finding.severity.to_string(),
-        observed: finding.observed.clone(),
-        threshold: finding.threshold.clone(),
-        action: finding.action.to_string(),
-        detail: finding.detail.clone(),
-        gateway,
-        found_at,
+    let row = |finding: &&Finding| {
+        let symbol = finding.symbol.clone().unwrap_or_else(|| whole.clone());
+        FindingRow::of(finding, symbol, gateway, found_at)
     };
     let rows: Vec<FindingRow> = findings.iter().map(row).collect();
     if !rows.is_empty() {
         context.lake.append_findings(&rows).await?;
     }
     Ok(())
+}
+
+/// Keeps apart the rows of bars whose price cannot be, with their findings.
+pub(super) async fn keep_rejected(context: &Context, made: &Made) -> Result<(), JobError> {
+    let bad: Vec<Finding> =
+        made.findings.iter().filter(|finding| finding.severity >= Severity::Error).cloned().collect();
+    if made.rejected.is_empty() {
+        return Ok(());
+    }
+    keep_apart(context, (&made.rejected.futures, &made.rejected.spot), &bad).await
 }
 
 /// Keeps what was found of rows, and apart those that are not fit to be stored. A row of a key that waits there already
@@ -58,37 +61,44 @@ pub(super) async fn keep_apart(
     (futures, spot): (&[FuturesSnapshot], &[SpotSnapshot]),
     findings: &[Finding],
 ) -> Result<(), JobError> {
-    let futures_json = Rows::of_futures(futures)?.objects();
-    let spot_json = Rows::of_spot(spot)?.objects();
     let mut rows = Vec::new();
-    for (table, objects) in [(FUTURES_TABLE, futures_json), (SPOT_TABLE, spot_json)] {
-        for object in objects {
-            let symbol = object.get("symbol").and_then(|symbol| symbol.as_str()).unwrap_or_default().to_owned();
-            let of_row = |finding: &&Finding| {
-                finding.table == table
-                    && finding.severity >= Severity::Error
-                    && finding.symbol.as_ref().is_some_and(|own| own.as_str() == symbol)
-            };
-            let own: Vec<&Finding> = findings.iter().filter(of_row).collect();
-            let Some(first) = own.first() else { continue };
-            let joined = |text: fn(&Finding) -> String, with: &str| {
-                own.iter().map(|finding| text(finding)).collect::<Vec<_>>().join(with)
-            };
-            rows.push(QuarantinedRow {
-                symbol: symbol.parse().map_err(|error| JobError::fail(Failure::Failed, error))?,
-                timestamp: first.timestamp,
-                table: table.to_owned(),
-                checks: joined(|finding| finding.check.to_owned(), ","),
-                reason: joined(|finding| finding.observed.clone(), "; "),
-                row_json: object.to_string(),
-                decided: None,
-                gateway: context.config.gateway.kind,
-                captured_at: context.clock.now(),
-            });
-        }
+    for row in futures {
+        let json = Rows::of_futures(std::slice::from_ref(row))?.objects();
+        rows.extend(apart(context, (FUTURES_TABLE, &row.symbol, row.timestamp), (&json, findings)));
+    }
+    for row in spot {
+        let json = Rows::of_spot(std::slice::from_ref(row))?.objects();
+        rows.extend(apart(context, (SPOT_TABLE, &row.symbol, row.timestamp), (&json, findings)));
     }
     if !rows.is_empty() {
         context.lake.append_quarantine(&rows).await?;
     }
     keep_findings(context, &findings.iter().collect::<Vec<_>>()).await
+}
+
+/// A row with the findings that keep it out of its table; none where nothing does.
+fn apart(
+    context: &Context,
+    (table, symbol, timestamp): (&str, &Symbol, Slot),
+    (json, findings): (&[serde_json::Value], &[Finding]),
+) -> Option<QuarantinedRow> {
+    let is_of_row = |finding: &&Finding| {
+        finding.table == table
+            && finding.severity >= Severity::Error
+            && finding.timestamp == timestamp
+            && finding.symbol.as_ref() == Some(symbol)
+    };
+    let own: Vec<&Finding> = findings.iter().filter(is_of_row).collect();
+    let row_json = json.first().filter(|_| !own.is_empty())?.to_string();
+    Some(QuarantinedRow {
+        symbol: symbol.clone(),
+        timestamp,
+        table: table.to_owned(),
+        checks: QuarantinedRow::checks_of(&own),
+        reason: QuarantinedRow::reason_of(&own),
+        row_json,
+        decided: None,
+        gateway: context.config.gateway.kind,
+        captured_at: context.clock.now(),
+    })
 }

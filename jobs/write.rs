@@ -26,6 +26,7 @@ pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -
             counts.added = futures.written + spot.written - counts.replaced;
         }
     }
+    context.note_written(counts);
     Ok(counts)
 }
 
@@ -41,7 +42,7 @@ pub(super) fn replaced<R>(replaced: &Replaced<R>) -> Counts {
 }
 
 /// Keeps rows that were replaced in the ledger, or without one in the log file, so that no price is lost without a trace.
-async fn keep(context: &Context, table: TableName, old: &Rows) -> Result<(), JobError> {
+pub(super) async fn keep(context: &Context, table: TableName, old: &Rows) -> Result<(), JobError> {
     let Some(ledger) = context.ledger.clone() else {
         for row in old.objects() {
             tracing::info!(%table, %row, "replaced a row");
@@ -54,7 +55,7 @@ async fn keep(context: &Context, table: TableName, old: &Rows) -> Result<(), Job
         .iter()
         .map(|row| ReplacedRow {
             table: table.to_string(),
-            key: ["symbol", "timestamp"].map(|column| row[column].as_str().unwrap_or_default()).join(" "),
+            key: key_of(table, row),
             old_json: row.to_string(),
             run_id: run_id.clone(),
             replaced_at,
@@ -63,4 +64,14 @@ async fn keep(context: &Context, table: TableName, old: &Rows) -> Result<(), Job
     let keeping = tokio::task::spawn_blocking(move || ledger.keep_replaced(&kept));
     keeping.await.map_err(|error| JobError::fail(Failure::Failed, error))??;
     Ok(())
+}
+
+/// The key of a row, as the ledger names it.
+fn key_of(table: TableName, row: &serde_json::Value) -> String {
+    let columns: &[&str] = match table {
+        TableName::FuturesSignals => &["symbol", "as_of"],
+        TableName::Decisions => &["symbol", "as_of", "rule"],
+        _ => &["symbol", "timestamp"],
+    };
+    columns.iter().map(|column| row[*column].as_str().unwrap_or_default()).collect::<Vec<_>>().join(" ")
 }

@@ -13,11 +13,15 @@ use tracing::span::{Attributes, Id};
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, dynamic_filter_fn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
+
+use crate::escape::{escaped, escaped_line};
 
 pub use overheard::overhear;
 
@@ -105,7 +109,8 @@ pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
         let of_file = dynamic_filter_fn(move |_: &Metadata<'_>, context: &Context<'_, Registry>| belongs(context));
         let events = FilterExt::<Registry>::and(filter, of_file);
         let filter = FilterExt::<Registry>::or(events, filter_fn(|metadata: &Metadata<'_>| metadata.is_span()));
-        layers.push(fmt::layer().json().flatten_event(true).with_writer(file).with_filter(filter).boxed());
+        let layer = fmt::layer().json().flatten_event(true).with_writer(Escaping(file));
+        layers.push(layer.with_filter(filter).boxed());
         guards.push(guard);
         Ok(())
     };
@@ -200,11 +205,55 @@ where
     let filter = EnvFilter::new(format!("off,frontmonth={level}"));
     // The journal stamps and colours its lines itself, and takes their priority from a prefix.
     if std::env::var_os("JOURNAL_STREAM").is_some() && !io::IsTerminal::is_terminal(&io::stderr()) {
-        let layer = fmt::layer().with_writer(Journal).with_ansi(false).without_time().with_level(false);
-        return layer.with_target(false).with_filter(filter).boxed();
+        let layer = fmt::layer().fmt_fields(escaped_fields()).with_writer(Journal).with_ansi(false);
+        return layer.without_time().with_level(false).with_target(false).with_filter(filter).boxed();
     }
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::IsTerminal::is_terminal(&io::stderr());
-    fmt::layer().with_writer(io::stderr).with_ansi(ansi).with_target(false).with_filter(filter).boxed()
+    let layer = fmt::layer().fmt_fields(escaped_fields()).with_writer(io::stderr).with_ansi(ansi);
+    layer.with_target(false).with_filter(filter).boxed()
+}
+
+/// Fields as `name=value`, the message without its name, on one line and without what acts on a terminal.
+fn escaped_fields() -> impl for<'a> fmt::FormatFields<'a> + Send + Sync + 'static {
+    let field = |writer: &mut Writer<'_>, field: &Field, value: &dyn std::fmt::Debug| {
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", escaped_line(&text)),
+            name => write!(writer, "{}={}", name.trim_start_matches("r#"), escaped_line(&text)),
+        }
+    };
+    fmt::format::debug_fn(field).delimited(" ")
+}
+
+/// Writes lines of JSON without what acts on a terminal: the codes of JSON stand in its place.
+#[derive(Debug, Clone)]
+struct Escaping<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Escaping<W> {
+    type Writer = Escaping<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Escaping(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        Escaping(self.0.make_writer_for(metadata))
+    }
+}
+
+impl<W: Write> Write for Escaping<W> {
+    /// An event comes as a whole.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.0.write_all(escaped(text).as_bytes())?,
+            Err(_) => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Writes to stderr with the priorities of `sd-daemon(3)` in front of each event.
@@ -269,6 +318,17 @@ mod tests {
         link_newest(folder.path(), "snapshot").expect("the link again");
         let text = fs::read_to_string(folder.path().join("snapshot.log")).expect("the newest");
         assert_eq!(text, "snapshot.2026-11-23.log");
+    }
+
+    #[test]
+    fn a_line_of_a_log_file_acts_on_no_terminal_and_says_the_same() {
+        let mut file = Escaping(Vec::new());
+        let line = "{\"message\":\"ES\u{9b}2J\u{202e}\"}\n";
+        file.write_all(line.as_bytes()).expect("written");
+        let written = String::from_utf8(file.0).expect("text");
+        assert_eq!(written, "{\"message\":\"ES\\u009b2J\\u202e\"}\n");
+        let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+        assert_eq!(read(&written), read(line));
     }
 
     #[test]

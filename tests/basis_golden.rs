@@ -92,8 +92,9 @@ fn mornings(folder: &Path, (future, etf): (&str, &str)) -> Vec<Morning> {
         let (before, closed) = local(NYSE.last_regular_close(slot.instant()).expect("covered"));
         let (price, contract) = (number(line, "price"), line["contract"].as_str());
         let references = ChangeReferences::of(slot, &FUTURES, &NYSE).expect("covered");
-        let change =
-            references.changes(Some(price), histories.get(contract).expect("a contract of the file")).since_close;
+        let history = histories.get(contract).expect("a contract of the file");
+        let tick = if future == "RTY" { 0.1 } else { 0.25 };
+        let change = references.changes(Some(price), history, tick).since_close;
         // The numbers known elsewhere leave out the mornings after half days.
         let Some(change) = change.filter(|_| closed == "16:00:00") else { continue };
         let lead = leads.get(&before);

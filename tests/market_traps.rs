@@ -215,9 +215,9 @@ fn a_new_contract_has_no_change_over_its_first_bar_where_a_nameless_series_has_t
             PriceHistory::new(since.map(|bar| PricePoint { at: bar.end, price: bar.close }))
         };
         let last = history(at(SWITCH)).standing_at(slot.instant());
-        let changes = references.changes(last, &history(at(SWITCH)));
+        let changes = references.changes(last, &history(at(SWITCH)), 0.25);
         told.same(&format!("{symbol}: changes of the contract alone"), (changes, Changes::default()));
-        let changes = references.changes(last, &history(at("2026-02-17 00:00")));
+        let changes = references.changes(last, &history(at("2026-02-17 00:00")), 0.25);
         told.same(&format!("{symbol}: one hour of the nameless series"), (changes.one_hour, Some(blind)));
     }
     told.end();
@@ -415,7 +415,7 @@ fn where_no_role_leads_the_roll_table_says_that_the_lead_is_missing_and_the_cont
     let histories = histories(lines.iter().filter(|line| line["rule"] != "LON_snapshot"));
     let slot = Slot::at(at("2019-09-11 09:00")).expect("on the grid");
     let references = ChangeReferences::of(slot, &FUTURES, &NYSE).expect("covered");
-    let changes = references.changes(Some(2_984.5), &histories["201912"]);
+    let changes = references.changes(Some(2_984.5), &histories["201912"], 0.25);
     told.same("change of the contract over the change of its role", (changes.since_close, Some(3.25)));
     told.end();
 }
@@ -487,7 +487,7 @@ fn a_half_day_has_the_close_of_the_calendar_and_where_there_is_none_the_change_i
         let slot = Slot::at(stamp(line, "obs_utc")).expect("on the grid");
         let history = &histories[line["contract"].as_str()];
         let references = ChangeReferences::of(slot, &FUTURES, &NYSE).expect("covered");
-        let change = references.changes(Some(number(line, "price")), history).since_close;
+        let change = references.changes(Some(number(line, "price")), history, 0.1).since_close;
         let (before, _) = local(NYSE.last_regular_close(slot.instant()).expect("covered"));
         let four = NaiveTime::from_hms_opt(16, 0, 0).expect("a time");
         let by_clock = history.standing_at(new_york(before.and_time(four)));
@@ -695,7 +695,7 @@ fn a_gap_that_is_not_known_is_no_gap_of_nothing() {
             .flat_map(|(number, gap)| {
                 let last = (!is_placeholder(gap)).then_some(2_000.0 + gap.1);
                 let old = Row { contract: Some(format!("ES{number}")), ..row("ES", gap.0, 2_000.0) };
-                let new = row("ES", gap.0 + TimeDelta::minutes(5), 2_000.0);
+                let new = row("ES", gap.0, 2_000.0);
                 [old, Row { contract: Some(format!("ES{}", number + 1)), last, ..new }]
             })
             .collect();

@@ -12,10 +12,11 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// A module may import those before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "calendar",
     "market",
     "clock",
+    "escape",
     "telemetry",
     "gateway",
     "quality",

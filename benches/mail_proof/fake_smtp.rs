@@ -15,6 +15,8 @@ pub(crate) enum Manner {
     Mute,
     /// It takes the mail and says nothing to it.
     Slow,
+    /// It takes everything of those who log in by OAuth.
+    OAuth,
 }
 
 /// A mail as it came.
@@ -41,6 +43,7 @@ pub(crate) struct FakeSmtp {
     /// Its port on 127.0.0.1.
     pub(crate) port: u16,
     received: Arc<Mutex<Vec<Received>>>,
+    greylist: Arc<Mutex<bool>>,
 }
 
 impl FakeSmtp {
@@ -49,15 +52,21 @@ impl FakeSmtp {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let received = Arc::new(Mutex::new(Vec::new()));
-        let kept = received.clone();
+        let greylist = Arc::new(Mutex::new(true));
+        let (kept, greys) = (received.clone(), greylist.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let kept = kept.clone();
+                let (kept, greys) = (kept.clone(), greys.clone());
                 // A client that goes away in the middle is what these tests are about.
-                thread::spawn(move || drop(talk(&stream, manner, &kept)));
+                thread::spawn(move || drop(talk(&stream, manner, &kept, &greys)));
             }
         });
-        Self { port, received }
+        Self { port, received, greylist }
+    }
+
+    /// From now on nobody is put off.
+    pub(crate) fn ends_greylist(&self) {
+        *self.greylist.lock().expect("no panic") = false;
     }
 
     /// What it was given so far.
@@ -66,7 +75,12 @@ impl FakeSmtp {
     }
 }
 
-fn talk(mut stream: &TcpStream, manner: Manner, kept: &Mutex<Vec<Received>>) -> std::io::Result<()> {
+fn talk(
+    mut stream: &TcpStream,
+    manner: Manner,
+    kept: &Mutex<Vec<Received>>,
+    greylist: &Mutex<bool>,
+) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream);
     if manner == Manner::Mute {
         thread::sleep(Duration::from_mins(1));
@@ -79,8 +93,9 @@ fn talk(mut stream: &TcpStream, manner: Manner, kept: &Mutex<Vec<Received>>) -> 
         let command = line.trim().to_owned();
         line.clear();
         let answer = match command.to_uppercase().split([' ', ':']).next().unwrap_or_default() {
+            "EHLO" if manner == Manner::OAuth => "250-fake\r\n250 AUTH XOAUTH2 OAUTHBEARER\r\n".to_owned(),
             "EHLO" => "250-fake\r\n250 8BITMIME\r\n".to_owned(),
-            "RCPT" => recipient(&command, &mut to),
+            "RCPT" => recipient(&command, &mut to, *greylist.lock().expect("no panic")),
             "DATA" => {
                 stream.write_all(b"354 go on\r\n")?;
                 let text = body(&mut lines)?;
@@ -98,13 +113,13 @@ fn talk(mut stream: &TcpStream, manner: Manner, kept: &Mutex<Vec<Received>>) -> 
     Ok(())
 }
 
-/// `reject...` is refused for good, `grey...` for now.
-fn recipient(command: &str, to: &mut Vec<String>) -> String {
+/// `reject...` is refused for good, `grey...` while there is a greylist.
+fn recipient(command: &str, to: &mut Vec<String>, is_greylisted: bool) -> String {
     let address = command.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
     if address.starts_with("reject") {
         return "550 5.1.1 no such user\r\n".to_owned();
     }
-    if address.starts_with("grey") {
+    if is_greylisted && address.starts_with("grey") {
         return "451 4.7.1 try again later\r\n".to_owned();
     }
     to.push(address);

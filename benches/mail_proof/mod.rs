@@ -17,6 +17,7 @@ use frontmonth::alert::{
 use frontmonth::clock::{Clock, ManualClock, SharedClock, SystemClock};
 use frontmonth::state::{IncidentKey, Ledger, MailCounts, Severity};
 
+#[expect(dead_code, reason = "the tests of the program use more of it")]
 mod fake_smtp;
 
 use fake_smtp::{FakeSmtp, Manner, Received};

@@ -49,6 +49,8 @@ pub struct MailConfig {
     pub to: Vec<String>,
     /// Name of this machine in Message-IDs and mails. Default: its host name.
     pub host_name: Option<String>,
+    /// So long after the first attempt a mail is given up for whoever has not got it.
+    pub give_up_after_hours: u32,
     /// The mail server of kind `smtp`.
     pub smtp: SmtpConfig,
 }
@@ -61,6 +63,7 @@ impl Default for MailConfig {
             from: None,
             to: Vec::new(),
             host_name: None,
+            give_up_after_hours: 120,
             smtp: SmtpConfig::default(),
         }
     }
@@ -119,11 +122,20 @@ impl MailConfig {
                 "mail.host_name {name:?} is no name of a machine: give letters, digits, dots and hyphens"
             ));
         }
+        if !(1..=720).contains(&self.give_up_after_hours) {
+            faults.push(format!("mail.give_up_after_hours is {}: give 1 to 720", self.give_up_after_hours));
+        }
         faults.extend(self.smtp.faults());
         if self.kind == MailRoute::Smtp {
             faults.extend(self.missing());
         }
         faults
+    }
+
+    /// How long a mail is tried for.
+    #[must_use]
+    pub fn give_up_after(&self) -> TimeDelta {
+        TimeDelta::hours(self.give_up_after_hours.into())
     }
 
     /// What a mail server cannot do without.
@@ -294,6 +306,7 @@ mod tests {
             kind: MailRoute::Smtp,
             from: Some("nobody\r\nBcc: all@example.com".to_owned()),
             host_name: Some("a b".to_owned()),
+            give_up_after_hours: 0,
             smtp: SmtpConfig { port: Some(0), timeout_seconds: 0, ..SmtpConfig::default() },
             ..MailConfig::default()
         };
@@ -301,6 +314,7 @@ mod tests {
         for key in [
             "mail.from \"nobody\\r\\n",
             "mail.host_name",
+            "mail.give_up_after_hours",
             "mail.smtp.port",
             "mail.smtp.timeout",
             "mail.smtp.host is missing",

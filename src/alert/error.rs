@@ -45,8 +45,36 @@ pub enum SendError {
         /// The bound.
         seconds: u64,
     },
+    /// No greeting in time.
+    #[error(
+        "the mail server {server} gave no answer within {seconds} s to the greeting: see whether it is well, or raise mail.smtp.timeout_seconds; a port that begins with TLS, as 465 does, waits for that: set mail.smtp.tls to implicit for it"
+    )]
+    NoGreeting {
+        /// Host and port.
+        server: String,
+        /// The bound.
+        seconds: u64,
+    },
+    /// What it says is not what a mail server may say.
+    #[error(
+        "the mail server {server} breaks the rules of SMTP ({what}), so the connection was ended: check mail.smtp.port, and mail.smtp.tls (implicit for a port that begins with TLS, as 465 does)"
+    )]
+    Unsound {
+        /// Host and port.
+        server: String,
+        /// What it did.
+        what: String,
+    },
+    /// TLS was to begin at once, and the port begins in the clear.
+    #[error(
+        "no TLS with the mail server {server}, which begins in the clear: set mail.smtp.tls to required for STARTTLS (usually port 587), or give the port that begins with TLS (usually 465)"
+    )]
+    InTheClear {
+        /// Host and port.
+        server: String,
+    },
     /// The server asks to come again.
-    #[error("the mail server {server} asks to try again later ({answer}): the mail is kept and goes again by itself")]
+    #[error("the mail server {server} asks to try again later ({answer})")]
     Later {
         /// Host and port.
         server: String,
@@ -56,6 +84,16 @@ pub enum SendError {
     /// The server refuses the mail.
     #[error("the mail server {server} refuses the mail for good ({answer}): check mail.from and mail.to")]
     Refused {
+        /// Host and port.
+        server: String,
+        /// Its words.
+        answer: String,
+    },
+    /// The server put the mail off for as long as it is tried.
+    #[error(
+        "the mail server {server} did not take the mail in time ({answer}), so it was given up: check mail.to, and see what the server waits for"
+    )]
+    GivenUp {
         /// Host and port.
         server: String,
         /// Its words.
@@ -92,7 +130,7 @@ pub enum SendError {
     },
     /// The login fails.
     #[error(
-        "the mail server {server} refuses the login of {username} ({answer}): check mail.smtp.username and the password"
+        "the mail server {server} refuses the login of {username} ({answer}): check mail.smtp.username and the password; a provider with two-step login or OAuth wants an app password"
     )]
     Login {
         /// Host and port.
@@ -109,6 +147,16 @@ pub enum SendError {
     NoLogin {
         /// Host and port.
         server: String,
+    },
+    /// Logins by OAuth alone are offered.
+    #[error(
+        "the mail server {server} offers logins by OAuth alone ({offered}), and this program logs in by password: have the provider allow an app password for SMTP, or send through a relay that takes a password"
+    )]
+    OnlyOAuth {
+        /// Host and port.
+        server: String,
+        /// The logins that it offers.
+        offered: String,
     },
     /// The password cannot be had.
     #[error("no password for the mail server: {reason}")]
@@ -148,13 +196,19 @@ impl SendError {
     #[must_use]
     pub fn class(&self) -> SendErrorClass {
         match self {
-            Self::Unreachable { .. } | Self::Silent { .. } | Self::Later { .. } => SendErrorClass::Unavailable,
-            Self::Refused { .. } => SendErrorClass::Refused,
+            Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::NoGreeting { .. }
+            | Self::Unsound { .. }
+            | Self::Later { .. } => SendErrorClass::Unavailable,
+            Self::Refused { .. } | Self::GivenUp { .. } => SendErrorClass::Refused,
             Self::Rejected { .. }
             | Self::Tls { .. }
             | Self::NoTls { .. }
             | Self::Login { .. }
             | Self::NoLogin { .. }
+            | Self::OnlyOAuth { .. }
+            | Self::InTheClear { .. }
             | Self::Password { .. }
             | Self::Authority { .. }
             | Self::Folder { .. }
@@ -165,7 +219,7 @@ impl SendError {
     /// Whether other mails would meet the same, so that there is no point in trying them now.
     #[must_use]
     pub fn is_of_the_server(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Later { .. } | Self::Letter { .. })
+        !matches!(self, Self::Refused { .. } | Self::GivenUp { .. } | Self::Later { .. } | Self::Letter { .. })
     }
 }
 

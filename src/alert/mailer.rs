@@ -4,13 +4,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use lettre::Address;
+use lettre::address::Envelope;
 use lettre::message::Mailbox;
+
+use crate::state::{Receipt, RecipientState};
 
 use super::config::{MailConfig, MailRoute, SmtpConfig};
 use super::error::SendError;
 use super::letter::Letter;
 use super::message::{Addresses, message};
 use super::origin::Origin;
+use super::round::not_taken;
 use super::{maildir, smtp};
 
 /// Mails that were kept in memory, as they would have been sent.
@@ -21,6 +27,7 @@ pub type Kept = Arc<Mutex<Vec<Vec<u8>>>>;
 pub struct Mailer {
     addresses: Addresses,
     host_name: String,
+    give_up_after: TimeDelta,
     way: Way,
 }
 
@@ -50,7 +57,30 @@ impl Mailer {
             MailRoute::File => Way::File(config.folder.clone()),
             MailRoute::Memory => Way::Memory(Kept::default()),
         };
-        Ok(Self { addresses: Addresses { from, to }, host_name: origin.host.clone(), way })
+        Ok(Self {
+            addresses: Addresses { from, to },
+            host_name: origin.host.clone(),
+            give_up_after: config.give_up_after(),
+            way,
+        })
+    }
+
+    /// Everybody that mails go to, each address once.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for to in self.addresses.to.iter().map(|to| to.email.to_string()) {
+            if !all.contains(&to) {
+                all.push(to);
+            }
+        }
+        all
+    }
+
+    /// So long after its first attempt a mail is tried no more.
+    #[must_use]
+    pub fn give_up_after(&self) -> TimeDelta {
+        self.give_up_after
     }
 
     /// What it is, for a person: `smtp.example.com:587` or the folder.
@@ -75,29 +105,52 @@ impl Mailer {
     /// How long one mail may take at most.
     pub(super) fn longest(&self) -> Duration {
         match &self.way {
-            Way::Smtp(config) => smtp::longest(config),
+            Way::Smtp(config) => smtp::longest(config, self.addresses.to.len()),
             Way::File(_) | Way::Memory(_) => Duration::from_secs(30),
         }
     }
 
-    /// Sends a letter; gives the recipients that were refused, where others were not.
+    /// Sends a letter to everybody; gives what became of it at each.
     ///
     /// # Errors
-    /// Where it could not be sent to anybody.
-    pub async fn send(&self, letter: &Letter) -> Result<Vec<String>, SendError> {
+    /// Where it came to nobody: the first answer that a recipient got, or what went wrong before.
+    pub async fn send(&self, letter: &Letter) -> Result<Vec<Receipt>, SendError> {
+        let receipts = self.send_to(letter, &self.recipients()).await?;
+        if receipts.iter().any(|receipt| receipt.state == RecipientState::Sent) {
+            return Ok(receipts);
+        }
+        let destination = self.destination();
+        receipts.iter().find_map(|receipt| not_taken(receipt, &destination)).map_or(Ok(receipts), Err)
+    }
+
+    /// Sends a letter to some of the recipients, as the same bytes that all of them get; gives what became of it at
+    /// each. A maildir has no recipients: what is in it has come to all of them.
+    ///
+    /// # Errors
+    /// Where it was tried for nobody, or refused for everybody.
+    pub(super) async fn send_to(&self, letter: &Letter, recipients: &[String]) -> Result<Vec<Receipt>, SendError> {
         let message = message(letter, &self.addresses)?;
         let bytes = message.formatted();
         match &self.way {
-            Way::Smtp(config) => smtp::send((config, &self.host_name), message.envelope(), &bytes).await,
+            Way::Smtp(config) => {
+                let envelope = envelope(message.envelope(), recipients)?;
+                return smtp::send((config, &self.host_name), &envelope, &bytes).await;
+            }
             Way::File(folder) => {
                 let written = maildir::deliver(folder, (&letter.message_id, letter.written_at), &bytes);
                 written.map_err(|source| SendError::Folder { folder: folder.clone(), source })?;
-                Ok(Vec::new())
             }
-            Way::Memory(kept) => {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
-                Ok(Vec::new())
-            }
+            Way::Memory(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).push(bytes),
         }
+        let sent = |to: &String| Receipt { recipient: to.clone(), state: RecipientState::Sent, reason: None };
+        Ok(recipients.iter().map(sent).collect())
     }
+}
+
+/// The envelope with these recipients alone.
+fn envelope(whole: &Envelope, recipients: &[String]) -> Result<Envelope, SendError> {
+    let unsound = |error: Box<dyn std::error::Error + Send + Sync>| SendError::Letter { source: error };
+    let parsed = recipients.iter().map(|to| to.parse::<Address>()).collect::<Result<Vec<_>, _>>();
+    let to = parsed.map_err(|error| unsound(error.into()))?;
+    Envelope::new(whole.from().cloned(), to).map_err(|error| unsound(error.into()))
 }

@@ -6,6 +6,7 @@ use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 
+use crate::escape::escaped;
 use crate::state::Severity;
 
 use super::chart;
@@ -76,7 +77,7 @@ fn body(letter: &Letter) -> MultiPart {
             page = page.singlepart(Attachment::new_inline_with_name(picture.name.clone(), name).body(png, kind));
         }
     }
-    let text = SinglePart::plain(letter.text.clone());
+    let text = SinglePart::plain(escaped(&letter.text).into_owned());
     MultiPart::alternative().boundary(boundary(letter, "both")).singlepart(text).multipart(page)
 }
 
@@ -149,11 +150,13 @@ mod tests {
             subject: evil.into(),
             headers: vec![("X-Jobs-Check".into(), evil.into()), ("X-Bad\r\nBcc".into(), "all@example.com".into())],
             list: evil.into(),
+            text: "ES\u{1b}[2J\u{202e}\n".into(),
             ..letter()
         };
         let sent = sent(&letter);
         let (headers, _) = sent.split_once("\r\n\r\n").expect("a body");
         assert!(!headers.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{headers}");
+        assert!(sent.contains("ES\\u001b[2J\\u202e"), "{sent}");
         assert!(headers.contains("Content-Type: multipart/alternative"), "the headers go on to their end: {headers}");
     }
 }

@@ -25,9 +25,12 @@ mod plan;
 mod plan_cases;
 mod policy;
 mod quiet;
+mod round;
 mod secret;
+mod secured;
 mod smtp;
 mod text;
+mod wire;
 mod words;
 mod writer;
 

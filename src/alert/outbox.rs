@@ -6,31 +6,30 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
-use crate::state::{Attempt, Ledger, LedgerError, QueuedMail};
+use crate::state::{Attempt, Ledger, LedgerError, Progress, QueuedMail, Receipt, RecipientState};
 
-use super::error::{SendError, SendErrorClass, told};
+use super::error::{SendError, SendErrorClass};
 use super::letter::Letter;
 use super::mailer::Mailer;
+use super::round::{LONGEST_PAUSE, Noted, Round};
 
 /// A lease outlasts the longest talk with a server by this.
 const LEASE_ROOM: TimeDelta = TimeDelta::minutes(1);
 
-/// First pause after a failure; each further one is twice as long.
-const FIRST_PAUSE: TimeDelta = TimeDelta::minutes(1);
-
-/// Longest pause.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-
 /// What came of sending what was due.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivery {
-    /// Mails sent.
+    /// Mails sent: whoever is to get one has it, or will never.
     pub num_sent: u32,
-    /// Mails that are tried again later.
+    /// Mails that are tried again later, though some recipients may have them.
     pub num_later: u32,
     /// Mails that the server refused for good.
     pub num_refused: u32,
-    /// Why the last one did not go, and how that is to be handled.
+    /// Mails that nobody took within the time that they are tried for.
+    pub num_given_up: u32,
+    /// Mails that somebody has got just now and somebody else has not.
+    pub num_in_part: u32,
+    /// Why the last one did not go, or not to everybody, and how that is to be handled.
     pub failure: Option<(SendErrorClass, String)>,
 }
 
@@ -65,30 +64,40 @@ impl Outbox {
         let mut delivery = Delivery::default();
         while Instant::now() < deadline {
             let Some(mail) = self.lease(clock.now()).await? else { break };
-            let result = self.send(&mail).await;
+            let progress = self.progress(mail.clone()).await?;
+            let round = Round {
+                mail: &mail,
+                progress: &progress,
+                recipients: &self.mailer.recipients(),
+                destination: &self.mailer.destination(),
+                give_up_after: self.mailer.give_up_after(),
+            };
+            let result = self.send(&mail, &round.open()).await;
+            let is_of_the_server = result.as_ref().is_err_and(SendError::is_of_the_server);
             let now = clock.now();
-            let attempt = attempt(&mail, result.as_ref().err(), now);
-            note(&mut delivery, &attempt, result.as_ref().err());
-            self.settle(mail, attempt, now).await?;
-            if result.is_err_and(|error| error.is_of_the_server()) {
+            let noted = round.noted(result, now);
+            note(&mut delivery, &mail, &noted);
+            self.settle(mail, noted, now).await?;
+            if is_of_the_server {
                 break;
             }
         }
         Ok(delivery)
     }
 
-    async fn send(&self, mail: &QueuedMail) -> Result<(), SendError> {
+    /// Sends a mail to those who are to get it now; nobody is asked anything where that is nobody.
+    async fn send(&self, mail: &QueuedMail, open: &[String]) -> Result<Vec<Receipt>, SendError> {
+        if open.is_empty() {
+            return Ok(Vec::new());
+        }
         let letter: Letter =
             serde_json::from_str(&mail.letter).map_err(|error| SendError::Letter { source: error.into() })?;
-        let refused = self.mailer.send(&letter).await?;
-        if !refused.is_empty() {
-            tracing::error!(
-                message_id = mail.message_id,
-                refused = refused.join(", "),
-                "a mail went, but not to these recipients: check mail.to"
-            );
-        }
-        Ok(())
+        self.mailer.send_to(&letter, open).await
+    }
+
+    async fn progress(&self, mail: QueuedMail) -> Result<Progress, LedgerError> {
+        let ledger = self.ledger.clone();
+        blocking(move || ledger.progress(&mail)).await.unwrap_or_else(|| Ok(Progress::default()))
     }
 
     async fn lease(&self, now: DateTime<Utc>) -> Result<Option<QueuedMail>, LedgerError> {
@@ -97,9 +106,10 @@ impl Outbox {
         blocking(move || ledger.lease_mail(&sender, (now, lease))).await.unwrap_or(Ok(None))
     }
 
-    async fn settle(&self, mail: QueuedMail, attempt: Attempt, now: DateTime<Utc>) -> Result<bool, LedgerError> {
+    async fn settle(&self, mail: QueuedMail, noted: Noted, now: DateTime<Utc>) -> Result<bool, LedgerError> {
         let (ledger, sender) = (self.ledger.clone(), self.sender.clone());
-        blocking(move || ledger.settle_mail((&mail, &sender), &attempt, now)).await.unwrap_or(Ok(false))
+        let Noted { attempt, receipts, .. } = noted;
+        blocking(move || ledger.settle_mail((&mail, &sender), &attempt, &receipts, now)).await.unwrap_or(Ok(false))
     }
 }
 
@@ -108,32 +118,39 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-fn attempt(mail: &QueuedMail, error: Option<&SendError>, now: DateTime<Utc>) -> Attempt {
-    let Some(error) = error else { return Attempt::Sent };
-    match error.class() {
-        SendErrorClass::Refused => Attempt::Refused(told(error)),
-        SendErrorClass::Unavailable | SendErrorClass::Misconfigured => {
-            let pause = FIRST_PAUSE * (1 << mail.attempts.min(10));
-            Attempt::Later(now + pause.min(LONGEST_PAUSE), told(error))
+/// Counts what came of a mail; a failure is logged here, once, without addresses: `jobs alert list` has them.
+fn note(delivery: &mut Delivery, mail: &QueuedMail, noted: &Noted) {
+    let message_id = mail.message_id.as_str();
+    let num_missing = noted.receipts.iter().filter(|one| one.state != RecipientState::Sent).count();
+    let is_in_part = num_missing < noted.receipts.len() && num_missing > 0;
+    delivery.num_in_part += u32::from(is_in_part);
+    match &noted.attempt {
+        Attempt::Sent => {
+            delivery.num_sent += 1;
+            if let Some((_, error)) = &noted.failure {
+                tracing::error!(
+                    message_id,
+                    error,
+                    "a mail did not go to everybody: jobs alert list names the recipients"
+                );
+            }
         }
-    }
-}
-
-/// Counts what came of a mail; a failure is told here, once.
-fn note(delivery: &mut Delivery, attempt: &Attempt, error: Option<&SendError>) {
-    match attempt {
-        Attempt::Sent => delivery.num_sent += 1,
-        Attempt::Later(at, reason) => {
+        Attempt::Later(at, error) => {
             delivery.num_later += 1;
-            tracing::warn!(error = reason, again_at = %at, "a mail did not go and is kept");
+            tracing::warn!(message_id, error, again_at = %at, is_in_part, "a mail did not go and is kept");
         }
-        Attempt::Refused(reason) => {
+        Attempt::Held(_) => {}
+        Attempt::Refused(error) => {
             delivery.num_refused += 1;
-            tracing::error!(error = reason, "a mail was refused for good and will not go");
+            tracing::error!(message_id, error, "a mail was refused for good and will not go");
+        }
+        Attempt::GivenUp(error) => {
+            delivery.num_given_up += 1;
+            tracing::error!(message_id, error, "a mail was given up and will not go");
         }
     }
-    if let Some(error) = error {
-        delivery.failure = Some((error.class(), told(error)));
+    if let Some(failure) = &noted.failure {
+        delivery.failure = Some(failure.clone());
     }
 }
 

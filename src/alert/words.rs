@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::to_new_york;
+use crate::escape;
 
 /// The text on one line, without anything that could end a header, move a cursor or turn the direction of writing, and
 /// of so many characters at most.
@@ -24,11 +25,9 @@ fn one_block(text: &str, max_chars: usize) -> String {
     text.chars().take(max_chars).collect()
 }
 
-/// Control characters, line and paragraph separators, marks and overrides of direction, and what is no character.
+/// What acts on a terminal or ends a header, and what is no character.
 fn is_unfit(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
-        || matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff)
+    escape::is_unfit(c) || matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff)
 }
 
 /// An instant in New York and in UTC: `Fri 2026-11-20 10:05 ET (15:05 UTC)`.

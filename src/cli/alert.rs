@@ -32,7 +32,7 @@ Exit codes: 0 whether there are any or not, 78 the ledger cannot be read.")]
   jobs alert mute complete.session --for 8h --reason \"roll week\"
 
 The failures are counted all the same, and the mail that tells the end says what was held back. Exit codes: 0 muted, 2 an
-unknown number or a length that is none, 78 the ledger cannot be written.")]
+unknown number, check, table or symbol, or a length that is none, 78 the ledger cannot be written.")]
     Mute(mute::MuteArgs),
     /// End a mute.
     #[command(

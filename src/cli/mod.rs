@@ -40,6 +40,7 @@ use tokio::runtime::Builder;
 
 use crate::job::{Failure, JobError, chain};
 
+use output::print_error;
 use settings::Globals;
 
 /// Captures, keeps and judges CME index futures quotes.
@@ -155,7 +156,7 @@ pub fn main() -> ExitCode {
 /// a worker and catch it itself, and a job that panics is told by the runner.
 fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
     if std::thread::current().name() == Some("main") {
-        eprintln!("error: this is a bug, please report it: {panic}");
+        print_error(&format!("error: this is a bug, please report it: {panic}"));
     } else {
         tracing::error!(target: "panic", backtrace = %std::backtrace::Backtrace::capture(), "{panic}");
     }
@@ -205,7 +206,7 @@ fn dispatch(cli: Cli) -> Result<u8, JobError> {
 /// Tells an error on stderr, each fault on a line of its own.
 fn report(error: &JobError) -> u8 {
     for line in chain(error).lines() {
-        eprintln!("error: {line}");
+        print_error(&format!("error: {line}"));
     }
     error.failure().exit_code()
 }

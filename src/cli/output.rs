@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
 use serde_json::Value as Json;
 
 use crate::calendar::to_new_york;
+use crate::escape::escaped;
 use crate::job::{Failure, JobError};
 use crate::lake::{Rows, Value};
 
@@ -50,12 +51,17 @@ pub(super) fn print_text(text: &impl ToString) -> Result<(), JobError> {
     print_line(&text.to_string())
 }
 
-/// Prints one line. A reader that has gone away, as `head` does, is no failure.
+/// Prints a line, or several, without what acts on a terminal. A reader that has gone away, as `head` does, is no failure.
 pub(super) fn print_line(line: &str) -> Result<(), JobError> {
-    match writeln!(io::stdout(), "{line}") {
+    match writeln!(io::stdout(), "{}", escaped(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(JobError::fail(Failure::Failed, error)),
         _ => Ok(()),
     }
+}
+
+/// Prints a line, or several, to stderr without what acts on a terminal.
+pub(super) fn print_error(line: &str) {
+    eprintln!("{}", escaped(line));
 }
 
 /// An instant in UTC, RFC 3339, with fractions only where there are some.

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::escape::escaped_line;
 use crate::job::Progress;
 
 /// Shows a bar on stderr; on anything but a terminal it draws nothing.
@@ -25,12 +26,12 @@ impl Progress for Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(what.to_owned());
+        bar.set_message(escaped_line(what).into_owned());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
 
     fn note(&self, what: &str) {
-        self.with(|bar| bar.set_message(what.to_owned()));
+        self.with(|bar| bar.set_message(escaped_line(what).into_owned()));
     }
 
     fn advance(&self, units: u64) {

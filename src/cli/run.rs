@@ -22,7 +22,7 @@ use crate::scheduler::{metrics_of, parse_duration};
 use crate::telemetry::{self, LogTarget};
 
 use super::block_on;
-use super::output::{eastern, print_document, print_documents, print_line, print_rows};
+use super::output::{eastern, print_document, print_documents, print_error, print_line, print_rows};
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, GatewayFlag, Globals};
@@ -311,13 +311,13 @@ async fn print_report(
     match &report.result {
         Ok(outcome) => {
             for finding in &outcome.findings {
-                eprintln!("finding: {finding}");
+                print_error(&format!("finding: {finding}"));
             }
             if let (Format::Jsonl, RunResult::Skipped(reason)) = (format, &outcome.result) {
-                eprintln!("{job}: {reason}");
+                print_error(&format!("{job}: {reason}"));
             }
         }
-        Err(error) => eprintln!("error: {job} failed: {}", chain(error)),
+        Err(error) => print_error(&format!("error: {job} failed: {}", chain(error))),
     }
     Ok(report.exit_code())
 }
@@ -419,7 +419,10 @@ fn document(job: &str, report: &RunReport, rows: &Tables) -> serde_json::Value {
                 }),
             }
         }
-        Err(error) => json!({ "status": "failed", "error": chain(error) }),
+        Err(error) => json!({
+            "status": "failed", "error": chain(error),
+            "added": error.written().added, "replaced": error.written().replaced,
+        }),
     };
     if let (Some(document), serde_json::Value::Object(more)) = (document.as_object_mut(), more) {
         document.extend(more);

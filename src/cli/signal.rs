@@ -13,7 +13,7 @@ use crate::jobs::{self, Known, known};
 use crate::lake::{AsOf, Lake};
 use crate::market::{PricePoint, Symbol};
 use crate::rules::{Decision, Engine, Situation};
-use crate::signals::{Derived, FuturesSignal, Side, SpotOutlook, spot_outlook};
+use crate::signals::{Derived, FuturesSignal, NoOutlook, Side, SpotOutlook, spot_outlook};
 use crate::telemetry;
 
 use super::block_on;
@@ -84,7 +84,10 @@ pub(super) fn signal(globals: &Globals, args: &SignalArgs) -> Result<u8, JobErro
             } else {
                 let mut document = document(signal)?;
                 if let Some(fields) = document.as_object_mut() {
-                    fields.insert("outlook".to_owned(), json!(outlook.map(|outlook| outlook.side)));
+                    let close_date = outlook.ok().and_then(|outlook| outlook.averages).map(|of| of.close_date);
+                    fields.insert("outlook".to_owned(), json!(outlook.ok().map(|outlook| outlook.side)));
+                    fields.insert("outlook_close_date".to_owned(), json!(close_date));
+                    fields.insert("outlook_unknown".to_owned(), json!(outlook.err().map(|reason| reason.to_string())));
                 }
                 print_document(&document, globals.format)?;
             }
@@ -105,13 +108,13 @@ pub(super) fn decide(globals: &Globals, args: &DecideArgs) -> Result<u8, JobErro
             return Ok(0);
         }
     };
-    let Some(outlook) = outlook(&facts, args.question.outlook)? else {
-        let (seen, needed) = (facts.known.closes.len(), facts.config.signals.outlook_long_sessions);
-        let told = format!(
-            "the outlook needs the closes of {needed} sessions, of which {seen} are known: run jobs run backfill, or give --outlook"
-        );
-        no_answer(globals, (&facts, "decision"), &told)?;
-        return Ok(0);
+    let outlook = match outlook(&facts, args.question.outlook)? {
+        Ok(outlook) => outlook,
+        Err(reason) => {
+            let reason = format!("{reason}: run jobs run backfill, or give --outlook");
+            no_answer(globals, (&facts, "decision"), &reason)?;
+            return Ok(0);
+        }
     };
     let engine =
         Engine::standard(&facts.config.rules).map_err(|error| JobError::fail(Failure::Misconfigured, error))?;
@@ -177,9 +180,9 @@ fn in_range(flag: &str, value: Option<f64>, (least, most): (f64, f64)) -> Result
     }
 }
 
-fn outlook(facts: &Facts, given: Option<Side>) -> Result<Option<SpotOutlook>, JobError> {
+fn outlook(facts: &Facts, given: Option<Side>) -> Result<Result<SpotOutlook, NoOutlook>, JobError> {
     if let Some(side) = given {
-        return Ok(Some(SpotOutlook::given(side)));
+        return Ok(Ok(SpotOutlook::given(side)));
     }
     let known = &facts.known;
     Ok(spot_outlook(&known.closes, (known.as_of, &facts.calendars.nyse), &facts.config.signals)?)
@@ -227,9 +230,10 @@ fn print_signal(signal: &FuturesSignal) -> Result<(), JobError> {
 }
 
 /// What the ETF's own outlook is, and whether the signal is on its side.
-fn confirmed(signal: &FuturesSignal, outlook: Option<SpotOutlook>) -> String {
-    let Some(outlook) = outlook else {
-        return "outlook unknown: too few closes; run jobs run backfill, or give --outlook".to_owned();
+fn confirmed(signal: &FuturesSignal, outlook: Result<SpotOutlook, NoOutlook>) -> String {
+    let outlook = match outlook {
+        Ok(outlook) => outlook,
+        Err(reason) => return format!("outlook unknown: {reason}; run jobs run backfill, or give --outlook"),
     };
     let said = match outlook.side {
         Side::Neutral => "it has no side that the futures could confirm",
@@ -241,7 +245,10 @@ fn confirmed(signal: &FuturesSignal, outlook: Option<SpotOutlook>) -> String {
 
 fn outlook_line(outlook: SpotOutlook) -> String {
     let by = match outlook.averages {
-        Some(of) => format!("close {:.2}, averages {:.2} and {:.2}", of.close, of.short, of.long),
+        Some(of) => {
+            let (date, close) = (of.close_date, of.close);
+            format!("close of {date} {close:.2}, averages {:.2} and {:.2}", of.short, of.long)
+        }
         None => "as given".to_owned(),
     };
     format!("outlook {} ({by})", outlook.side)

@@ -10,14 +10,15 @@ use tokio::runtime::Builder;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::gateway::simulated::Fault;
+use crate::gateway::simulated::{Fault, Tape};
 use crate::job::{Failure, JobError, Stop, calendars};
 use crate::jobs::catalogue;
+use crate::market::Symbol;
 use crate::scheduler::{Beginning, SimulatedRange, Simulation, SimulationFolder, Staging};
 use crate::telemetry::{self, LogGuard, LogTarget};
 
 use super::gateway::tape;
-use super::output::print_document;
+use super::output::{print_document, print_error};
 use super::progress::Bar;
 use super::schedule::planner;
 use super::settings::{Format, Globals};
@@ -31,7 +32,7 @@ use super::{arenas, block_on_runtime};
   jobs simulate --from 2026-03-10 --to 2026-03-10 --tape es.csv.gz
   jobs simulate --from 2026-03-10 --to 2026-03-10 --fault crossed@symbol=NQ,first=2
 
-It writes to the folder simulation beside the lake, and goes on there where it ended, unless --fresh.")]
+Of a tape those symbols are simulated that it holds. It writes to the folder simulation beside the lake, and goes on there where it ended, unless --fresh.")]
 pub(super) struct SimulateArgs {
     /// First trading day of the futures; it opens on the evening before.
     #[arg(long, value_name = "DAY")]
@@ -62,6 +63,7 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     }
     let planner = planner(&config)?;
     let staging = Staging { tape: tape(&args.tape, config.gateway.simulated_seed)?, faults: args.fault };
+    let config = on_tape(config, &staging.tape)?;
     let beginning = if args.fresh { Beginning::Fresh } else { Beginning::Continued };
     let folder = SimulationFolder::take(&config, &SystemClock, (beginning, &staging))?;
     let config = folder.configured(config);
@@ -84,9 +86,35 @@ pub(super) fn simulate(globals: &Globals, args: SimulateArgs) -> Result<u8, JobE
     }
     let faults = account.faults();
     for fault in &faults {
-        eprintln!("error: {fault}");
+        print_error(&format!("error: {fault}"));
     }
     Ok(if faults.is_empty() { 0 } else { Failure::Failed.exit_code() })
+}
+
+/// The configuration with the symbols that the tape holds: of the others nothing could ever be captured.
+fn on_tape(mut config: Config, tape: &Tape) -> Result<Config, JobError> {
+    let Tape::Recorded(tape) = tape else { return Ok(config) };
+    let held = tape.symbols();
+    let listed = |symbols: &[Symbol]| symbols.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let market = &mut config.market;
+    let all = market.futures.iter().chain(&market.spot).cloned();
+    let (_, left_out): (Vec<Symbol>, Vec<Symbol>) = all.partition(|symbol| held.contains(symbol));
+    let wanted = listed(&market.futures);
+    market.futures.retain(|symbol| held.contains(symbol));
+    market.spot.retain(|symbol| held.contains(symbol));
+    if market.futures.is_empty() {
+        let message = format!(
+            "the tape holds {} and none of market.futures ({wanted}): give a tape of one of them, or name its future there",
+            listed(&held)
+        );
+        return Err(JobError::fail(Failure::Usage, message));
+    }
+    let futures = market.futures.clone();
+    config.signals.pairs.retain(|pair| futures.contains(&pair.future));
+    if !left_out.is_empty() {
+        eprintln!("note: the tape holds {}; {} are left out", listed(&held), listed(&left_out));
+    }
+    Ok(config)
 }
 
 /// What happens once a run is for the log file alone: thousands of runs would hide everything else on the terminal.

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::number::mean;
+use super::number::{mean, real};
 use super::{Hits, hits};
+use crate::market::is_spread;
 
 /// A signal cannot go along with the next interval more than this.
 const MAX_NEXT_CORRELATION: f64 = 0.3;
@@ -72,7 +73,7 @@ pub fn look_ahead_alarms(next: &[(f64, f64)], same_time: &[(f64, f64)]) -> LookA
     LookAhead { next: of_next, hits: counted, same_time: of_same, alarms }
 }
 
-/// Pearson's correlation; none where one of both never changes.
+/// Pearson's correlation; none where one of both never changes but for rounding.
 #[must_use]
 pub fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
     let mean_of = |of: fn(&(f64, f64)) -> f64| mean(&pairs.iter().map(of).collect::<Vec<_>>());
@@ -82,7 +83,10 @@ pub fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
         let (x, y) = (x - mean_x, y - mean_y);
         (xx, yy, xy) = (xx + x * x, yy + y * y, xy + x * y);
     }
-    (xx > 0.0 && yy > 0.0).then(|| xy / (xx * yy).sqrt())
+    let n = real(pairs.len());
+    let changes = is_spread((xx / n).sqrt(), pairs.iter().map(|(x, _)| x))
+        && is_spread((yy / n).sqrt(), pairs.iter().map(|(_, y)| y));
+    changes.then(|| xy / (xx.sqrt() * yy.sqrt()))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub fn exact_sd(values: &[f64], mean_block: f64) -> Option<f64> {
     };
     let weight = |lag: f64| (1.0 - lag / n) * (1.0 - p).powf(lag) + (lag / n) * (1.0 - p).powf(n - lag);
     let lagged: f64 = (1..values.len()).map(|lag| weight(real(lag)) * covariance(lag)).sum();
-    Some(((covariance(0) + 2.0 * lagged) / n).sqrt())
+    Some(((covariance(0) + 2.0 * lagged) / n).max(0.0).sqrt())
 }
 
 #[cfg(test)]

@@ -3,7 +3,11 @@
 
 use serde::Serialize;
 
-use super::number::{mean, real};
+use super::number::{mean, real, spread};
+use crate::market::is_spread;
+
+/// A pivot below this share of its column's sum of squares is rounding.
+const LEAST_PIVOT: f64 = 1e-13;
 
 /// A mean and how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -12,7 +16,7 @@ pub struct MeanTest {
     pub mean: f64,
     /// Its standard error.
     pub standard_error: f64,
-    /// Mean over standard error; none where that is 0.
+    /// Mean over standard error; none where the values do not differ, or that is 0 but for rounding.
     pub t: Option<f64>,
 }
 
@@ -31,7 +35,8 @@ pub fn mean_test(values: &[f64], lag: usize) -> Option<MeanTest> {
     let from_mean: Vec<f64> = values.iter().map(|value| value - mean).collect();
     let variance = long_run(&[&from_mean], lag).first().and_then(|row| row.first()).copied()?;
     let standard_error = variance.max(0.0).sqrt() / real(values.len());
-    Some(MeanTest { mean, standard_error, t: (standard_error > 0.0).then(|| mean / standard_error) })
+    let is_known = spread(values).is_some() && is_spread(standard_error, values);
+    Some(MeanTest { mean, standard_error, t: is_known.then(|| mean / standard_error) })
 }
 
 /// A least-squares fit: y on a constant and some series.
@@ -45,7 +50,8 @@ pub struct Regression {
     pub r_squared: f64,
 }
 
-/// Fits y on a constant and the series; none where they do not determine it.
+/// Fits y on a constant and the series; none where they do not determine it, y never changes, or nothing but rounding is left
+/// over: then no t says anything.
 #[must_use]
 pub fn regression(series: &[&[f64]], y: &[f64], lag: usize) -> Option<Regression> {
     let constant = vec![1.0; y.len()];
@@ -60,6 +66,10 @@ pub fn regression(series: &[&[f64]], y: &[f64], lag: usize) -> Option<Regression
     let coefficients: Vec<f64> = inverse.iter().map(|row| dot(row, &targets)).collect();
     let fitted = |day: usize| columns.iter().zip(&coefficients).filter_map(|(x, b)| Some(x.get(day)? * b)).sum::<f64>();
     let residuals: Vec<f64> = y.iter().enumerate().map(|(day, y)| y - fitted(day)).collect();
+    spread(y)?;
+    if !is_spread((dot(&residuals, &residuals) / real(y.len())).sqrt(), y) {
+        return None;
+    }
     let scores: Vec<Vec<f64>> =
         columns.iter().map(|column| column.iter().zip(&residuals).map(|(x, e)| x * e).collect()).collect();
     let score_columns: Vec<&[f64]> = scores.iter().map(Vec::as_slice).collect();
@@ -97,6 +107,7 @@ fn dot(one: &[f64], other: &[f64]) -> f64 {
 /// The inverse of a small matrix by Gauss and Jordan, largest pivot first; none where it has none.
 fn inverse(matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
     let size = matrix.len();
+    let diagonal: Vec<f64> = matrix.iter().enumerate().filter_map(|(at, row)| row.get(at).copied()).collect();
     let unit = |row: usize| (0..size).map(move |column| f64::from(u8::from(row == column)));
     let mut rows: Vec<Vec<f64>> =
         matrix.into_iter().enumerate().map(|(number, row)| row.into_iter().chain(unit(number)).collect()).collect();
@@ -109,7 +120,8 @@ fn inverse(matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
             .max_by(|(_, one), (_, other)| size_of(one).total_cmp(&size_of(other)))?;
         rows.swap(column, column + below);
         let pivot = *rows.get(column)?.get(column)?;
-        if !pivot.is_normal() {
+        // What is left of a sum of squares after the columns before: less than rounding where they make this one up.
+        if !pivot.is_normal() || pivot.abs() <= LEAST_PIVOT * diagonal.get(column)?.abs() {
             return None;
         }
         let scaled: Vec<f64> = rows.get(column)?.iter().map(|value| value / pivot).collect();
@@ -140,6 +152,7 @@ mod tests {
         let test = mean_test(&X, 2).expect("values");
         assert!((test.t.expect("a t") - 2.038_098_661_5).abs() < 1e-8 && (test.mean - 0.75).abs() < 1e-12);
         assert_eq!(mean_test(&[1.0, 1.0], 0).expect("values").t, None);
+        assert_eq!(mean_test(&[-0.1; 60], 3).expect("values").t, None, "its standard error is rounding");
     }
 
     #[test]
@@ -155,6 +168,10 @@ mod tests {
         let fit = regression(&[&X], &noisy, 1).expect("a fit");
         assert!((fit.coefficients[1] - 3.0).abs() < 0.1 && fit.r_squared > 0.99 && fit.t[1] > 10.0, "{fit:?}");
         assert_eq!(regression(&[&X, &X], &noisy, 1), None);
+        let tripled: Vec<f64> = X.iter().map(|x| 0.1 + 0.3 * x).collect();
+        assert_eq!(regression(&[&X, &tripled], &noisy, 1), None, "one is made of the other, but for rounding");
+        assert_eq!(regression(&[&X], &y, 1), None, "nothing is left over");
+        assert_eq!(regression(&[&X], &[0.1; 8], 1), None, "nothing changes");
         assert_eq!(regression(&[&X[..3]], &noisy, 1), None);
     }
 }

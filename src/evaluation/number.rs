@@ -2,6 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
+use crate::market::is_spread;
+
 /// A count as a number.
 pub(super) fn real(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
@@ -17,6 +19,11 @@ pub(super) fn deviation(values: &[f64]) -> Option<f64> {
     let mean = mean(values).filter(|_| values.len() > 1)?;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     Some((squares / real(values.len() - 1)).sqrt())
+}
+
+/// The same where the values differ by more than rounding; none where they are all alike.
+pub(super) fn spread(values: &[f64]) -> Option<f64> {
+    deviation(values).filter(|deviation| is_spread(*deviation, values))
 }
 
 /// -1, 0 or 1.

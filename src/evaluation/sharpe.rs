@@ -4,7 +4,7 @@
 use serde::Serialize;
 use std::f64::consts::E;
 
-use super::number::{deviation, mean, normal_below, normal_quantile, real};
+use super::number::{mean, normal_below, normal_quantile, real, spread};
 
 const EULER_MASCHERONI: f64 = 0.577_215_664_9;
 
@@ -60,10 +60,10 @@ pub struct Moments {
     pub kurtosis: f64,
 }
 
-/// The moments of a sample; none below two values, or where all are alike.
+/// The moments of a sample; none below two values, or where all are alike but for rounding.
 #[must_use]
 pub fn moments(values: &[f64]) -> Option<Moments> {
-    let (mean, deviation) = (mean(values)?, deviation(values).filter(|deviation| *deviation > 0.0)?);
+    let (mean, deviation) = (mean(values)?, spread(values)?);
     let central = |power: i32| values.iter().map(|value| (value - mean).powi(power)).sum::<f64>() / real(values.len());
     let variance = central(2);
     Some(Moments {
@@ -93,6 +93,13 @@ mod tests {
         assert!((of.mean - 1.0).abs() < 1e-12 && (of.deviation - 2.0).abs() < 1e-12, "{of:?}");
         assert!((of.skewness - 6.0 / 3.0_f64.powf(1.5)).abs() < 1e-12 && (of.kurtosis - 21.0 / 9.0).abs() < 1e-12);
         assert_eq!((moments(&[1.0]), moments(&[1.0, 1.0])), (None, None));
+    }
+
+    #[test]
+    fn returns_that_are_all_alike_have_no_sharpe_ratio() {
+        let alike = [-0.1; 60];
+        assert!(super::super::number::deviation(&alike).is_some_and(|deviation| deviation > 0.0), "but for rounding");
+        assert_eq!(moments(&alike), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::number::{normal_below, real};
+use crate::market::is_spread;
 
 /// The test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -37,7 +38,8 @@ pub fn pesaran_timmermann(days: &[(bool, bool)]) -> Option<Timing> {
     let variance_expected = ((2.0 * y - 1.0).powi(2) * x * (1.0 - x) + (2.0 * x - 1.0).powi(2) * y * (1.0 - y)) / n
         + 4.0 * y * x * (1.0 - y) * (1.0 - x) / (n * n);
     let spread = variance - variance_expected;
-    if spread <= 0.0 {
+    // Where a series never changes both variances are equal, but for rounding.
+    if !is_spread(spread, &[variance, variance_expected]) {
         return None;
     }
     let z = (share - expected) / spread.sqrt();

@@ -1,13 +1,13 @@
 //! Connecting: bounded in every step, with a client id of our own, and only to the kind of gateway that was meant.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
 use ibapi::subscriptions::NoticeStream;
 use ibapi::{Client, RateLimiter};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::clock::SharedClock;
@@ -49,7 +49,7 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) upstream: Upstream,
     pub(super) kind: GatewayKind,
-    pub(super) listener: JoinHandle<()>,
+    pub(super) notices: Notices,
     pub(super) lease: ClientIdLease,
 }
 
@@ -138,33 +138,52 @@ async fn welcome(
     notices: NoticeStream,
     lease: ClientIdLease,
 ) -> Result<Connection, GatewayError> {
-    let upstream = Upstream::default();
-    let (ready, mut is_ready) = watch::channel(false);
-    let listener = tokio::spawn(listen(notices, upstream.clone(), ready));
+    let (upstream, mut notices) = (Upstream::default(), notices);
     let kind = kind_of(client.handshake_managed_accounts());
     let checked = async {
         let kind = kind.ok_or_else(|| GatewayError::NoAccount { address: endpoint.address.clone() })?;
         check_kind(endpoint, kind)?;
-        let _ = timeout(FARM_NOTICES, is_ready.wait_for(|introduced| *introduced)).await;
-        check_clock(endpoint, &client, &upstream).await?;
+        // Without the farms' introduction requests are sent all the same.
+        let _ = timeout(FARM_NOTICES, introduce(&mut notices, &upstream)).await;
+        check_clock(endpoint, &client).await?;
         Ok(kind)
     };
-    match checked.await {
-        Ok(kind) => Ok(Connection { client, upstream, kind, listener, lease }),
+    let checked: Result<GatewayKind, GatewayError> = checked.await;
+    let notices = Notices(Mutex::new(notices));
+    match checked {
+        Ok(kind) => Ok(Connection { client, upstream, kind, notices, lease }),
         Err(error) => {
+            notices.drain_into(&upstream);
             client.disconnect().await;
-            listener.abort();
-            Err(error)
+            Err(error.with_reported(upstream.reported()))
         }
     }
 }
 
-/// Follows the request-less notices until the connection ends.
-async fn listen(mut notices: NoticeStream, upstream: Upstream, introduced: watch::Sender<bool>) {
-    while let Some(notice) = notices.next().await {
-        tracing::debug!(code = notice.code, message = %notice.message, "gateway notice");
-        upstream.note(notice.code, &notice.message);
-        introduced.send_if_modified(|introduced| !std::mem::replace(introduced, upstream.is_introduced()) && *introduced);
+/// Reads notices until the farms have introduced themselves, or the connection ends.
+async fn introduce(notices: &mut NoticeStream, upstream: &Upstream) {
+    while !upstream.is_introduced() {
+        let Some(notice) = notices.next().await else { return };
+        take_in(&notice, upstream);
+    }
+}
+
+fn take_in(notice: &ibapi::Notice, upstream: &Upstream) {
+    tracing::debug!(code = notice.code, message = %notice.message, "gateway notice");
+    upstream.note(notice.code, &notice.message);
+}
+
+/// The notices of a connection that belong to no request, read when somebody asks what is broken: the library puts each there
+/// before it hands out the answers that came after it.
+pub(super) struct Notices(Mutex<NoticeStream>);
+
+impl Notices {
+    /// Takes in what has come since.
+    pub(super) fn drain_into(&self, upstream: &Upstream) {
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(Some(notice)) = stream.next().now_or_never() {
+            take_in(&notice, upstream);
+        }
     }
 }
 
@@ -194,12 +213,12 @@ fn check_kind(endpoint: &Endpoint, found: GatewayKind) -> Result<(), GatewayErro
 }
 
 /// Asks for the time: it proves that the gateway answers, and on this machine's clock that both agree.
-async fn check_clock(endpoint: &Endpoint, client: &Client, upstream: &Upstream) -> Result<(), GatewayError> {
+async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), GatewayError> {
     let waited = endpoint.config.connect_timeout();
     let told = match timeout(waited, server_time(client, waited)).await {
         Ok(Err(GatewayError::TimedOut { .. })) | Err(_) => {
-            let reported = upstream.reported();
-            return Err(GatewayError::Silent { address: endpoint.address.clone(), waited, reported });
+            let (address, reported) = (endpoint.address.clone(), String::new());
+            return Err(GatewayError::Silent { address, waited, reported });
         }
         Ok(answer) => answer?,
     };

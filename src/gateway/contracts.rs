@@ -30,7 +30,9 @@ pub(super) async fn futures_chain(
     };
     let details = match tokio::time::timeout(waited, asked).await {
         Ok(Ok(details)) => details,
-        Ok(Err(ibapi::Error::Timeout)) | Err(_) => return Err(gateway.timed_out(operation(), waited, FarmKind::Definitions)),
+        Ok(Err(ibapi::Error::Timeout)) | Err(_) => {
+            return Err(gateway.timed_out(operation(), waited, FarmKind::Definitions));
+        }
         Ok(Err(source)) => return Err(gateway.failed(operation(), source, FarmKind::Definitions)),
     };
     let chain = chain_of(symbol, &spec, &details)?;

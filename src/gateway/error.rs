@@ -237,6 +237,14 @@ impl GatewayError {
         }
     }
 
+    /// The same silence with what the gateway reported before; other errors stay as they are.
+    pub(super) fn with_reported(self, words: String) -> Self {
+        match self {
+            Self::Silent { address, waited, .. } => Self::Silent { address, waited, reported: words },
+            other => other,
+        }
+    }
+
     /// Whether it only says that there is no such data.
     #[must_use]
     pub fn is_no_data(&self) -> bool {
@@ -248,10 +256,9 @@ impl GatewayError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Refused { class, .. } => *class != ErrorClass::Wait,
-            Self::Unreadable { .. }
-            | Self::OtherContracts { .. }
-            | Self::OnlyDelayed { .. }
-            | Self::NoPrice { .. } => true,
+            Self::Unreadable { .. } | Self::OtherContracts { .. } | Self::OnlyDelayed { .. } | Self::NoPrice { .. } => {
+                true
+            }
             _ => false,
         }
     }

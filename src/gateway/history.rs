@@ -17,15 +17,39 @@ use super::{BarRequest, Gateway, GatewayError};
 /// How late history may be where the newest minutes are not subscribed: twice the delay of the exchanges.
 const UNSUBSCRIBED: TimeDelta = TimeDelta::minutes(30);
 
-/// Fetches the bars of a request that are over; none where the gateway has no data.
+/// The longest time that one request asks for: of longer ones the gateway gives the newest part.
+const LONGEST_DAYS: i64 = 365;
+
+/// Days that a request reaches beyond its first bar, since the gateway counts them back from the end.
+const MARGIN_DAYS: i64 = 2;
+
+/// Fetches the bars of a request that are over, in as many requests as their time needs; none where the gateway has no data.
 pub(super) async fn bars(gateway: &IbGateway, request: &BarRequest) -> Result<Vec<Bar>, GatewayError> {
-    let _turn = gateway.pacer.turn(request).await?;
-    let now = gateway.now().await?;
-    match fetch(gateway, request, now).await {
-        Ok(bars) => Ok(bars),
-        Err(error) if error.is_no_data() => Ok(Vec::new()),
-        Err(error) => Err(error),
+    let mut bars = Vec::new();
+    for part in parts(request) {
+        let _turn = gateway.pacer.turn(&part).await?;
+        let now = gateway.now().await?;
+        match fetch(gateway, &part, now).await {
+            Ok(of_part) => bars.extend(of_part),
+            Err(error) if error.is_no_data() => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(bars)
+}
+
+/// Cuts a request into parts that the gateway answers whole, in order of time.
+fn parts(request: &BarRequest) -> Vec<BarRequest> {
+    let longest = TimeDelta::days(LONGEST_DAYS - MARGIN_DAYS);
+    let mut parts = Vec::new();
+    let mut after = request.after;
+    while request.until - after > longest {
+        let until = after + longest;
+        parts.push(BarRequest { after, until, ..request.clone() });
+        after = until;
+    }
+    parts.push(BarRequest { after, ..request.clone() });
+    parts
 }
 
 async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) -> Result<Vec<Bar>, GatewayError> {
@@ -65,7 +89,11 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
         leave_out_cut(&mut bars, newest, now);
         let of = request.instrument.name();
         let newest = newest.map(|end| end.to_rfc3339());
-        tracing::warn!(of, newest, "history without its newest minutes, which need a further subscription at IBKR: the newest bar is left out where it may be cut");
+        tracing::warn!(
+            of,
+            newest,
+            "history without its newest minutes, which need a further subscription at IBKR: the newest bar is left out where it may be cut"
+        );
     }
     Ok(bars)
 }
@@ -90,8 +118,7 @@ fn trading_hours(instrument: &Instrument) -> TradingHours {
 
 /// The duration to ask for. The gateway counts trading days back from the end, so as many calendar days always cover.
 fn covering(request: &BarRequest) -> BarDuration {
-    const LONGEST_DAYS: i64 = 365;
-    let days = (request.until - request.after).num_days() + 2;
+    let days = (request.until - request.after).num_days() + MARGIN_DAYS;
     BarDuration::days(i32::try_from(days.clamp(1, LONGEST_DAYS)).unwrap_or(1))
 }
 
@@ -142,21 +169,15 @@ fn volume(value: f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::{EtfContract, EtfSpec};
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
     }
 
     fn left(newest: i64, now: i64) -> Vec<i64> {
-        let bar = |end| Bar {
-            start: at(end - 5),
-            end: at(end),
-            open: 1.0,
-            high: 1.0,
-            low: 1.0,
-            close: 1.0,
-            volume: Some(1),
-        };
+        let bar =
+            |end| Bar { start: at(end - 5), end: at(end), open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1) };
         let mut bars: Vec<Bar> = [90, 95, 100].map(bar).to_vec();
         leave_out_cut(&mut bars, Some(at(newest)), at(now));
         bars.iter().map(|bar| (bar.end - DateTime::UNIX_EPOCH).num_minutes()).collect()
@@ -167,5 +188,28 @@ mod tests {
         assert_eq!(left(100, 104), [90, 95]);
         assert_eq!(left(105, 104), [90, 95, 100], "the cut one is not over and was left out before");
         assert_eq!(left(100, 130), [90, 95, 100]);
+    }
+
+    fn request(after: &str, until: &str) -> BarRequest {
+        let spec = EtfSpec { primary_exchange: "ARCA".to_owned(), tick: 0.01, currency: "USD".to_owned() };
+        let instrument = Instrument::Etf(EtfContract { symbol: "SPY".parse().expect("a symbol"), spec });
+        let at = |text: &str| text.parse().expect("an instant");
+        BarRequest { instrument, after: at(after), until: at(until), size: BarSize::Day }
+    }
+
+    #[test]
+    fn three_years_are_asked_for_in_parts_that_meet_and_none_is_longer_than_a_year() {
+        let whole = request("2023-11-01T00:00:00Z", "2026-11-20T00:00:00Z");
+        let parts = parts(&whole);
+        assert_eq!(parts.len(), 4);
+        assert_eq!((parts[0].after, parts[3].until), (whole.after, whole.until));
+        assert!(parts.windows(2).all(|pair| pair[0].until == pair[1].after), "{parts:?}");
+        assert!(parts.iter().all(|part| (part.until - part.after).num_days() + MARGIN_DAYS <= LONGEST_DAYS));
+    }
+
+    #[test]
+    fn a_short_request_stays_one() {
+        let short = request("2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z");
+        assert_eq!(parts(&short), [short]);
     }
 }

@@ -12,8 +12,8 @@ use super::contracts::ConIds;
 use super::notices::{meaning_of, printable};
 use super::upstream::FarmKind;
 use super::{
-    BarRequest, ChainScope, ClockSource, Endpoint, ErrorClass, Gateway, GatewayError, HistoryPacer, MarketDataMode, contracts,
-    history, quotes,
+    BarRequest, ChainScope, ClockSource, Endpoint, ErrorClass, Gateway, GatewayError, HistoryPacer, MarketDataMode,
+    contracts, history, quotes,
 };
 
 /// A connected gateway.
@@ -58,16 +58,22 @@ impl IbGateway {
         self.endpoint.config.request_timeout()
     }
 
+    /// What keeps answers of one kind from coming, as far as the gateway has reported it.
+    fn trouble(&self, of: FarmKind) -> Option<String> {
+        self.connection.notices.drain_into(&self.connection.upstream);
+        self.connection.upstream.trouble(of)
+    }
+
     /// A request that ran out of time, with what is known about why.
     pub(super) fn timed_out(&self, operation: String, waited: Duration, of: FarmKind) -> GatewayError {
-        let hint = self.connection.upstream.trouble(of).map_or_else(String::new, |trouble| format!(": {trouble}"));
+        let hint = self.trouble(of).map_or_else(String::new, |trouble| format!(": {trouble}"));
         GatewayError::TimedOut { operation, waited, hint }
     }
 
     /// A request that failed. A gateway that is cut off from IBKR knows no contract and has no data, which says nothing about
     /// either.
     pub(super) fn failed(&self, operation: String, source: ibapi::Error, of: FarmKind) -> GatewayError {
-        match (failed(operation, source), self.connection.upstream.trouble(of)) {
+        match (failed(operation, source), self.trouble(of)) {
             (
                 GatewayError::Refused {
                     operation, code, class: ErrorClass::GiveUp | ErrorClass::NoData, source, ..
@@ -140,12 +146,5 @@ impl Gateway for IbGateway {
 
     async fn close(&self) {
         self.connection.client.disconnect().await;
-        self.connection.listener.abort();
-    }
-}
-
-impl Drop for IbGateway {
-    fn drop(&mut self) {
-        self.connection.listener.abort();
     }
 }

@@ -22,17 +22,13 @@ const fn meaning(class: ErrorClass, remedy: &'static str) -> Meaning {
 }
 
 /// Only one login of a user has the market data.
-const COMPETING: Meaning = meaning(
-    ErrorClass::Wait,
-    "the same user is logged in elsewhere and has the market data; log out there",
-);
+const COMPETING: Meaning =
+    meaning(ErrorClass::Wait, "the same user is logged in elsewhere and has the market data; log out there");
 
 const NO_DATA: Meaning = meaning(ErrorClass::NoData, "the gateway has no data for this contract and time");
 
-const DISCLAIMER: Meaning = meaning(
-    ErrorClass::OperatorMustAct,
-    "log in to the gateway's own window and accept the paper trading disclaimer",
-);
+const DISCLAIMER: Meaning =
+    meaning(ErrorClass::OperatorMustAct, "log in to the gateway's own window and accept the paper trading disclaimer");
 
 const TOO_OLD: Meaning = meaning(ErrorClass::OperatorMustAct, "update TWS or IB Gateway");
 
@@ -56,7 +52,10 @@ const TEXTS: [(&str, Meaning); 12] = [
     ("query cancelled", meaning(ErrorClass::Retry, "the request was cancelled; run it again")),
     (
         "read-only mode",
-        meaning(ErrorClass::OperatorMustAct, "the gateway calls the request invalid; take Read-Only API out of its API settings"),
+        meaning(
+            ErrorClass::OperatorMustAct,
+            "the gateway calls the request invalid; take Read-Only API out of its API settings",
+        ),
     ),
     ("out of date and must be upgraded", TOO_OLD),
 ];

@@ -273,10 +273,7 @@ mod tests {
     }
 
     fn stamp(seconds: i64) -> TickTypes {
-        TickTypes::String(TickString {
-            tick_type: TickType::LastTimestamp,
-            value: seconds.to_string(),
-        })
+        TickTypes::String(TickString { tick_type: TickType::LastTimestamp, value: seconds.to_string() })
     }
 
     /// Takes ticks, and says after each whether the quote is complete.
@@ -317,7 +314,8 @@ mod tests {
         use TickType::{Ask, Bid, Last};
         let quoted = |last: f64, stamped: Option<i64>| {
             let mut fold = etf();
-            let ticks = [Some(price(Bid, 600.0)), Some(price(Ask, 600.01)), Some(price(Last, last)), stamped.map(stamp)];
+            let ticks =
+                [Some(price(Bid, 600.0)), Some(price(Ask, 600.01)), Some(price(Last, last)), stamped.map(stamp)];
             ticks.iter().flatten().for_each(|tick| fold.take(tick));
             fold.quote(at(NOW)).last
         };

@@ -11,6 +11,8 @@ use crate::quality::Finding;
 use crate::signals::SignalError;
 use crate::state::{LedgerError, LedgerErrorClass};
 
+use super::Counts;
+
 /// The kinds of failure, each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -73,6 +75,7 @@ pub struct JobError {
     findings: Vec<Finding>,
     has_some: bool,
     is_refusal: bool,
+    written: Counts,
 }
 
 impl JobError {
@@ -92,7 +95,15 @@ impl JobError {
     }
 
     fn new(failure: Failure, disposition: Disposition, cause: Box<dyn Error + Send + Sync>) -> Self {
-        Self { failure, disposition, cause, findings: Vec::new(), has_some: false, is_refusal: false }
+        Self {
+            failure,
+            disposition,
+            cause,
+            findings: Vec::new(),
+            has_some: false,
+            is_refusal: false,
+            written: Counts::default(),
+        }
     }
 
     /// The same failure in other words.
@@ -117,6 +128,24 @@ impl JobError {
     #[must_use]
     pub fn has_some(&self) -> bool {
         self.has_some
+    }
+
+    /// The same failure, which no attempt follows.
+    #[must_use]
+    pub fn for_good(self) -> Self {
+        Self { disposition: Disposition::Fail, ..self }
+    }
+
+    /// The same failure with what all attempts of the run wrote before it.
+    #[must_use]
+    pub fn with_written(self, written: Counts) -> Self {
+        Self { written, ..self }
+    }
+
+    /// What all attempts of the run wrote before it failed.
+    #[must_use]
+    pub fn written(&self) -> Counts {
+        self.written
     }
 
     /// Whether the gateway answered and refused one request: others may be granted.
@@ -205,6 +234,7 @@ impl From<ImportError> for JobError {
             ImportError::Lake(error) => error.into(),
             ImportError::Damaged { .. } | ImportError::Unreadable { .. } => Self::fail(Failure::BadData, error),
             ImportError::NotATable { .. }
+            | ImportError::NotParquet { .. }
             | ImportError::WithinLake { .. }
             | ImportError::Own { .. }
             | ImportError::MissingColumn { .. }

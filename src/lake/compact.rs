@@ -223,7 +223,7 @@ pub(super) async fn replace(handle: &Mutex<TableHandle>, rewritten: &Rewritten) 
             }
             match commit_on(&view, rewritten).await? {
                 Ok(version) => {
-                    handle.keep_compacted(version, rewritten).await;
+                    handle.keep_compacted(&view, version, rewritten).await;
                     return Ok(Some(version));
                 }
                 Err(error) if commit::is_lost_race(&error) => {}

@@ -1,14 +1,17 @@
 //! Making sure that bytes and names are on the disk, beyond the system's caches.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use thiserror::Error;
+
+use super::mark::place;
 
 /// What a durable store asks of the disk; the tests put a recording one in its place.
 pub(super) trait Disk: fmt::Debug + Send + Sync + 'static {
@@ -45,8 +48,11 @@ impl Disk for LocalDisk {
 pub(super) struct FlushedDisk {
     disk: Arc<dyn Disk>,
     /// Folders whose own names are known to be on the disk: flushed by this process, with all above them.
-    anchored: Mutex<HashSet<PathBuf>>,
+    anchored: Mutex<HashMap<PathBuf, Option<FolderIdentity>>>,
 }
+
+/// Device, inode and birth of a folder: one that was put in the place of another has a name of its own to be flushed.
+type FolderIdentity = ((u64, u64), Option<SystemTime>);
 
 /// A flush that failed. What it was to keep may be gone after a power cut, even where a later flush succeeds.
 #[derive(Debug, Error)]
@@ -77,8 +83,13 @@ impl FlushedDisk {
 
     fn flush_folder(&self, path: &Path) -> io::Result<()> {
         self.disk.flush_folder(path)?;
+        let identity = |folder: &Path| folder.metadata().ok().map(|found| (place(&found), found.created().ok()));
         let mut anchored = self.anchored.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown: Vec<&Path> = path.ancestors().take_while(|folder| !anchored.contains(*folder)).collect();
+        // Where a folder above was replaced, so was this one.
+        if anchored.get(path).is_some_and(|kept| *kept != identity(path)) {
+            anchored.clear();
+        }
+        let unknown: Vec<&Path> = path.ancestors().take_while(|folder| !anchored.contains_key(*folder)).collect();
         for above in unknown.iter().filter_map(|folder| folder.parent()) {
             match self.disk.flush_folder(above) {
                 // We could not have made anything in there, so nothing of ours can be lost from it.
@@ -86,7 +97,7 @@ impl FlushedDisk {
                 done => done?,
             }
         }
-        anchored.extend(unknown.into_iter().map(Path::to_path_buf));
+        anchored.extend(unknown.into_iter().map(|folder| (folder.to_path_buf(), identity(folder))));
         Ok(())
     }
 }

@@ -11,8 +11,11 @@ use super::columns::{days_of, instant_array};
 pub(super) struct Encoder<'a, R>(pub(super) &'a [&'a R]);
 
 impl<'a, R> Encoder<'a, R> {
+    /// NaN and infinity are no numbers of a table: they are null. Readers that skip files by their statistics would lose rows,
+    /// since statistics leave NaN out; where a column demands a number the row is refused.
     pub(super) fn floats(&self, value: impl Fn(&R) -> Option<f64>) -> ArrayRef {
-        Arc::new(self.0.iter().map(|row| value(row)).collect::<Float64Array>())
+        let finite = self.0.iter().map(|row| value(row).filter(|number| number.is_finite()));
+        Arc::new(finite.collect::<Float64Array>())
     }
 
     pub(super) fn integers(&self, value: impl Fn(&R) -> Option<i64>) -> ArrayRef {
@@ -33,5 +36,22 @@ impl<'a, R> Encoder<'a, R> {
 
     pub(super) fn instants(&self, value: impl Fn(&R) -> DateTime<Utc>) -> ArrayRef {
         Arc::new(instant_array(self.0.iter().map(|row| value(row))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::Float64Type;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_null() {
+        let rows = [&Some(1.5), &Some(f64::NAN), &Some(f64::INFINITY), &None];
+        let array = Encoder(&rows).floats(|row| *row);
+        let valid: Vec<bool> = (0..array.len()).map(|row| array.is_valid(row)).collect();
+        assert_eq!(valid, [true, false, false, false]);
+        assert!((array.as_primitive::<Float64Type>().value(0) - 1.5).abs() < f64::EPSILON);
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
+use crate::quality::Finding;
 
 use super::columns::Columns;
 use super::encode::Encoder;
@@ -45,6 +46,25 @@ pub struct FindingRow {
 impl FindingRow {
     /// Stands for the symbol of a finding about all symbols; no ticker is as long.
     pub const WHOLE: &str = "ALLSYMBOLS";
+
+    /// The row of a finding, under the symbol it is stored for.
+    #[must_use]
+    pub fn of(finding: &Finding, symbol: Symbol, gateway: GatewayKind, found_at: DateTime<Utc>) -> Self {
+        Self {
+            symbol,
+            timestamp: finding.timestamp,
+            check: finding.check.to_owned(),
+            table: finding.table.to_owned(),
+            run_slot: finding.run_slot,
+            severity: finding.severity.to_string(),
+            observed: finding.observed.clone(),
+            threshold: finding.threshold.clone(),
+            action: finding.action.to_string(),
+            detail: finding.detail.clone(),
+            gateway,
+            found_at,
+        }
+    }
 
     fn finding(&self) -> String {
         format!("{} {} {}", self.check, self.table, self.run_slot)

@@ -11,6 +11,7 @@ use url::Url;
 use crate::market::GatewayKind;
 
 use super::damage;
+use super::mark::{Mark, log_version};
 use super::schema::{GATEWAY_PROPERTY, Growth, growth};
 use super::{LakeError, TableName};
 
@@ -64,6 +65,13 @@ pub(super) async fn load(path: &Path, store: ObjectStoreRef, version: Option<u64
         (Err(error), None) => Err(damage::explained(path, failed(error.into()))),
         (loaded, Some(_)) => loaded.map_err(|error| failed(error.into())),
     }
+}
+
+/// The mark of the newest entry in a table's log; none where there is no entry.
+pub(super) fn newest_mark(path: &Path) -> io::Result<Option<Mark>> {
+    let Some(log) = entries(&path.join("_delta_log"))? else { return Ok(None) };
+    let versions = log.filter_map(Result::ok).filter_map(|entry| log_version(entry.file_name().to_str()?));
+    Ok(versions.max().and_then(|version| Mark::of(path, version)))
 }
 
 /// A table in a folder, not loaded yet.

@@ -12,6 +12,7 @@ use super::direct;
 use super::error::Cause;
 use super::file_index::FileIndex;
 use super::files::Files;
+use super::mark::Mark;
 use super::read::ContractPrice;
 use super::recent_prices::RecentPrices;
 use super::row::Row;
@@ -22,6 +23,8 @@ use super::view::TableView;
 #[derive(Debug)]
 pub(super) struct Head {
     version: u64,
+    /// What the table is recognised by; without it what is known serves once.
+    mark: Option<Mark>,
     token: i64,
     newest: Newest,
     prices: Option<RecentPrices>,
@@ -38,7 +41,19 @@ impl Head {
         let token = commit::last_token(view).await?;
         let entries = Files::of(view.table()).map_err(failed)?;
         let files = FileIndex::of(view.table(), &entries).map_err(failed)?.map(Arc::new);
-        Ok(Self { version: view.version(), token, newest: Newest::of(&entries), prices: None, files, is_plain })
+        Ok(Self {
+            version: view.version(),
+            mark: view.mark(),
+            token,
+            newest: Newest::of(&entries),
+            prices: None,
+            files,
+            is_plain,
+        })
+    }
+
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.mark
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -74,8 +89,8 @@ impl Head {
     }
 
     /// Goes on to the version that an append of these rows, in these files, made of it.
-    pub(super) fn follow<R: Row>(&mut self, added: &[&R], files: &[Add]) {
-        self.pass();
+    pub(super) fn follow<R: Row>(&mut self, mark: Mark, added: &[&R], files: &[Add]) {
+        self.pass(mark);
         if let Some(index) = &mut self.files {
             Arc::make_mut(index).extend(files, added);
         }
@@ -88,16 +103,22 @@ impl Head {
     }
 
     /// Goes on to the version that a compaction made of it: the same rows in other files.
-    pub(super) fn follow_compaction(&mut self, old: impl Iterator<Item = (String, Vec<String>)>, new: &[Add]) {
-        self.pass();
+    pub(super) fn follow_compaction(
+        &mut self,
+        mark: Mark,
+        old: impl Iterator<Item = (String, Vec<String>)>,
+        new: &[Add],
+    ) {
+        self.pass(mark);
         if let Some(index) = &mut self.files {
             Arc::make_mut(index).replace(old, new);
         }
     }
 
     /// Goes on to the version that a commit with the shared token made of it.
-    fn pass(&mut self) {
-        self.version += 1;
+    fn pass(&mut self, mark: Mark) {
+        self.version = mark.version();
+        self.mark = Some(mark);
         self.token = self.next_token();
     }
 
@@ -106,9 +127,9 @@ impl Head {
         self.prices.as_mut()?.between(from, to)
     }
 
-    /// Keeps all prices that a version was found to hold from an instant on, if it is this one.
-    pub(super) fn keep_prices(&mut self, version: u64, found: RecentPrices) {
-        if version == self.version {
+    /// Keeps all prices that a version holds from an instant on, if it is this one of this table.
+    pub(super) fn keep_prices(&mut self, mark: Option<Mark>, found: RecentPrices) {
+        if mark.is_some() && mark == self.mark {
             self.prices = Some(found);
         }
     }

@@ -8,6 +8,7 @@
 //!
 //! The library blocks its thread while it writes a checkpoint, so a lake needs a runtime of several threads.
 
+mod anchored_store;
 mod append;
 mod backup;
 mod columns;
@@ -39,6 +40,7 @@ mod grow;
 mod head;
 mod history;
 mod import;
+mod mark;
 mod outcome_row;
 mod page_choice;
 #[cfg(test)]
@@ -51,6 +53,8 @@ mod recent_prices;
 #[cfg(test)]
 mod recording;
 mod replace;
+#[cfg(test)]
+mod replaced_cases;
 mod restore;
 mod row;
 mod schema;

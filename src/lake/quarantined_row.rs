@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::calendar::Slot;
 use crate::market::{GatewayKind, Symbol};
+use crate::quality::Finding;
 
 use super::columns::Columns;
 use super::encode::Encoder;
@@ -34,6 +35,20 @@ pub struct QuarantinedRow {
     pub gateway: GatewayKind,
     /// When it was kept apart.
     pub captured_at: DateTime<Utc>,
+}
+
+impl QuarantinedRow {
+    /// The names of the checks that a row failed, with commas between.
+    #[must_use]
+    pub fn checks_of(findings: &[&Finding]) -> String {
+        findings.iter().map(|finding| finding.check).collect::<Vec<_>>().join(",")
+    }
+
+    /// What those checks observed.
+    #[must_use]
+    pub fn reason_of(findings: &[&Finding]) -> String {
+        findings.iter().map(|finding| finding.observed.as_str()).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl Row for QuarantinedRow {

@@ -285,16 +285,16 @@ pub(super) async fn prices(
         Some(source) => source.decoded(question, |batches| prices_of(source.name, &batches)).await,
         None => None,
     };
-    let (version, prices) = if let (Some(source), Some(prices)) = (source, short) {
-        (source.version, prices)
+    let (mark, prices) = if let (Some(source), Some(prices)) = (source, short) {
+        (source.mark, prices)
     } else {
         let Some(view) = handle.lock().await.newest().await? else { return Ok(Vec::new()) };
-        (view.version(), scan_prices(&view, (from, to)).await?)
+        (view.mark(), scan_prices(&view, (from, to)).await?)
     };
     if let Some(head) = handle.lock().await.head().await?
         && head.newest().is_none_after(to)
     {
-        head.keep_prices(version, RecentPrices::new(from, prices.clone()));
+        head.keep_prices(mark, RecentPrices::new(from, prices.clone()));
     }
     Ok(prices)
 }

@@ -49,8 +49,20 @@ pub(super) fn lake_on(folder: &std::path::Path, store: DurableStore) -> Lake {
 }
 
 /// What reached the store and the disk, in order, with the names of files shortened.
-#[derive(Debug, Default)]
-pub(super) struct Journal(Mutex<Vec<String>>);
+#[derive(Default)]
+pub(super) struct Journal {
+    events: Mutex<Vec<String>>,
+    hook: Mutex<Option<(String, Hook)>>,
+}
+
+/// What a test does in the middle of an operation.
+type Hook = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Journal").field(&self.events).finish()
+    }
+}
 
 impl Journal {
     fn note(&self, what: &str, path: &str) {
@@ -60,11 +72,26 @@ impl Journal {
             _ if name.starts_with("part-") => "DATA",
             _ => name.trim_start_matches('0'),
         };
-        self.0.lock().expect("no panic").push(format!("{what} {name}"));
+        let event = format!("{what} {name}");
+        let due = self.hook.lock().expect("no panic").take_if(|(before, _)| *before == event);
+        if let Some((_, hook)) = due {
+            hook();
+        }
+        self.events.lock().expect("no panic").push(event);
+    }
+
+    /// Does something once, just before an event.
+    pub(super) fn before(&self, event: &str, hook: impl FnOnce() + Send + 'static) {
+        *self.hook.lock().expect("no panic") = Some((event.to_owned(), Box::new(hook)));
+    }
+
+    /// Whether what was to be done before an event has not been done.
+    pub(super) fn is_armed(&self) -> bool {
+        self.hook.lock().expect("no panic").is_some()
     }
 
     pub(super) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().expect("no panic"))
+        std::mem::take(&mut *self.events.lock().expect("no panic"))
     }
 }
 

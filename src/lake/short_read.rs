@@ -15,6 +15,7 @@ use super::data_file::{Wanted, read_wanted};
 use super::error::Cause;
 use super::file_index::{FileIndex, Span};
 use super::footers::Footers;
+use super::mark::Mark;
 use super::row::Row;
 use super::schema::arrow_schema;
 use super::{LakeError, TableName};
@@ -26,8 +27,8 @@ pub(super) struct Source {
     pub(super) name: TableName,
     /// Its folder.
     pub(super) folder: PathBuf,
-    /// The version.
-    pub(super) version: u64,
+    /// The version and the file that is its entry.
+    pub(super) mark: Option<Mark>,
     /// Its files.
     pub(super) files: Arc<FileIndex>,
     /// Footers of files read before.

@@ -17,7 +17,7 @@ use super::session::{Reach, from_instant, of_symbols, to_instant};
 use super::short_read::{Question, Source};
 use super::table::TableHandle;
 use super::view::Scan;
-use super::{LakeError, TableName};
+use super::{DecisionRow, LakeError, SignalRow, TableName};
 
 /// How far back the newest rows are looked for first.
 const FIRST_LOOK_BACK: TimeDelta = TimeDelta::hours(6);
@@ -104,6 +104,22 @@ impl Rows {
     /// # Errors
     /// As [`Rows::of_futures`].
     pub fn of_spot(rows: &[SpotSnapshot]) -> Result<Self, LakeError> {
+        Self::of(rows)
+    }
+
+    /// Signals as the table would show them.
+    ///
+    /// # Errors
+    /// As [`Rows::of_futures`].
+    pub fn of_signals(rows: &[SignalRow]) -> Result<Self, LakeError> {
+        Self::of(rows)
+    }
+
+    /// Decisions as the table would show them.
+    ///
+    /// # Errors
+    /// As [`Rows::of_futures`].
+    pub fn of_decisions(rows: &[DecisionRow]) -> Result<Self, LakeError> {
         Self::of(rows)
     }
 

@@ -3,7 +3,8 @@
 //! The library's own local store never flushes, so after a power cut a commit that was reported can be gone, or be an
 //! empty file that hides its rows. Here data files, named by a uuid and invisible until a commit names them, are flushed
 //! as they are written; an entry of the log is written and flushed under a staging name and only then linked to its own.
-//! A link fails where the name is taken, which is what makes a commit atomic between processes.
+//! A link fails where the name is taken, which is what makes a commit atomic between processes. It is made only in the
+//! table that the commit was decided on (`mark.rs`).
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use super::disk::{Disk, FlushedDisk, LocalDisk};
+use super::mark::{Anchor, FileIdentity, entry_version};
 
 /// Whether what is written survives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,19 +56,20 @@ impl DurableStore {
         Self { inner, flusher: Flusher::new(disk) }
     }
 
-    async fn put_log_entry(&self, at: &Path, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
-        let staged = staged(at);
+    async fn put_log_entry(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let staged = staged(at)?;
+        let anchor = options.extensions.get::<Arc<Anchor>>();
         let placed = async {
             let done = self.inner.put(&staged, payload).await?;
             self.flusher.flush_file(&staged).await?;
-            match mode {
-                PutMode::Create => self.inner.copy_if_not_exists(&staged, at).await?,
-                _ => self.inner.rename(&staged, at).await?,
+            match options.mode {
+                PutMode::Create => self.link(&staged, at, anchor).await?,
+                _ => self.rename_into_log(&staged, at, anchor).await?,
             }
             Ok(done)
         };
         let placed: Result<PutResult> = placed.await;
-        if mode == PutMode::Create || placed.is_err() {
+        if options.mode == PutMode::Create || placed.is_err() {
             // A staging file left behind harms nobody and is swept later.
             let _ = self.inner.delete(&staged).await;
         }
@@ -74,13 +77,48 @@ impl DurableStore {
         self.flusher.flush_name(at).await?;
         Ok(done)
     }
+
+    /// Gives a flushed entry its name, in the table that was observed only. Where that is another by now the name counts as
+    /// taken, so that whoever commits looks again.
+    async fn link(&self, staged: &Path, at: &Path, anchor: Option<&Arc<Anchor>>) -> Result<()> {
+        let admits = |anchor: &Anchor| match at.filename().and_then(entry_version) {
+            Some(version) => anchor.admits(version),
+            None => anchor.holds(),
+        };
+        if anchor.is_some_and(|anchor| !admits(anchor)) {
+            return Err(replaced(at));
+        }
+        self.inner.copy_if_not_exists(staged, at).await?;
+        // Replaced in the instant between: what was placed in the wrong table is taken out, nothing refers to it yet.
+        if anchor.is_some_and(|anchor| !anchor.holds()) {
+            let identity = |at: &Path| FileIdentity::of(&self.flusher.paths.path_to_filesystem(at).ok()?).ok();
+            if identity(staged).is_some_and(|own| identity(at) == Some(own)) {
+                self.inner.delete(at).await?;
+            }
+            return Err(replaced(at));
+        }
+        Ok(())
+    }
+
+    /// Gives a flushed checkpoint, or the note of the last one, its name in the table that was observed only.
+    async fn rename_into_log(&self, staged: &Path, at: &Path, anchor: Option<&Arc<Anchor>>) -> Result<()> {
+        if anchor.is_some_and(|anchor| !anchor.holds()) {
+            return Err(replaced(at));
+        }
+        self.inner.rename(staged, at).await
+    }
+}
+
+fn replaced(at: &Path) -> Error {
+    Error::AlreadyExists { path: at.to_string(), source: "the table was replaced, moved away or committed to".into() }
 }
 
 /// Where an entry of the log is written before it gets its name. It begins with no version: the library would take what a
 /// killed process left of a checkpoint for one, and delete the entries of the log before it.
-fn staged(at: &Path) -> Path {
+fn staged(at: &Path) -> Result<Path> {
     let folder = at.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder);
-    Path::from(format!("{folder}/_staged-{}.tmp", Uuid::new_v4()))
+    // Parsed, not made from text, which would write any character but a plain one in another way: it is of the folder above.
+    Ok(Path::parse(format!("{folder}/_staged-{}.tmp", Uuid::new_v4()))?)
 }
 
 fn is_of_log(at: &Path) -> bool {
@@ -97,7 +135,7 @@ impl fmt::Display for DurableStore {
 impl ObjectStore for DurableStore {
     async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if is_of_log(at) {
-            return self.put_log_entry(at, payload, options.mode).await;
+            return self.put_log_entry(at, payload, options).await;
         }
         let done = self.inner.put_opts(at, payload, options).await?;
         self.flusher.flush(at).await?;
@@ -106,9 +144,10 @@ impl ObjectStore for DurableStore {
 
     async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         // A large checkpoint: seen under its name before its content is on the disk, it would be a torn one.
-        let written = if is_of_log(at) { staged(at) } else { at.clone() };
+        let written = if is_of_log(at) { staged(at)? } else { at.clone() };
+        let anchor = options.extensions.get::<Arc<Anchor>>().cloned();
         let upload = self.inner.put_multipart_opts(&written, options).await?;
-        Ok(Box::new(DurableUpload { upload, written, at: at.clone(), store: self.clone() }))
+        Ok(Box::new(DurableUpload { upload, written, at: at.clone(), anchor, store: self.clone() }))
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
@@ -154,6 +193,7 @@ struct DurableUpload {
     written: Path,
     /// Where it is to be.
     at: Path,
+    anchor: Option<Arc<Anchor>>,
     store: DurableStore,
 }
 
@@ -165,12 +205,12 @@ impl MultipartUpload for DurableUpload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let done = self.upload.complete().await?;
-        let DurableStore { inner, flusher } = &self.store;
+        let flusher = &self.store.flusher;
         if self.written == self.at {
             flusher.flush(&self.at).await?;
         } else {
             flusher.flush_file(&self.written).await?;
-            inner.rename(&self.written, &self.at).await?;
+            self.store.rename_into_log(&self.written, &self.at, self.anchor.as_ref()).await?;
             flusher.flush_name(&self.at).await?;
         }
         Ok(done)

@@ -11,12 +11,14 @@ use deltalake::protocol::SaveMode;
 
 use crate::market::GatewayKind;
 
+use super::anchored_store::AnchoredStore;
 use super::commit::{self, MAX_ROUNDS};
 use super::compact::Rewritten;
 use super::disk::is_flush_failure;
 use super::folder::{self, Presence};
 use super::grow;
 use super::head::Head;
+use super::mark::{Anchor, Mark};
 use super::row::Row;
 use super::schema::{
     CHECKPOINT_INTERVAL, Growth, PARTITION, Retention, delta_columns, growth, kept_properties, properties,
@@ -33,6 +35,8 @@ pub(super) struct TableHandle {
     store: ObjectStoreRef,
     sessions: Arc<Sessions>,
     retention: Retention,
+    /// The table as observed last; every commit is bound to it.
+    anchor: Arc<Anchor>,
     loaded: Option<Loaded>,
     /// What appends know of the newest version, which may be ahead of the table that is loaded.
     head: Option<Head>,
@@ -42,9 +46,14 @@ pub(super) struct TableHandle {
 
 struct Loaded {
     table: DeltaTable,
+    /// Its version and the file that is its entry; none where the log has none, and then it is loaded anew each time.
+    mark: Option<Mark>,
     /// The version at which the handle was loaded.
     since: u64,
 }
+
+/// Loads of a table that is replaced meanwhile, each time.
+const MAX_LOADS: usize = 5;
 
 impl TableHandle {
     pub(super) fn new(
@@ -54,42 +63,66 @@ impl TableHandle {
         sessions: Arc<Sessions>,
     ) -> Self {
         let path = root.join(name.as_str());
-        Self { name, path, store, sessions, retention, loaded: None, head: None, was_there: false }
+        let anchor = Arc::new(Anchor::new(path.clone()));
+        let store: ObjectStoreRef = Arc::new(AnchoredStore::new(store, Arc::clone(&anchor)));
+        Self { name, path, store, sessions, retention, anchor, loaded: None, head: None, was_there: false }
     }
 
     /// The newest snapshot, or none where the table does not exist.
     pub(super) async fn newest(&mut self) -> Result<Option<TableView>, LakeError> {
-        // A refresh does not notice it: it only looks for versions newer than its own.
         if self.was_there && !self.path.is_dir() {
             return Err(LakeError::Vanished { path: self.path.clone() });
         }
-        if let Some(loaded) = &self.loaded
-            && !has_passed_checkpoint(loaded)
-            && self.is_newest(loaded.table.version().unwrap_or(0))
-        {
-            return Ok(Some(self.view(loaded.table.clone())));
-        }
-        if let Some(loaded) = &mut self.loaded {
-            match loaded.table.update_state().await {
-                Ok(()) if !has_passed_checkpoint(loaded) => {
-                    let table = loaded.table.clone();
-                    return Ok(Some(self.view(table)));
-                }
-                Ok(()) => {}
-                // Opening it afresh either heals it or gives the better error.
-                Err(error) => tracing::debug!(table = %self.name, %error, "the warm handle could not be refreshed"),
-            }
+        if let Some(view) = self.refreshed().await {
+            self.anchor.set(view.mark());
+            return Ok(Some(view));
         }
         self.loaded = None;
         match folder::presence(&self.path).map_err(|error| LakeError::storage("open", &self.path, error))? {
-            Presence::Absent => return Ok(None),
+            // A table that was emptied: no second one may begin in its place either.
+            Presence::Absent if self.was_there => return Err(LakeError::Vanished { path: self.path.clone() }),
+            Presence::Absent => {
+                self.anchor.set(None);
+                return Ok(None);
+            }
             Presence::Other => return Err(LakeError::NotATable { path: self.path.clone() }),
             Presence::Table => {}
         }
-        let table = folder::load(&self.path, Arc::clone(&self.store), None).await?;
+        let (table, mark) = self.loaded_afresh().await?;
         self.check_columns(&table)?;
-        self.keep(&table);
-        Ok(Some(self.view(table)))
+        self.keep(&table, mark);
+        self.anchor.set(mark);
+        Ok(Some(self.view(table, mark)))
+    }
+
+    /// The newest snapshot by way of the one that is loaded; none where it has to be loaded afresh.
+    ///
+    /// The library only looks for versions newer than its own, whatever table they are of, so the loaded one must be known
+    /// to be of this table before and after.
+    async fn refreshed(&mut self) -> Option<TableView> {
+        let loaded = self.loaded.as_mut().filter(|loaded| !has_passed_checkpoint(loaded))?;
+        let mark = loaded.mark.filter(|mark| mark.stands(&self.path))?;
+        if !mark.is_newest(&self.path) {
+            // Opening it afresh either heals it or gives the better error.
+            let told = |error: &_| tracing::debug!(table = %self.name, %error, "the warm handle could not be refreshed");
+            loaded.table.update_state().await.inspect_err(told).ok()?;
+            loaded.mark = mark.later(&self.path, loaded.table.version()?);
+        }
+        let (table, mark) = (loaded.table.clone(), loaded.mark?);
+        (!has_passed_checkpoint(loaded)).then(|| self.view(table, Some(mark)))
+    }
+
+    /// The table loaded afresh and its mark, both of the same table.
+    async fn loaded_afresh(&self) -> Result<(DeltaTable, Option<Mark>), LakeError> {
+        for _ in 0..MAX_LOADS {
+            let before = folder::newest_mark(&self.path).map_err(|e| LakeError::storage("open", &self.path, e))?;
+            let table = folder::load(&self.path, Arc::clone(&self.store), None).await?;
+            let Some(before) = before else { return Ok((table, None)) };
+            if let Some(mark) = before.later(&self.path, table.version().unwrap_or(0)) {
+                return Ok((table, Some(mark)));
+            }
+        }
+        Err(LakeError::storage("open", &self.path, "its newest entry changes with each look: somebody replaces it"))
     }
 
     /// The newest snapshot of a table bound to this kind of gateway; a missing table is made.
@@ -150,7 +183,7 @@ impl TableHandle {
             return Err(LakeError::NoSuchVersion { table: self.name, version, newest });
         }
         match folder::load(&self.path, Arc::clone(&self.store), Some(version)).await {
-            Ok(table) => Ok(Some(self.view(table))),
+            Ok(table) => Ok(Some(self.view(table, None))),
             // The version was there once, so whatever the library lacks now has been cleaned away.
             Err(LakeError::Storage { source, .. }) => Err(LakeError::VersionGone { table: self.name, version, source }),
             Err(other) => Err(other),
@@ -169,28 +202,31 @@ impl TableHandle {
 
     /// Keeps the table a write returned, which saves a refresh.
     pub(super) fn keep_written(&mut self, table: DeltaTable) {
-        match &mut self.loaded {
-            Some(loaded) => loaded.table = table,
-            None => self.keep(&table),
-        }
+        let Some(loaded) = &mut self.loaded else { return };
+        let version = table.version().unwrap_or(0);
+        loaded.mark = loaded.mark.and_then(|mark| mark.later(&self.path, version));
+        loaded.table = table;
     }
 
-    /// Goes on to the version that a compaction made. The rows are the same, so what is known of them stays.
-    pub(super) async fn keep_compacted(&mut self, version: u64, rewritten: &Rewritten) {
-        self.head = self.head.take().filter(|head| head.version() + 1 == version);
-        if let Some(head) = &mut self.head {
-            head.follow_compaction(rewritten.old_paths(), rewritten.new_files());
-        }
+    /// Goes on to the version that a compaction made of a snapshot. The rows are the same, so what is known of them stays.
+    pub(super) async fn keep_compacted(&mut self, base: &TableView, version: u64, rewritten: &Rewritten) {
+        let head = self.head.take().filter(|head| head.mark() == base.mark());
+        self.head = head.and_then(|mut head| {
+            let mark = head.mark()?.later(&self.path, version)?;
+            head.follow_compaction(mark, rewritten.old_paths(), rewritten.new_files());
+            Some(head)
+        });
         self.after_commit(version).await;
     }
 
     /// What appends have to know of the newest version; none where there is no table.
     pub(super) async fn head(&mut self) -> Result<Option<&mut Head>, LakeError> {
-        if !self.head.as_ref().is_some_and(|head| self.is_newest(head.version())) {
+        if !self.head.as_ref().and_then(Head::mark).is_some_and(|mark| mark.is_newest(&self.path)) {
             self.head = None;
             let Some(view) = self.newest().await? else { return Ok(None) };
             self.head = Some(Head::of(&view).await?);
         }
+        self.anchor.set(self.head.as_ref().and_then(Head::mark));
         Ok(self.head.as_mut())
     }
 
@@ -198,8 +234,8 @@ impl TableHandle {
     pub(super) async fn source(&mut self) -> Result<Option<Source>, LakeError> {
         let (name, folder, footers) = (self.name, self.path.clone(), Arc::clone(self.sessions.footers()));
         let Some(head) = self.head().await? else { return Ok(None) };
-        let version = head.version();
-        Ok(head.files().cloned().map(|files| Source { name, folder, version, files, footers }))
+        let mark = head.mark();
+        Ok(head.files().cloned().map(|files| Source { name, folder, mark, files, footers }))
     }
 
     /// As [`TableHandle::head`], of a table bound to this kind of gateway, with a snapshot of it; a missing table is made.
@@ -222,9 +258,13 @@ impl TableHandle {
     /// Goes on to the version that an append of these rows on the head made, and gives its number. Work after the commit
     /// that fails is told and done by another.
     pub(super) async fn keep_appended<R: Row>(&mut self, added: &[&R], files: &[Add]) -> u64 {
-        let Some(head) = &mut self.head else { return 0 };
-        head.follow(added, files);
-        let version = head.version();
+        let Some(mut head) = self.head.take() else { return 0 };
+        let version = head.version() + 1;
+        // None where the table was replaced since the commit: the next use looks at the one that is there.
+        if let Some(mark) = head.mark().and_then(|mark| mark.later(&self.path, version)) {
+            head.follow(mark, added, files);
+            self.head = Some(head);
+        }
         self.after_commit(version).await;
         version
     }
@@ -254,26 +294,20 @@ impl TableHandle {
         self.head = None;
     }
 
-    /// Whether nobody has committed after a version: versions have no holes, so that the next one's absence says so. It
-    /// costs two looks at names where the library reads the log's folder. A log that was cleaned past the version is left
-    /// to the library.
-    fn is_newest(&self, version: u64) -> bool {
-        let log = self.path.join("_delta_log");
-        let exists = |version: u64| log.join(format!("{version:020}.json")).try_exists().unwrap_or(true);
-        exists(version) && !exists(version + 1)
+    fn view(&self, table: DeltaTable, mark: Option<Mark>) -> TableView {
+        TableView::new(self.name, self.path.clone(), Arc::clone(&self.sessions), table, mark)
     }
 
-    fn view(&self, table: DeltaTable) -> TableView {
-        TableView::new(self.name, self.path.clone(), Arc::clone(&self.sessions), table)
-    }
-
-    fn keep(&mut self, table: &DeltaTable) {
+    fn keep(&mut self, table: &DeltaTable, mark: Option<Mark>) {
         self.was_there = true;
-        self.loaded = Some(Loaded { table: table.clone(), since: table.version().unwrap_or(0) });
+        self.loaded = Some(Loaded { table: table.clone(), mark, since: table.version().unwrap_or(0) });
     }
 
     /// Of several processes that make the table at once one wins, and the others take what it made.
     async fn create(&mut self, kind: GatewayKind) -> Result<TableView, LakeError> {
+        let lake = self.path.parent().unwrap_or(&self.path).to_path_buf();
+        // Once more, as since the first look of this process the lake may have been replaced by one of the other kind.
+        folder::check_lake(&lake, &self.store, kind).await?;
         let created = folder::unloaded(&self.path, Arc::clone(&self.store))?
             .create()
             .with_table_name(self.name.as_str())
@@ -292,7 +326,7 @@ impl TableHandle {
             return Err(LakeError::storage("create", &self.path, error));
         }
         // Another process may have bound another table to the other kind since this one looked; one of the two sees it.
-        folder::check_lake(self.path.parent().unwrap_or(&self.path), &self.store, kind).await?;
+        folder::check_lake(&lake, &self.store, kind).await?;
         let view = self.newest().await?;
         view.ok_or_else(|| LakeError::storage("create", &self.path, "the table is gone again"))
     }

@@ -43,7 +43,7 @@ pub(super) async fn vacuum(
         match announce(view.table()).await {
             Ok(table) => {
                 drop(locked);
-                let deleted = delete(&table, expired).await.map_err(failed)?;
+                let deleted = delete(&view, &table, expired).await.map_err(failed)?;
                 // It tells those who read the history that the deletion came to its end; nothing depends on it.
                 commit(&table, DeltaOperation::VacuumEnd { status: "COMPLETED".to_owned() }, FOLLOW)
                     .await
@@ -107,9 +107,12 @@ async fn commit(table: &DeltaTable, operation: DeltaOperation, retries: usize) -
     Ok(table)
 }
 
-async fn delete(table: &DeltaTable, files: Vec<Path>) -> DeltaResult<usize> {
-    let store = table.object_store();
-    let deleted = store.delete_stream(futures::stream::iter(files).map(Ok).boxed());
+/// Deletes files of the table that was looked at. Should another be put in its place meanwhile, the rest stays: an older
+/// state of it may need what the newer one does not.
+async fn delete(view: &TableView, table: &DeltaTable, files: Vec<Path>) -> DeltaResult<usize> {
+    let (store, mark, folder) = (table.object_store(), view.mark(), view.path().to_path_buf());
+    let is_same = move |_: &Path| std::future::ready(mark.is_some_and(|mark| mark.stands(&folder)));
+    let deleted = store.delete_stream(futures::stream::iter(files).take_while(is_same).map(Ok).boxed());
     // What is gone already was another's to delete.
     let deleted = deleted.filter(|done| std::future::ready(!matches!(done, Err(Error::NotFound { .. }))));
     Ok(deleted.try_collect::<Vec<_>>().await?.len())

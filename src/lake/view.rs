@@ -16,6 +16,7 @@ use super::error::Cause;
 use super::file_index::{FileIndex, Span};
 use super::files::Files;
 use super::grow;
+use super::mark::Mark;
 use super::row::{Key, Row};
 use super::schema::{PARTITION, instant_column, key_columns};
 use super::session::{Reach, Sessions, between, of_symbols};
@@ -30,6 +31,7 @@ pub(super) struct TableView {
     path: PathBuf,
     sessions: Arc<Sessions>,
     table: DeltaTable,
+    mark: Option<Mark>,
 }
 
 /// What a scan asks for.
@@ -52,8 +54,14 @@ impl Scan {
 }
 
 impl TableView {
-    pub(super) fn new(name: TableName, path: PathBuf, sessions: Arc<Sessions>, table: DeltaTable) -> Self {
-        Self { name, path, sessions, table }
+    pub(super) fn new(
+        name: TableName,
+        path: PathBuf,
+        sessions: Arc<Sessions>,
+        table: DeltaTable,
+        mark: Option<Mark>,
+    ) -> Self {
+        Self { name, path, sessions, table, mark }
     }
 
     pub(super) fn name(&self) -> TableName {
@@ -70,6 +78,11 @@ impl TableView {
 
     pub(super) fn table(&self) -> &DeltaTable {
         &self.table
+    }
+
+    /// What the table is recognised by; none of an older version, or where the log has no entry of the newest.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.mark
     }
 
     /// The version it shows.
@@ -147,7 +160,7 @@ impl TableView {
     fn source(&self, files: &Files) -> Option<Source> {
         let files = Arc::new(FileIndex::of(&self.table, files).ok()??);
         let footers = Arc::clone(self.sessions.footers());
-        Some(Source { name: self.name, folder: self.path.clone(), version: self.version(), files, footers })
+        Some(Source { name: self.name, folder: self.path.clone(), mark: self.mark, files, footers })
     }
 
     async fn keys_within(&self, bounds: &Bounds, files: &Files) -> Result<BTreeSet<Key>, LakeError> {

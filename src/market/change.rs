@@ -3,10 +3,15 @@
 //! The price standing at an instant is the last one seen at or before it. While the market was open at that instant it
 //! may be at most ten minutes old, else it is unknown: a hole of ours is not a price. While the market was closed it is
 //! the price standing at the close before.
+//!
+//! The age of a price counts from the slot of its row, live or backfilled, not from the trade in it. A row holds a trade of the five
+//! minutes before its slot in either case: a bar is made of those, and a live quote with an older trade is stale.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, CalendarError, Slot};
+
+use super::round_to_tick;
 
 /// How old the price standing at an open instant may be, in minutes.
 pub const MAX_PRICE_AGE_MINUTES: i64 = 10;
@@ -69,10 +74,10 @@ impl ChangeReferences {
         self.all().into_iter().min().unwrap_or(self.daily) - MAX_PRICE_AGE
     }
 
-    /// The changes of a price against the history of its contract.
+    /// The changes of a price against the history of its contract, rounded to the contract's tick.
     #[must_use]
-    pub fn changes(&self, last: Option<f64>, history: &PriceHistory) -> Changes {
-        let against = |instant| Some(last? - history.standing_at(instant)?);
+    pub fn changes(&self, last: Option<f64>, history: &PriceHistory, tick: f64) -> Changes {
+        let against = |instant| Some(round_to_tick(last? - history.standing_at(instant)?, tick));
         Changes {
             one_hour: against(self.one_hour),
             four_hours: against(self.four_hours),
@@ -149,6 +154,8 @@ mod tests {
     use super::*;
     use crate::calendar::{CalendarId, new_york, parse_instant};
 
+    const TICK: f64 = 0.25;
+
     fn at(text: &str) -> DateTime<Utc> {
         parse_instant(text).expect("New York time")
     }
@@ -166,21 +173,46 @@ mod tests {
     #[test]
     fn a_price_may_be_ten_minutes_old_and_no_older_while_open() {
         let refs = references("2026-11-18 12:00");
-        assert_eq!(refs.changes(Some(110.0), &history(&[("2026-11-18 10:50", 100.0)])).one_hour, Some(10.0));
-        assert_eq!(refs.changes(Some(110.0), &history(&[("2026-11-18 10:45", 100.0)])).one_hour, None);
+        assert_eq!(refs.changes(Some(110.0), &history(&[("2026-11-18 10:50", 100.0)]), TICK).one_hour, Some(10.0));
+        assert_eq!(refs.changes(Some(110.0), &history(&[("2026-11-18 10:45", 100.0)]), TICK).one_hour, None);
+    }
+
+    #[test]
+    fn a_change_is_a_multiple_of_the_tick_without_noise() {
+        let prices = history(&[("2026-11-18 11:00", 2_346.7)]);
+        let change = references("2026-11-18 12:00").changes(Some(2_349.4), &prices, 0.1).one_hour;
+        assert_eq!(change.map(f64::to_bits), Some(2.7_f64.to_bits()));
+    }
+
+    #[test]
+    fn the_age_of_a_price_counts_from_its_slot_be_it_a_bar_or_a_live_row() {
+        // A live row of 10:50, whose trade was at 10:46, and the bar that ended at 10:50 with the same trade.
+        let live = PricePoint { at: at("2026-11-18 10:50"), price: 100.0 };
+        let bar = crate::market::Bar {
+            start: at("2026-11-18 10:45"),
+            end: at("2026-11-18 10:50"),
+            open: 100.0,
+            high: 100.0,
+            low: 100.0,
+            close: 100.0,
+            volume: Some(1),
+        };
+        let of = |point| references("2026-11-18 12:00").changes(Some(110.0), &PriceHistory::new([point]), TICK);
+        assert_eq!(of(live), of(PricePoint { at: bar.end, price: bar.close }));
+        assert_eq!(of(live).one_hour, Some(10.0));
     }
 
     #[test]
     fn a_closed_instant_takes_the_close_before() {
         let prices = history(&[("2026-11-18 17:00", 100.0)]);
-        assert_eq!(references("2026-11-18 18:30").changes(Some(103.0), &prices).one_hour, Some(3.0));
-        assert_eq!(references("2026-11-18 18:05").changes(Some(103.0), &prices).one_hour, Some(3.0));
+        assert_eq!(references("2026-11-18 18:30").changes(Some(103.0), &prices, TICK).one_hour, Some(3.0));
+        assert_eq!(references("2026-11-18 18:05").changes(Some(103.0), &prices, TICK).one_hour, Some(3.0));
     }
 
     #[test]
     fn monday_morning_looks_back_to_fridays_close() {
         let prices = history(&[("2026-11-20 17:00", 100.0), ("2026-11-20 16:00", 90.0)]);
-        let changes = references("2026-11-23 09:00").changes(Some(101.0), &prices);
+        let changes = references("2026-11-23 09:00").changes(Some(101.0), &prices, TICK);
         assert_eq!((changes.daily, changes.since_close), (Some(1.0), Some(11.0)));
         assert_eq!(changes.overnight, None, "01:00 ET was open, and nothing was seen then");
     }
@@ -188,21 +220,21 @@ mod tests {
     #[test]
     fn a_half_day_closes_at_one() {
         let prices = history(&[("2026-11-27 13:00", 50.0), ("2026-11-27 13:15", 51.0)]);
-        let changes = references("2026-11-30 08:00").changes(Some(52.0), &prices);
+        let changes = references("2026-11-30 08:00").changes(Some(52.0), &prices, TICK);
         assert_eq!((changes.since_close, changes.daily), (Some(2.0), Some(1.0)));
     }
 
     #[test]
     fn the_regular_close_stands_from_its_own_slot_on() {
         let prices = history(&[("2026-11-18 16:00", 100.0), ("2026-11-17 16:00", 90.0)]);
-        assert_eq!(references("2026-11-18 16:00").changes(Some(100.0), &prices).since_close, Some(0.0));
-        assert_eq!(references("2026-11-18 15:55").changes(Some(99.0), &prices).since_close, Some(9.0));
+        assert_eq!(references("2026-11-18 16:00").changes(Some(100.0), &prices, TICK).since_close, Some(0.0));
+        assert_eq!(references("2026-11-18 15:55").changes(Some(99.0), &prices, TICK).since_close, Some(9.0));
     }
 
     #[test]
     fn a_row_without_last_has_no_changes() {
         let prices = history(&[("2026-11-18 11:00", 100.0)]);
-        assert_eq!(references("2026-11-18 12:00").changes(None, &prices), Changes::default());
+        assert_eq!(references("2026-11-18 12:00").changes(None, &prices, TICK), Changes::default());
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod daily;
 mod dividend;
 mod quote;
 mod snapshot;
+mod spread;
 mod symbol;
+mod tick;
 
 pub use bar::{Bar, BarSize};
 pub use change::{ChangeReferences, Changes, MAX_PRICE_AGE_MINUTES, PriceHistory, PricePoint};
@@ -18,4 +20,6 @@ pub use daily::{DailyBar, DailyClose};
 pub use dividend::{DividendProblem, Dividends, ExDate, WentEx};
 pub use quote::{MarketData, Quote};
 pub use snapshot::{FuturesSnapshot, GatewayKind, Source, SpotSnapshot};
+pub use spread::is_spread;
 pub use symbol::{EtfSpec, FutureSpec, MarketConfig, Symbol, SymbolError};
+pub use tick::round_to_tick;

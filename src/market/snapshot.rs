@@ -11,7 +11,7 @@ use crate::calendar::{Slot, TradingDay};
 use super::{Changes, Symbol};
 
 /// Where a row's prices come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A live quote within a minute of the slot.
@@ -20,6 +20,16 @@ pub enum Source {
     Delayed,
     /// A historical bar that ended at the slot.
     Backfill,
+    /// A row of another program's table.
+    Import,
+}
+
+impl Source {
+    /// Whether this program took the row from a quote at its slot, so that `captured_at` is the instant of the quote.
+    #[must_use]
+    pub const fn is_captured(self) -> bool {
+        matches!(self, Self::Live | Self::Delayed)
+    }
 }
 
 /// Which kind of gateway a row comes from; a lake holds rows of one kind only.
@@ -61,7 +71,7 @@ macro_rules! text_enum {
     };
 }
 
-text_enum!(Source { Live = "live", Delayed = "delayed", Backfill = "backfill" });
+text_enum!(Source { Live = "live", Delayed = "delayed", Backfill = "backfill", Import = "import" });
 text_enum!(GatewayKind { Ib = "ib", Simulated = "simulated" });
 
 /// One row of `futures_snapshots`. Prices and changes in index points, volumes in contracts.

@@ -9,7 +9,7 @@ use crate::lake::{AsOf, FindingRow, KeyRange, Lake, LakeError};
 use crate::market::{MarketConfig, Symbol};
 use crate::state::{CheckMark, HistoryQuery, Ledger, LedgerError, RunRow, RunState, Severity};
 
-use super::metrics::{CheckFacts, JobFacts, Metrics, RowFacts};
+use super::metrics::{CheckFacts, JobFacts, Metrics, RowFacts, Written};
 
 /// How far back is counted.
 const WINDOW: TimeDelta = TimeDelta::days(7);
@@ -23,6 +23,8 @@ pub struct Sources {
     pub lake: Lake,
     /// What is captured.
     pub market: MarketConfig,
+    /// Labels of every sample.
+    pub labels: BTreeMap<String, String>,
     /// The jobs, each with the slot that is planned next.
     pub jobs: Vec<(String, Option<DateTime<Utc>>)>,
 }
@@ -33,8 +35,14 @@ pub async fn publish(sources: Sources, folder: &Path, now: DateTime<Utc>) {
         Ok(metrics) => metrics,
         Err(told) => return tracing::warn!(error = told, "the metrics are not written"),
     };
-    if let Err(error) = metrics.write(folder) {
-        tracing::warn!(folder = %folder.display(), %error, "the metrics are not written");
+    match metrics.write(folder) {
+        Ok(Written::OverOwn) => {}
+        Ok(Written::OverAnother) => tracing::warn!(
+            folder = %folder.display(),
+            "another installation writes the same metrics file, and each hides the other: give each its own \
+             monitor.labels, such as {{installation: paper}}, or its own monitor.metrics_folder"
+        ),
+        Err(error) => tracing::warn!(folder = %folder.display(), %error, "the metrics are not written"),
     }
 }
 
@@ -117,6 +125,8 @@ fn of_ledger(
     let of = |severity: Severity| (severity, open.iter().filter(|incident| incident.severity == severity).count());
     Ok(Metrics {
         version: env!("CARGO_PKG_VERSION"),
+        ledger: std::path::absolute(ledger.path()).unwrap_or_else(|_| ledger.path().to_path_buf()),
+        labels: sources.labels.clone(),
         jobs,
         rows: Vec::new(),
         checks: checks.collect(),

@@ -3,15 +3,34 @@
 //! Source of the format: Prometheus, "Exposition formats", text-based format 0.0.4. All are gauges: they tell of the ledger
 //! and the tables as they are, not of a process, so that it does not matter which process wrote the file.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
 use crate::state::{Accounting, MailCounts, RunRow, Severity};
+
+/// How the first line of each file begins; a collector takes it for a comment.
+const WRITTEN_BY: &str = "# Written by the installation with the ledger ";
+
+/// Longest part of a file's name that labels make, characters.
+const MAX_NAME_CHARS: usize = 150;
+
+/// Longest first line that is read, bytes.
+const MAX_LINE_BYTES: u64 = 8_192;
+
+/// What a file took the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// None, or an earlier one of this installation.
+    OverOwn,
+    /// That of another installation, which will replace this one in turn.
+    OverAnother,
+}
 
 /// What is known of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +76,10 @@ pub struct CheckFacts {
 pub struct Metrics {
     /// The version of the program.
     pub version: &'static str,
+    /// The ledger that they are of, which tells one installation from another.
+    pub ledger: PathBuf,
+    /// Labels of every sample.
+    pub labels: BTreeMap<String, String>,
     /// Job by job.
     pub jobs: Vec<JobFacts>,
     /// Symbol by symbol.
@@ -70,28 +93,63 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Writes `jobs.prom`: whole or not at all, readable by all, since the collector is another user.
+    /// Writes `jobs.prom`, or with labels `jobs-VALUE.prom`: whole or not at all, readable by all, since the collector is
+    /// another user. What this installation wrote under another name goes.
     ///
     /// # Errors
     /// Where the folder cannot be made or written.
-    pub fn write(&self, folder: &Path) -> io::Result<()> {
+    pub fn write(&self, folder: &Path) -> io::Result<Written> {
         if !folder.is_dir() {
             DirBuilder::new().recursive(true).create(folder)?;
             fs::set_permissions(folder, Permissions::from_mode(0o755))?;
         }
+        let path = folder.join(self.file_name());
+        let written = if self.is_of_another(&path) { Written::OverAnother } else { Written::OverOwn };
         let staged = folder.join(format!(".jobs.prom.{}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&staged)?;
         let placed = file
             .write_all(self.to_string().as_bytes())
             .and_then(|()| fs::set_permissions(&staged, Permissions::from_mode(0o644)))
-            .and_then(|()| fs::rename(&staged, folder.join("jobs.prom")));
-        if placed.is_err() {
+            .and_then(|()| fs::rename(&staged, &path));
+        if let Err(error) = placed {
             let _ = fs::remove_file(&staged);
+            return Err(error);
         }
-        placed
+        self.remove_earlier(folder)?;
+        Ok(written)
     }
 
-    fn of_jobs(&self, page: &mut Page) {
+    /// The name of the file, with the values of the labels in it.
+    fn file_name(&self) -> String {
+        let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '_' };
+        let values = self.labels.values().map(|value| format!("-{}", value.chars().map(fit).collect::<String>()));
+        let values: String = values.collect::<String>().chars().take(MAX_NAME_CHARS).collect();
+        format!("jobs{values}.prom")
+    }
+
+    /// The line by which an installation knows its own file.
+    fn first_line(&self) -> String {
+        format!("{WRITTEN_BY}{:?}.", self.ledger.display().to_string())
+    }
+
+    fn is_of_another(&self, path: &Path) -> bool {
+        first_line_of(path).is_some_and(|line| line.starts_with(WRITTEN_BY) && line != self.first_line())
+    }
+
+    /// A file under the name of earlier labels would stand still for ever, and be read as if it did not.
+    fn remove_earlier(&self, folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_ours = name.starts_with("jobs") && name.ends_with(".prom") && name != self.file_name();
+            if is_ours && first_line_of(&path).is_some_and(|line| line == self.first_line()) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of_jobs(&self, page: &mut Page<'_>) {
         page.gauge("slots", "Slots of a job in the last seven days, by where they stand.");
         for facts in &self.jobs {
             let of = &facts.accounting;
@@ -132,7 +190,7 @@ impl Metrics {
         }
     }
 
-    fn of_last(&self, page: &mut Page, value: impl Fn(&RunRow) -> Option<f64>) {
+    fn of_last(&self, page: &mut Page<'_>, value: impl Fn(&RunRow) -> Option<f64>) {
         for facts in &self.jobs {
             page.maybe(&[("job", &facts.job)], facts.last.as_ref().and_then(&value));
         }
@@ -141,7 +199,7 @@ impl Metrics {
 
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut page = Page::default();
+        let mut page = Page { labels: &self.labels, text: format!("{}\n", self.first_line()), name: "" };
         page.gauge("info", "The program.");
         page.sample(&[("version", self.version)], 1.0);
         self.of_jobs(&mut page);
@@ -166,30 +224,41 @@ impl fmt::Display for Metrics {
             page.sample(&[("severity", severity.as_str())], count(*number));
         }
         page.gauge("mails", "Mails in the ledger.");
-        for (state, number) in
-            [("queued", self.mails.queued), ("sent", self.mails.sent), ("refused", self.mails.refused)]
-        {
+        let MailCounts { queued, sent, refused, given_up, left_out: _ } = self.mails;
+        for (state, number) in [("queued", queued), ("sent", sent), ("refused", refused), ("given_up", given_up)] {
             page.sample(&[("state", state)], f64::from(number));
         }
+        page.gauge("mail_recipients_left_out", "Recipients who will not get a mail that others got.");
+        page.sample(&[], f64::from(self.mails.left_out));
         f.write_str(&page.text)
     }
 }
 
+/// The first line of a file; none where it cannot be read.
+fn first_line_of(path: &Path) -> Option<String> {
+    let mut line = String::new();
+    BufReader::new(File::open(path).ok()?.take(MAX_LINE_BYTES)).read_line(&mut line).ok()?;
+    Some(line.trim_end().to_owned())
+}
+
 /// A page as it is written.
-#[derive(Default)]
-struct Page {
+struct Page<'a> {
+    /// Labels of every sample.
+    labels: &'a BTreeMap<String, String>,
     text: String,
     name: &'static str,
 }
 
-impl Page {
+impl Page<'_> {
     fn gauge(&mut self, name: &'static str, help: &str) {
         self.name = name;
         let _ = writeln!(self.text, "# HELP frontmonth_{name} {help}\n# TYPE frontmonth_{name} gauge");
     }
 
     fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
-        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+        let constant = self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all = labels.iter().copied().chain(constant);
+        let labels: Vec<String> = all.map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
         let _ = writeln!(self.text, "frontmonth_{}{{{}}} {value}", self.name, labels.join(","));
     }
 
@@ -221,6 +290,8 @@ mod tests {
         let at = |text: &str| text.parse().expect("an instant");
         Metrics {
             version: "1.2.3",
+            ledger: PathBuf::from("/srv/jobs.db"),
+            labels: BTreeMap::new(),
             jobs: vec![JobFacts {
                 job: "snapshot".to_owned(),
                 accounting: Accounting { planned: 3, done: 2, missed: 1, rows_added: 12, ..Accounting::default() },
@@ -240,7 +311,7 @@ mod tests {
                 findings: 4,
             }],
             incidents: vec![(Severity::Error, 1)],
-            mails: MailCounts { queued: 1, sent: 2, refused: 0 },
+            mails: MailCounts { queued: 1, sent: 2, left_out: 3, ..MailCounts::default() },
         }
     }
 
@@ -259,6 +330,8 @@ mod tests {
             "frontmonth_findings{check=\"quote.\\\"odd\\\"\"} 4",
             "frontmonth_open_incidents{severity=\"error\"} 1",
             "frontmonth_mails{state=\"queued\"} 1",
+            "frontmonth_mails{state=\"given_up\"} 0",
+            "frontmonth_mail_recipients_left_out{} 3",
         ] {
             assert!(lines.contains(&wanted), "{wanted} in\n{page}");
         }
@@ -266,6 +339,42 @@ mod tests {
         for name in lines.iter().filter_map(|line| line.strip_prefix("# TYPE ")) {
             assert_eq!(lines.iter().filter(|line| line.ends_with(name)).count(), 1, "{name}");
         }
+    }
+
+    fn labelled(value: &str) -> Metrics {
+        Metrics { labels: [("installation".to_owned(), value.to_owned())].into(), ..metrics() }
+    }
+
+    #[test]
+    fn every_sample_has_the_labels_of_the_installation() {
+        let page = labelled("pa\"per").to_string();
+        let samples: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(samples.len() > 10, "{page}");
+        for sample in samples {
+            assert!(sample.contains("installation=\"pa\\\"per\"}"), "{sample}");
+        }
+        assert!(page.contains("frontmonth_info{version=\"1.2.3\",installation="), "{page}");
+    }
+
+    #[test]
+    fn two_installations_in_one_folder_stand_side_by_side_by_their_labels_or_say_that_they_do_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = || {
+            let entries = fs::read_dir(folder.path()).expect("a folder");
+            let mut names: Vec<String> =
+                entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+            names.sort();
+            names
+        };
+        let other = |metrics| Metrics { ledger: PathBuf::from("/srv/other.db"), ..metrics };
+        assert_eq!(metrics().write(folder.path()).expect("written"), Written::OverOwn);
+        assert_eq!(metrics().write(folder.path()).expect("written"), Written::OverOwn);
+        assert_eq!(other(metrics()).write(folder.path()).expect("written"), Written::OverAnother);
+        assert_eq!(metrics().write(folder.path()).expect("written"), Written::OverAnother);
+        assert_eq!(other(labelled("two/b")).write(folder.path()).expect("written"), Written::OverOwn);
+        assert_eq!(names(), ["jobs-two_b.prom", "jobs.prom"]);
+        assert_eq!(labelled("one").write(folder.path()).expect("written"), Written::OverOwn);
+        assert_eq!(names(), ["jobs-one.prom", "jobs-two_b.prom"], "its file without a label would stand still");
     }
 
     #[test]

@@ -8,5 +8,5 @@ mod ping;
 
 pub use config::MonitorConfig;
 pub use gather::{Sources, publish};
-pub use metrics::{CheckFacts, JobFacts, Metrics, RowFacts};
-pub use ping::{Pinger, Signal};
+pub use metrics::{CheckFacts, JobFacts, Metrics, RowFacts, Written};
+pub use ping::{PingError, Pinger, Signal};

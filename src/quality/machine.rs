@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 
 use crate::calendar::Slot;
-use crate::market::Source;
 
 use super::robust::percentile;
 use super::{CheckSpec, FUTURES_TABLE, LooksAt, Measure, Measured, Place, Row, Rule, Seen};
@@ -55,7 +54,7 @@ fn skew(facts: MachineFacts<'_>, rule: &Rule<'_>) -> Seen {
 }
 
 fn latency(facts: MachineFacts<'_>, rule: &Rule<'_>) -> Seen {
-    let live = facts.rows.iter().filter(|row| row.source != Source::Backfill);
+    let live = facts.rows.iter().filter(|row| row.source.is_captured());
     let delays: Vec<f64> = live.map(|row| seconds(row.captured_at - row.at)).collect();
     let looked_at = delays.len();
     let told = |slow: f64| Measured::new(slow, format!("{slow:.1} s for 95 of 100 rows"));

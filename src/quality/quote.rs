@@ -5,7 +5,8 @@ use chrono::{NaiveDate, TimeDelta};
 use crate::calendar::Slot;
 use crate::market::{MarketData, Quote, Symbol};
 
-use super::{Action, CheckSpec, FUTURES_TABLE, Finding, LooksAt, Severity};
+use super::plausible::{self, Prices, check_plausible};
+use super::{Action, CheckSpec, FUTURES_TABLE, Finding, LooksAt, Place, Severity};
 
 /// The checks of a quote. They are made before a row is written, with the limits of the gateway's configuration.
 pub(super) const SPECS: &[CheckSpec] = &[
@@ -16,9 +17,15 @@ pub(super) const SPECS: &[CheckSpec] = &[
     CheckSpec::new("quote.stale", LooksAt::Quote, "the last trade is fresh")
         .acts(Action::Quarantine)
         .because("gateway.stale_after_seconds is the limit, longer by 15 minutes of a delayed quote"),
-    CheckSpec::new("quote.off_tick", LooksAt::Quote, "prices are multiples of the tick")
+    CheckSpec::new("quote.halted", LooksAt::Quote, "trading is not halted")
+        .steps(Some(1.0), None, "halted quotes")
+        .because("the last price stands while the exchange has halted trading: it is right, however old"),
+    CheckSpec::new("quote.off_tick", LooksAt::Quote, "prices of futures are multiples of the tick")
         .steps(Some(1.0), None, "prices off the tick")
-        .because("nothing trades off the tick: such a price is an average, and still near the market"),
+        .because("no future trades off the tick: such a price is an average, and still near the market; ETFs trade at midpoints"),
+    CheckSpec::new(plausible::CHECK, LooksAt::Quote, plausible::TITLE)
+        .acts(Action::Quarantine)
+        .because(plausible::REASON),
     CheckSpec::new("quote.no_last", LooksAt::Quote, "there is a last trade")
         .steps(Some(1.0), None, "rows without a last trade")
         .because("bid and ask are worth keeping, only the changes are unknown"),
@@ -46,6 +53,8 @@ pub struct QuoteContext<'a> {
     pub tick: f64,
     /// A last trade older than this is stale.
     pub stale_after: TimeDelta,
+    /// A price of the symbol at most a week older; none where none is known.
+    pub reference: Option<f64>,
 }
 
 impl QuoteContext<'_> {
@@ -70,7 +79,7 @@ impl QuoteContext<'_> {
 /// Runs every check of a single quote.
 #[must_use]
 pub fn check_quote(context: &QuoteContext<'_>, quote: &Quote) -> Vec<Finding> {
-    let checks = [crossed, stale, off_tick, without_last];
+    let checks = [crossed, stale, halted, off_tick, possible, without_last];
     checks.into_iter().filter_map(|check| check(context, quote)).collect()
 }
 
@@ -91,11 +100,23 @@ fn stale(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
     };
     let observed = format!("last trade {} s old", age.num_seconds());
     let threshold = format!("at most {} s", limit.num_seconds());
-    (age > limit).then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
+    let is_stale = age > limit && !quote.is_halted;
+    is_stale.then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
 }
 
-/// A price that is no multiple of the tick.
+/// The exchange has halted trading.
+fn halted(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let age =
+        quote.last_trade_at.map_or_else(|| "at an unknown time".to_owned(), |at| format!("at {}", at.to_rfc3339()));
+    let observed = format!("trading is halted, the last trade was {age}");
+    quote.is_halted.then(|| context.finding("quote.halted", Severity::Warn, observed, "trading goes on".to_owned()))
+}
+
+/// A price of a future that is no multiple of the tick.
 fn off_tick(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    if context.table != FUTURES_TABLE {
+        return None;
+    }
     let off = |price: &f64| {
         let ticks = price / context.tick;
         (ticks - ticks.round()).abs() > TICK_TOLERANCE * ticks.abs().max(1.0)
@@ -103,6 +124,13 @@ fn off_tick(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
     let price = [quote.bid, quote.ask, quote.last].into_iter().flatten().find(off)?;
     let threshold = format!("a multiple of {}", context.tick);
     Some(context.finding("quote.off_tick", Severity::Warn, format!("price {price}"), threshold))
+}
+
+/// A price that cannot be.
+fn possible(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let place = Place { table: context.table, symbol: Some(context.symbol.clone()), timestamp: context.slot };
+    let prices = Prices { bid: quote.bid, ask: quote.ask, last: quote.last, reference: context.reference };
+    check_plausible(&place, prices)
 }
 
 /// Bid and ask came, but no last trade: the row has no changes.
@@ -149,7 +177,14 @@ mod tests {
         change(&mut quote);
         let symbol = "ES".parse().expect("a symbol");
         let stale_after = TimeDelta::seconds(300);
-        let context = QuoteContext { table: FUTURES_TABLE, symbol: &symbol, slot: slot(), tick: 0.25, stale_after };
+        let context = QuoteContext {
+            table: FUTURES_TABLE,
+            symbol: &symbol,
+            slot: slot(),
+            tick: 0.25,
+            stale_after,
+            reference: Some(6_000.0),
+        };
         check_quote(&context, &quote).into_iter().map(|f| (f.check, f.severity)).collect()
     }
 
@@ -169,6 +204,15 @@ mod tests {
         let age = |seconds| checks_of(|q| q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(seconds)));
         assert_eq!(age(300), []);
         assert_eq!(age(301), [("quote.stale", Severity::Error)]);
+    }
+
+    #[test]
+    fn the_last_trade_of_a_halted_market_stands_however_old_it_is() {
+        let halted = checks_of(|q| {
+            q.is_halted = true;
+            q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(3_000));
+        });
+        assert_eq!(halted, [("quote.halted", Severity::Warn)]);
     }
 
     #[test]
@@ -192,9 +236,22 @@ mod tests {
             slot: slot(),
             tick: 0.1,
             stale_after: TimeDelta::seconds(300),
+            reference: None,
         };
         let quote = Quote { last: Some(2_345.7), ..Quote::empty(slot().instant()) };
         assert!(check_quote(&context, &quote).is_empty());
+        let symbol = "SPY".parse().expect("a symbol");
+        let of_etf = QuoteContext { table: super::super::SPOT_TABLE, symbol: &symbol, tick: 0.01, ..context };
+        let quote = Quote { last: Some(660.225), ..Quote::empty(slot().instant()) };
+        assert!(check_quote(&of_etf, &quote).is_empty(), "a midpoint trade");
+    }
+
+    #[test]
+    fn a_price_that_cannot_be_is_an_error() {
+        let all = |price: f64| checks_of(|q| (q.bid, q.ask, q.last) = (Some(price), Some(price * 1.001), Some(price)));
+        assert_eq!(all(60_000.0), [("price.plausible", Severity::Error)]);
+        assert_eq!(all(1e308).last(), Some(&("price.plausible", Severity::Error)));
+        assert_eq!(checks_of(|q| q.last = Some(6_400.0)), [("price.plausible", Severity::Error)]);
     }
 
     #[test]

@@ -186,6 +186,7 @@ fn inputs(situation: &Situation<'_>) -> BTreeMap<String, serde_json::Value> {
     let inputs = [
         ("outlook", json!(situation.outlook.side)),
         ("outlook_given", json!(situation.outlook.averages.is_none())),
+        ("outlook_close_date", json!(situation.outlook.averages.map(|averages| averages.close_date))),
         ("sentiment", json!(signal.sentiment)),
         ("signal", json!(signal.signal)),
         ("confidence", json!(signal.confidence)),

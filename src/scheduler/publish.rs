@@ -24,6 +24,7 @@ pub fn metrics_of(
         ledger: environment.ledger()?.clone(),
         lake: environment.lake().clone(),
         market: config.market.clone(),
+        labels: config.monitor.labels.clone(),
         jobs,
     };
     Some((sources, folder))

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::market::{Changes, FuturesSnapshot};
+use crate::market::{Changes, FuturesSnapshot, round_to_tick};
 
 use super::against::Against;
 use super::basis::FutureMove;
@@ -51,7 +51,10 @@ pub fn derive(inputs: &SignalInputs<'_>) -> Result<Derived, SignalError> {
         agreement: votes.agreement(),
         side_deviations: signal.side().sign() * deviations.unwrap_or(0.0),
     };
-    let against = Against::of(FutureMove { close: parts.close(), now: parts.last }, inputs);
+    // Rows of an earlier program carry changes with the noise of binary fractions.
+    let on_tick = |points: f64| inputs.tick.map_or(points, |tick| round_to_tick(points, tick));
+    let futures_close = on_tick(parts.close());
+    let against = Against::of(FutureMove { close: futures_close, now: parts.last }, inputs);
     Ok(Derived::Signal(Box::new(FuturesSignal {
         symbol: pair.etf.clone(),
         futures_symbol: pair.future.clone(),
@@ -63,16 +66,16 @@ pub fn derive(inputs: &SignalInputs<'_>) -> Result<Derived, SignalError> {
         futures_price: parts.last,
         spot_price: against.spot_price,
         basis: against.basis,
-        change_1h: newest.changes.one_hour,
-        change_4h: newest.changes.four_hours,
-        change_daily: newest.changes.daily,
+        change_1h: newest.changes.one_hour.map(on_tick),
+        change_4h: newest.changes.four_hours.map(on_tick),
+        change_daily: newest.changes.daily.map(on_tick),
         momentum: parts.momentum,
         predictive_value: inputs.predictive_value,
         reasoning: reasoning(sentiment, &newest.changes, signal),
         contract: newest.contract.clone(),
         deviations,
         basis_change_bp: against.basis_change_bp,
-        futures_close: parts.close(),
+        futures_close,
         spot_close: inputs.etf.close.map(|close| close.price),
         dividend: inputs.etf.close.and(inputs.etf.dividend),
         basis_withheld: against.withheld,
@@ -209,6 +212,18 @@ mod tests {
         assert!(signal.is_bullish() && !signal.is_bearish());
         assert_eq!((signal.strength(), signal.sentiment), (0.5, Side::Bullish));
         assert_eq!((signal.spot_price, signal.basis, signal.predictive_value), (None, None, None));
+    }
+
+    #[test]
+    fn a_signal_of_rows_with_noise_carries_none() {
+        let mut scene = Scene::new();
+        scene.tick = Some(0.1);
+        let noisy: f64 = 2_349.4 - 2_346.7;
+        let newest = scene.newest();
+        (newest.last, newest.changes) = (Some(2_349.4), Scene::changes(noisy, noisy, noisy));
+        let signal = signal_of(&scene);
+        assert_eq!([signal.change_1h, signal.change_4h, signal.change_daily], [Some(2.7); 3]);
+        assert_eq!(signal.futures_close.to_bits(), 2_346.7_f64.to_bits());
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(crate) struct Scene {
     pub(crate) etf: EtfInputs,
     pub(crate) calendar: Calendar,
     pub(crate) config: SignalsConfig,
+    /// None: the prices of the scene lie between the ticks.
+    pub(crate) tick: Option<f64>,
 }
 
 impl Scene {
@@ -81,6 +83,7 @@ impl Scene {
             etf: EtfInputs::default(),
             calendar,
             config: SignalsConfig::default(),
+            tick: None,
         }
     }
 
@@ -108,6 +111,7 @@ impl Scene {
             etf: self.etf,
             calendar: &self.calendar,
             config: &self.config,
+            tick: self.tick,
             predictive_value: None,
         }
     }

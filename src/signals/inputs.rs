@@ -46,6 +46,8 @@ pub struct SignalInputs<'a> {
     pub calendar: &'a Calendar,
     /// Thresholds.
     pub config: &'a SignalsConfig,
+    /// Smallest price step of its future, to which changes and prices are rounded; none where it is not known.
+    pub tick: Option<f64>,
     /// Skill as it was measured by then.
     pub predictive_value: Option<f64>,
 }

@@ -24,5 +24,5 @@ pub use config::{Pair, SignalsConfig};
 pub use derive::{Derived, derive};
 pub use error::{SignalError, SkipReason};
 pub use inputs::{EtfInputs, KnownBy, SignalInputs};
-pub use outlook::{Averages, SpotOutlook, spot_outlook};
+pub use outlook::{Averages, NoOutlook, SpotOutlook, spot_outlook};
 pub use signal::{FuturesSignal, Sentiment, Side, SignalKind};

@@ -1,11 +1,16 @@
 //! The outlook of the ETF itself: its close against the averages of its closes.
 
-use chrono::{DateTime, Utc};
+use std::fmt;
 
-use crate::calendar::Calendar;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::calendar::{Calendar, to_new_york};
 use crate::market::DailyClose;
 
 use super::{Side, SignalError, SignalsConfig};
+
+/// So long after its close a session's close is due: by then its daily bar is final and backfill has asked for it.
+const DUE_AFTER: TimeDelta = TimeDelta::minutes(30);
 
 /// Where the ETF stands, and by what numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +26,8 @@ pub struct SpotOutlook {
 pub struct Averages {
     /// The newest close.
     pub close: f64,
+    /// The session that it is of.
+    pub close_date: NaiveDate,
     /// The mean of the shorter stretch.
     pub short: f64,
     /// The mean of the longer one.
@@ -35,8 +42,41 @@ impl SpotOutlook {
     }
 }
 
+/// Why the outlook is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoOutlook {
+    /// The averages need more sessions.
+    TooFew {
+        /// Closes that there are.
+        known: usize,
+        /// Closes that the longer average needs.
+        needed: u32,
+    },
+    /// The newest close is not of the last session that is due.
+    Old {
+        /// The session of the newest close.
+        newest: NaiveDate,
+        /// The last session whose close is due.
+        due: NaiveDate,
+    },
+}
+
+impl fmt::Display for NoOutlook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFew { known, needed } => {
+                write!(f, "the outlook needs the closes of {needed} sessions, of which {known} are known")
+            }
+            Self::Old { newest, due } => {
+                write!(f, "the outlook needs the close of {due}, and the newest one is of {newest}")
+            }
+        }
+    }
+}
+
 /// Bullish where the close is above the shorter average and that above the longer, bearish where both are in the other
-/// order, else neutral. None where there are too few sessions.
+/// order, else neutral. Not known where there are too few sessions, or where the newest close is not of the last session that
+/// closed half an hour or more before the instant.
 ///
 /// # Errors
 /// [`SignalError::UnfinishedSession`] where a session's close lies after the instant; where the calendar does not reach.
@@ -44,7 +84,7 @@ pub fn spot_outlook(
     closes: &[DailyClose],
     (as_of, nyse): (DateTime<Utc>, &Calendar),
     config: &SignalsConfig,
-) -> Result<Option<SpotOutlook>, SignalError> {
+) -> Result<Result<SpotOutlook, NoOutlook>, SignalError> {
     for daily in closes {
         let is_over = nyse.session(daily.date.date())?.is_some_and(|session| session.close() <= as_of);
         if !is_over {
@@ -52,9 +92,17 @@ pub fn spot_outlook(
             return Err(SignalError::UnfinishedSession { symbol, date, as_of });
         }
     }
+    let due = to_new_york(nyse.last_regular_close(as_of - DUE_AFTER)?).date_naive();
+    let newest = closes.last().map(|daily| daily.date.date());
     let closes: Vec<f64> = closes.iter().map(|daily| daily.close).collect();
+    let (known, needed) = (closes.len(), config.outlook_long_sessions);
     let means = mean(&closes, config.outlook_short_sessions).zip(mean(&closes, config.outlook_long_sessions));
-    let (Some(close), Some((short, long))) = (closes.last().copied(), means) else { return Ok(None) };
+    let (Some(close), Some(close_date), Some((short, long))) = (closes.last().copied(), newest, means) else {
+        return Ok(Err(NoOutlook::TooFew { known, needed }));
+    };
+    if close_date < due {
+        return Ok(Err(NoOutlook::Old { newest: close_date, due }));
+    }
     let side = if close > short && short > long {
         Side::Bullish
     } else if close < short && short < long {
@@ -62,7 +110,7 @@ pub fn spot_outlook(
     } else {
         Side::Neutral
     };
-    Ok(Some(SpotOutlook { side, averages: Some(Averages { close, short, long }) }))
+    Ok(Ok(SpotOutlook { side, averages: Some(Averages { close, close_date, short, long }) }))
 }
 
 /// The mean of the newest so many; none where there are fewer.
@@ -94,7 +142,25 @@ mod tests {
         let nyse = Calendar::embedded(CalendarId::Nyse);
         let as_of = instant("2026-11-18T14:00:00Z");
         let found = spot_outlook(bars, (as_of, &nyse), &SignalsConfig::default()).expect("known");
-        found.map(|outlook| outlook.side)
+        found.ok().map(|outlook| outlook.side)
+    }
+
+    #[test]
+    fn closes_that_end_three_sessions_ago_give_no_outlook() {
+        let nyse = Calendar::embedded(CalendarId::Nyse);
+        let all = bars(|day| 500.0 + f64::from(day));
+        let at = |closes: &[DailyClose], as_of: &str| {
+            spot_outlook(closes, (instant(as_of), &nyse), &SignalsConfig::default()).expect("known")
+        };
+        let date = |day| NaiveDate::from_ymd_opt(2026, 11, day).expect("a date");
+        let fresh = at(&all, "2026-11-18T14:00:00Z").expect("of the day before");
+        assert_eq!(fresh.averages.map(|averages| averages.close_date), Some(date(17)));
+        let old = at(&all[..all.len() - 3], "2026-11-18T14:00:00Z").expect_err("three sessions old");
+        assert_eq!(old, NoOutlook::Old { newest: date(12), due: date(17) });
+        assert_eq!(old.to_string(), "the outlook needs the close of 2026-11-17, and the newest one is of 2026-11-12");
+        let before = &all[..all.len() - 1];
+        assert!(at(before, "2026-11-17T21:29:00Z").is_ok(), "the close of 16:00 is not due yet");
+        assert!(at(before, "2026-11-17T21:30:00Z").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, CalendarError, Session};
-use crate::market::FuturesSnapshot;
+use crate::market::{FuturesSnapshot, is_spread};
 
 /// Fewer sessions than these tell no standard deviation.
 const LEAST_SESSIONS: usize = 10;
@@ -22,7 +22,7 @@ pub(super) fn deviation(rows: &[FuturesSnapshot], sessions: &[Session], elapsed:
     let mean = changes.iter().sum::<f64>() / count;
     let squares: f64 = changes.iter().map(|change| (change - mean).powi(2)).sum();
     let deviation = (squares / (count - 1.0)).sqrt();
-    (deviation > 0.0).then_some(deviation)
+    is_spread(deviation, &changes).then_some(deviation)
 }
 
 /// The sessions before the one in which `at` lies, oldest first, and how far into its own session `at` is.
@@ -112,5 +112,13 @@ mod tests {
             })
             .collect();
         assert_eq!(deviation(&rows, &sessions, elapsed), None);
+        let noisy: Vec<_> = rows
+            .into_iter()
+            .map(|mut row| {
+                row.changes.daily = Some(2.7);
+                row
+            })
+            .collect();
+        assert_eq!(deviation(&noisy, &sessions, elapsed), None, "what is left of the mean is rounding");
     }
 }

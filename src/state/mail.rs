@@ -2,13 +2,14 @@
 //!
 //! A mail is sent at least once. Who sends it leases it first, so two senders never have the same one in hand; one that
 //! is killed with a mail in hand leaves the lease behind, and when that has run out the same mail goes again under the
-//! same Message-ID.
+//! same Message-ID. What became of it at each recipient stands in `recipient.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 use serde::{Deserialize, Serialize};
 
+use super::recipient::{Receipt, num_left_out};
 use super::severity::named;
 use super::stamp::Stamp;
 use super::{Ledger, LedgerError, bounded};
@@ -101,8 +102,12 @@ pub enum Attempt {
     Sent,
     /// Another attempt is to be made at an instant.
     Later(DateTime<Utc>, String),
+    /// Not tried: everybody it still goes to waits for an earlier mail of its thread, until an instant.
+    Held(DateTime<Utc>),
     /// The server will never take it.
     Refused(String),
+    /// Nobody took it within the time that it is tried for.
+    GivenUp(String),
 }
 
 /// How many mails stand where.
@@ -114,6 +119,10 @@ pub struct MailCounts {
     pub sent: u32,
     /// Mails that the server refused for good.
     pub refused: u32,
+    /// Mails that nobody took within the time that they are tried for.
+    pub given_up: u32,
+    /// Recipients who will not get a mail that others got.
+    pub left_out: u32,
 }
 
 impl NewMail {
@@ -161,7 +170,8 @@ impl Ledger {
     }
 
     /// Takes the next mail that is due into the hand of a sender, for so long; none where there is none. A mail waits for
-    /// the one before it in its thread, unless that one waits for its hour.
+    /// the one before it in its thread, unless that one waits for its hour, or for some of its recipients only: then
+    /// those alone wait, as [`Ledger::progress`] says.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
@@ -175,18 +185,21 @@ impl Ledger {
                            AND (leased_until IS NULL OR leased_until <= ?1)
                            AND NOT EXISTS (SELECT 1 FROM mails AS before WHERE before.thread = mail.thread
                                AND before.state = 'queued' AND before.id < mail.id
-                               AND (before.attempts > 0 OR before.not_before <= ?1))
+                               AND (before.attempts > 0 OR before.not_before <= ?1)
+                               AND NOT EXISTS (SELECT 1 FROM mail_recipients WHERE mail_id = before.id))
                        ORDER BY id LIMIT 1";
             let next = transaction.prepare_cached(sql)?.query_row([Stamp(now)], QueuedMail::read).optional()?;
             if let Some(mail) = &next {
-                let sql = "UPDATE mails SET leased_by = ?2, leased_until = ?3 WHERE id = ?1";
-                transaction.execute(sql, (mail.id, sender, Stamp(now + lease)))?;
+                let sql = "UPDATE mails SET leased_by = ?2, leased_until = ?3,
+                               first_tried_at = coalesce(first_tried_at, ?4) WHERE id = ?1";
+                transaction.execute(sql, (mail.id, sender, Stamp(now + lease), Stamp(now)))?;
             }
             Ok(next)
         })
     }
 
-    /// Notes what became of a mail that this sender has in hand; tells whether it still had it.
+    /// Notes what became of a mail that this sender has in hand, and of its recipients; tells whether it still had it.
+    /// One that was held has not been tried, and its attempts stay what they were.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
@@ -194,20 +207,27 @@ impl Ledger {
         &self,
         (mail, sender): (&QueuedMail, &str),
         attempt: &Attempt,
+        receipts: &[Receipt],
         now: DateTime<Utc>,
     ) -> Result<bool, LedgerError> {
         let (state, next, error) = match attempt {
             Attempt::Sent => ("sent", None, None),
             Attempt::Later(at, error) => ("queued", Some(*at), Some(bounded(error))),
+            Attempt::Held(at) => ("queued", Some(*at), mail.error.as_deref()),
             Attempt::Refused(error) => ("refused", None, Some(bounded(error))),
+            Attempt::GivenUp(error) => ("given_up", None, Some(bounded(error))),
         };
+        let was_tried = !matches!(attempt, Attempt::Held(_));
         let ended_at = next.is_none().then_some(Stamp(now));
         self.write("note the end of a mail in", |transaction| {
             let sql = "UPDATE mails SET state = ?3, not_before = coalesce(?4, not_before), error = ?5, ended_at = ?6,
-                           attempts = attempts + 1, leased_by = NULL, leased_until = NULL
+                           attempts = attempts + ?7, leased_by = NULL, leased_until = NULL
                        WHERE id = ?1 AND leased_by = ?2";
-            let values = params![mail.id, sender, state, next.map(Stamp), error, ended_at];
-            Ok(transaction.execute(sql, values)? > 0)
+            let values = params![mail.id, sender, state, next.map(Stamp), error, ended_at, was_tried];
+            if transaction.execute(sql, values)? == 0 {
+                return Ok(false);
+            }
+            receipts.iter().try_for_each(|receipt| receipt.write(transaction, mail.id, now)).map(|()| true)
         })
     }
 
@@ -220,11 +240,17 @@ impl Ledger {
             let count = |state: &str| {
                 connection.query_row("SELECT count(*) FROM mails WHERE state = ?1", [state], |row| row.get(0))
             };
-            Ok(MailCounts { queued: count("queued")?, sent: count("sent")?, refused: count("refused")? })
+            Ok(MailCounts {
+                queued: count("queued")?,
+                sent: count("sent")?,
+                refused: count("refused")?,
+                given_up: count("given_up")?,
+                left_out: num_left_out(connection)?,
+            })
         })
     }
 
-    /// Where a mail stands: `queued`, `sent` or `refused`; none where none has this Message-ID.
+    /// Where a mail stands: `queued`, `sent`, `refused` or `given_up`; none where none has this Message-ID.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
@@ -288,8 +314,8 @@ mod tests {
         assert_eq!(leased(&other, "other", NOW), None);
         let late = NOW + LEASE;
         assert_eq!(leased(&other, "other", late).map(|mail| mail.message_id), Some(first.message_id.clone()));
-        assert!(!one.settle_mail((&first, "one"), &Attempt::Sent, late).expect("noted"), "the lease had run out");
-        assert!(other.settle_mail((&first, "other"), &Attempt::Sent, late).expect("noted"));
+        assert!(!one.settle_mail((&first, "one"), &Attempt::Sent, &[], late).expect("noted"), "the lease had run out");
+        assert!(other.settle_mail((&first, "other"), &Attempt::Sent, &[], late).expect("noted"));
         assert_eq!(one.mail_counts().expect("readable"), MailCounts { sent: 1, ..MailCounts::default() });
         assert_eq!(leased(&one, "one", NOW + TimeDelta::days(1)), None);
     }
@@ -303,14 +329,14 @@ mod tests {
         }
         let first = leased(&ledger, "s", NOW).expect("due");
         let again = NOW + TimeDelta::hours(1);
-        ledger.settle_mail((&first, "s"), &Attempt::Later(again, "451 later".into()), NOW).expect("noted");
+        ledger.settle_mail((&first, "s"), &Attempt::Later(again, "451 later".into()), &[], NOW).expect("noted");
         let next = leased(&ledger, "s", NOW).expect("the other thread");
         assert_eq!(next.message_id, "<jobs.8.1@host>");
-        ledger.settle_mail((&next, "s"), &Attempt::Refused("550 no".into()), NOW).expect("noted");
+        ledger.settle_mail((&next, "s"), &Attempt::Refused("550 no".into()), &[], NOW).expect("noted");
         assert_eq!(leased(&ledger, "s", NOW), None);
         let retried = leased(&ledger, "s", again).expect("due again");
         assert_eq!((retried.id, retried.attempts, retried.error.as_deref()), (first.id, 1, Some("451 later")));
-        ledger.settle_mail((&retried, "s"), &Attempt::Sent, again).expect("noted");
+        ledger.settle_mail((&retried, "s"), &Attempt::Sent, &[], again).expect("noted");
         assert_eq!(leased(&ledger, "s", again).map(|mail| mail.message_id), Some("<jobs.7.2@host>".into()));
     }
 

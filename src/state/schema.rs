@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's versions in order; `user_version` counts those a file has. A version that was released never changes.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The newest version of the schema.
-pub(super) const NEWEST: u32 = 3;
+pub(super) const NEWEST: u32 = 4;
 
 /// `runs.due_at` is set where the schedule wants the slot. `kept_*` is what a rerun gives back unless it ends as done.
 const VERSION_1: &str = "
@@ -167,6 +167,47 @@ CREATE TABLE check_marks (
 CREATE INDEX check_marks_by_time ON check_marks (looked_at);
 ";
 
+/// A mail may be given up, and each recipient has a row from the first attempt on that came as far as the recipients.
+/// SQLite cannot change a CHECK, so `mails` is made anew with what it holds.
+const VERSION_4: &str = "
+CREATE TABLE mails_of_4 (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('alert', 'held_back', 'report')),
+    thread TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'refused', 'given_up')),
+    letter TEXT NOT NULL,
+    queued_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    first_tried_at INTEGER,
+    leased_by TEXT,
+    leased_until INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    ended_at INTEGER,
+    error TEXT,
+    CHECK ((leased_by IS NULL) = (leased_until IS NULL))
+) STRICT;
+INSERT INTO mails_of_4 (id, message_id, kind, thread, state, letter, queued_at, not_before, leased_by, leased_until,
+        attempts, ended_at, error)
+    SELECT id, message_id, kind, thread, state, letter, queued_at, not_before, leased_by, leased_until,
+        attempts, ended_at, error FROM mails;
+DROP TABLE mails;
+ALTER TABLE mails_of_4 RENAME TO mails;
+CREATE INDEX mails_queued ON mails (id) WHERE state = 'queued';
+CREATE INDEX mails_by_time ON mails (queued_at);
+
+CREATE TABLE mail_recipients (
+    mail_id INTEGER NOT NULL REFERENCES mails (id) ON DELETE CASCADE,
+    recipient TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'sent', 'refused', 'given_up')),
+    attempts INTEGER NOT NULL,
+    tried_at INTEGER NOT NULL,
+    error TEXT,
+    PRIMARY KEY (mail_id, recipient)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mail_recipients_unreached ON mail_recipients (mail_id) WHERE state <> 'sent';
+";
+
 /// The version of a file; 0 is an empty one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
@@ -195,7 +236,9 @@ fn apply_missing(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{file, ledger};
+    use chrono::TimeDelta;
+
+    use super::super::fixtures::{NOW, file, ledger};
     use super::super::{Ledger, LedgerError, LedgerErrorClass};
     use super::*;
 
@@ -232,6 +275,34 @@ mod tests {
         assert_eq!(ledger.history(&super::super::HistoryQuery::default()).expect("readable").len(), 1);
         assert_eq!(ledger.open_incidents().expect("readable"), []);
         assert_eq!(ledger.schema_version().expect("readable"), NEWEST);
+    }
+
+    /// As the program before this schema left it: a mail in hand, one that was sent, and one that waits for its hour.
+    #[test]
+    fn a_ledger_of_version_3_keeps_its_mails_and_they_go_on_from_where_they_stood() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let raw = Connection::open(file(&folder)).expect("a file");
+        for version in [VERSION_1, VERSION_2, VERSION_3] {
+            raw.execute_batch(version).expect("made");
+        }
+        raw.pragma_update(None, "user_version", 3).expect("set");
+        let insert = "INSERT INTO mails (message_id, kind, thread, state, letter, queued_at, not_before, leased_by,
+                          leased_until, attempts, error) VALUES (?1, 'alert', ?1, ?2, '{}', 1, ?3, ?4, ?5, 7, '451')";
+        raw.execute(insert, ("a", "queued", 1, "gone", 2)).expect("a row");
+        raw.execute(insert, ("b", "sent", 1, None::<&str>, None::<i64>)).expect("a row");
+        raw.execute(insert, ("c", "queued", i64::MAX / 2, None::<&str>, None::<i64>)).expect("a row");
+        drop(raw);
+        let before = Ledger::open_to_read(&file(&folder)).expect("readable").expect("there");
+        assert_eq!(before.mail_counts().expect("of an older ledger").queued, 2);
+        assert_eq!(before.unreached(NOW).expect("of an older ledger"), []);
+        drop(before);
+        let ledger = ledger(&folder);
+        let counts = ledger.mail_counts().expect("readable");
+        assert_eq!((counts.queued, counts.sent, counts.given_up), (2, 1, 0));
+        let mail = ledger.lease_mail("s", (NOW, TimeDelta::minutes(1))).expect("an answer").expect("due");
+        assert_eq!((mail.id, mail.message_id.as_str(), mail.attempts), (1, "a", 7));
+        let progress = ledger.progress(&mail).expect("readable");
+        assert_eq!((progress.first_tried_at, progress.receipts.len()), (Some(NOW), 0), "its time begins anew");
     }
 
     #[test]

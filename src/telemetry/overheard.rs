@@ -37,7 +37,8 @@ pub(super) fn layer<S>() -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let of_library = FilterFn::new(|metadata| *metadata.level() <= Level::WARN && metadata.target().starts_with(LIBRARY));
+    let of_library =
+        FilterFn::new(|metadata| *metadata.level() <= Level::WARN && metadata.target().starts_with(LIBRARY));
     Overhear.with_filter(of_library.with_max_level_hint(LevelFilter::WARN)).boxed()
 }
 

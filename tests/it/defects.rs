@@ -140,7 +140,7 @@ fn defects() -> Vec<Defect> {
         one("keys.not_null", es, at("05T15:00"), |week, slot| week.future("ES", slot).contract.clear()),
         one("contract.lead", es, at("05T17:00"), |week, slot| "ESH7".clone_into(&mut week.future("ES", slot).contract)),
         one("price.positive", nq, at("05T15:00"), |week, slot| week.future("NQ", slot).bid = Some(-5.0)),
-        one("value.sentinel", rty, at("05T15:00"), |week, slot| week.future("RTY", slot).ask = Some(f64::NAN)),
+        one("value.sentinel", rty, at("05T15:00"), |week, slot| week.future("RTY", slot).ask = Some(-1.0)),
         one("size.sane", nq, at("05T20:55"), |week, slot| week.future("NQ", slot).open_interest = Some(-7)),
         one("size.sane", es, at("05T19:00"), |week, slot| week.future("ES", slot).implied_vol = Some(9.0)),
         one("quote.age", nq, at("06T15:00"), |week, slot| {
@@ -151,9 +151,9 @@ fn defects() -> Vec<Defect> {
             row.bid = row.bid.map(|bid| bid - 20.0);
         }),
         one("feed.live", es, at("06T15:00"), |week, slot| week.future("ES", slot).source = Source::Delayed),
-        one("price.limit_band", nq, at("06T17:00"), |week, slot| scale_future(week.future("NQ", slot), 1.3, 0.25)),
+        one("price.limit_band", nq, at("06T17:00"), |week, slot| scale_future(week.future("NQ", slot), 0.7, 0.25)),
         one("time.session_open", rty, at("06T17:00"), |week, slot| week.future("RTY", slot).date = day("02")),
-        one("value.sentinel", iwm, at("06T17:00"), |week, slot| week.etf("IWM", slot).ask = Some(f64::INFINITY)),
+        one("value.sentinel", iwm, at("06T17:00"), |week, slot| week.etf("IWM", slot).ask = Some(1.7e308)),
         one("complete.session", nq, at("07T03:00"), |week, slot| week.without(&["NQ"], slot, 3)),
         one("exchange.silent", (FUTURES, FindingRow::WHOLE), at("07T05:00"), |week, slot| {
             week.without(&["ES", "NQ", "RTY"], slot, 4);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
-use crate::support::{Desk, NOON, NOON_SLOT, Simulator, text};
+use crate::support::{Desk, NOON, NOON_SLOT, Simulator, half_day_tape, text};
 
 fn instants(desk: &Desk, calendar: &str, from: &str, to: &str) -> BTreeSet<String> {
     let told = desk.jobs(&["calendar", "sessions", calendar, "--from", from, "--to", to, "--format", "jsonl"]);
@@ -159,4 +159,35 @@ fn a_dry_run_lists_the_gaps_and_fills_none() {
     assert!(ran.stdout.contains("dry run, 1062 rows would be written"), "{}", ran.stdout);
     assert!(ran.stdout.contains("ES: 276 slots from 2026-11-16T23:05:00Z to 2026-11-17T22:00:00Z"), "{}", ran.stdout);
     assert!(desk.lake_files().is_empty());
+}
+
+#[test]
+fn a_bar_ten_times_the_others_goes_to_quarantine_and_no_change_is_made_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tape = folder.path().join("es.csv");
+    let usual = |number: i32| 6_000.0 + f64::from(number % 7) * 0.25;
+    half_day_tape(&tape, |number| usual(number) * if number == 100 { 10.0 } else { 1.0 });
+    let simulator = Simulator::standing_at("2026-11-27T18:30:00Z", &["--tape", tape.to_str().expect("a path")]);
+    let desk = Desk::bare();
+    desk.configure(&format!(
+        "gateway: {{ address: \"{}\", clock: gateway }}\nmarket: {{ futures: [ES], spot: [] }}\n",
+        simulator.address
+    ));
+    desk.jobs(&["run", "backfill", "--from", "2026-11-27", "--to", "2026-11-27"]).succeeded();
+    let rows = desk.rows("futures_snapshots");
+    assert_eq!(rows.len(), 230);
+    for row in &rows {
+        assert!(row["last"].as_f64().is_some_and(|last| last < 7_000.0), "{row}");
+        assert!(row["change_1h"].as_f64().is_none_or(|change| change.abs() < 10.0), "{row}");
+    }
+    let apart = desk.rows("quarantine");
+    assert_eq!(apart.len(), 1, "{apart:?}");
+    assert_eq!((text(&apart[0], "checks"), text(&apart[0], "timestamp")), (
+        "price.plausible".to_owned(),
+        "2026-11-27T07:25:00Z".to_owned()
+    ));
+    let findings = desk.rows("quality_findings");
+    assert!(findings.iter().any(|row| text(row, "check_name") == "price.plausible"), "{findings:?}");
+    desk.jobs(&["run", "backfill", "--from", "2026-11-27", "--to", "2026-11-27"]);
+    assert_eq!((desk.rows("futures_snapshots").len(), desk.rows("quarantine").len()), (230, 1), "twice equals once");
 }

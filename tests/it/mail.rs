@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{Desk, Ended, ended, text};
 
 #[path = "../../benches/mail_proof/fake_smtp.rs"]
-mod fake_smtp;
+pub(crate) mod fake_smtp;
 
 use fake_smtp::{FakeSmtp, Manner};
 
@@ -70,9 +70,21 @@ fn what_is_muted_is_counted_and_not_mailed() {
     unit_failed(&desk, "jobs.service").succeeded();
     assert_eq!(server.received(), []);
     let listed = desk.jobs(&["alert", "list"]).succeeded().stdout;
+    assert!(!listed.contains("zzz"), "{listed}");
     assert!(listed.contains("muted: unit.failed until ") && listed.contains("critical"), "{listed}");
     assert!(mute("1").succeeded().stdout.starts_with("unit.failed::jobs.service is muted"));
     assert_eq!(mute("99").code, 2);
+    for (key, meant) in [
+        ("unit.faild", "did you mean unit.failed?"),
+        ("complete.sesion:futures_snapshots:ES", "did you mean complete.session?"),
+        ("complete.session:futures_snapshot", "did you mean futures_snapshots?"),
+        ("complete.session:futures_snapshots:RTTY", "did you mean RTY?"),
+        ("zzz", "there is no check zzz"),
+    ] {
+        let refused = mute(key);
+        assert!(refused.code == 2 && refused.stderr.contains(meant), "{key}: {refused:#?}");
+    }
+    mute("complete.session:futures_snapshots:ES").succeeded();
     assert_eq!(desk.jobs(&["alert", "mute", "x", "--for", "soon", "--reason", "y"]).code, 2);
     for key in ["unit.failed", "1"] {
         assert!(desk.jobs(&["alert", "unmute", key]).succeeded().stdout.contains("is told again"));
@@ -102,6 +114,9 @@ fn a_test_says_exactly_what_is_wrong() {
         ),
         (Manner::Mute, "desk@example.com", "tls: none", 69, "gave no answer within 2 s to the greeting"),
         (Manner::Slow, "desk@example.com", "tls: none", 69, "gave no answer within 8 s to the whole mail"),
+        (Manner::Mute, "desk@example.com", "tls: required", 69, "set mail.smtp.tls to implicit"),
+        (Manner::Kind, "grey@example.com", "tls: none", 69, "a test mail is not kept"),
+        (Manner::Kind, "desk@example.com", "tls: implicit", 78, "begins in the clear: set mail.smtp.tls to required"),
         (Manner::Kind, "desk@example.com", "tls: required", 78, "offers no STARTTLS, so nothing was sent"),
         (Manner::Kind, "desk@example.com", "tls: none, username: jobs", 78, "no password for the mail server"),
     ];
@@ -125,6 +140,47 @@ fn a_recipient_that_is_refused_keeps_the_others_from_nothing() {
     let told = desk.jobs(&["alert", "test"]).succeeded();
     assert!(told.stdout.contains("refused: reject@example.com (550 5.1.1 no such user)"), "{told:#?}");
     assert_eq!(server.received()[0].to, ["desk@example.com"]);
+}
+
+#[test]
+fn a_server_with_logins_by_oauth_alone_is_named_and_what_to_do() {
+    let server = FakeSmtp::start(Manner::OAuth);
+    let desk = desk_with(server.port, "desk@example.com", "tls: none, username: jobs, password_file: password");
+    let path = desk.path().join("password");
+    std::fs::write(&path, "s3cret\n").expect("a file");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its mode");
+    let told = desk.jobs(&["alert", "test"]);
+    assert_eq!(told.code, 78, "{told:#?}");
+    assert!(told.stderr.contains("by OAuth alone (XOAUTH2, OAUTHBEARER)"), "{told:#?}");
+    assert_eq!(server.received(), []);
+}
+
+#[test]
+fn a_recipient_that_is_put_off_keeps_the_others_from_nothing() {
+    let server = FakeSmtp::start(Manner::Kind);
+    let desk = desk_with(server.port, "grey@example.com, desk@example.com, reject@example.com", "tls: none");
+    let told = unit_failed(&desk, "jobs.service").succeeded().stdout;
+    assert!(told.contains("mail: sent to 127.0.0.1:") && told.contains("but not to everybody"), "{told}");
+    assert_eq!(server.received().iter().map(|mail| mail.to.clone()).collect::<Vec<_>>(), [["desk@example.com"]]);
+    let listed = desk.jobs(&["alert", "list"]).succeeded().stdout;
+    for part in [
+        "mails: 0 sent, 1 waiting, 0 refused, 0 given up",
+        "to grey@example.com waits after 1 attempts, again ",
+        "to reject@example.com was refused for good ",
+        "a mail waits because: the mail server 127.0.0.1:",
+        "asks to try again later (451",
+        ": 451 4.7.1 try again later",
+        ": 550 5.1.1 no such user",
+    ] {
+        assert!(listed.contains(part), "{part} in {listed}");
+    }
+    let checked = desk.jobs(&["doctor"]).stdout;
+    assert!(
+        checked.contains("1 mails wait for 127.0.0.1") && checked.contains("1 recipients will not get"),
+        "{checked}"
+    );
+    let test = desk.jobs(&["alert", "test"]).succeeded().stdout;
+    assert!(test.contains("put off: grey@example.com (451 4.7.1 try again later): a test mail is not kept"), "{test}");
 }
 
 #[test]
@@ -301,6 +357,7 @@ fn tls_and_login_are_as_configured_or_nothing_is_sent() {
         ("port", "s3cret", "tls: required", "give its authority in mail.smtp.ca_file"),
         ("tls_port", "s3cret", "tls: implicit", "give its authority in mail.smtp.ca_file"),
         ("port", "s3cret", implicit.as_str(), "no TLS with the mail server"),
+        ("port", "s3cret", implicit.as_str(), "begins in the clear: set mail.smtp.tls to required"),
     ];
     for (port, password, more, words) in cases {
         let ended = sink.desk(port, (password, more)).jobs(&["alert", "test"]);
@@ -308,5 +365,8 @@ fn tls_and_login_are_as_configured_or_nothing_is_sent() {
         assert!(ended.stderr.contains(words), "{words}: {ended:#?}");
         assert!(!ended.stderr.contains("s3cret") && !ended.stderr.contains("wrong:"), "{ended:#?}");
     }
+    let silent = sink.desk("tls_port", ("s3cret", &starttls)).jobs(&["alert", "test"]);
+    assert_eq!(silent.code, 69, "{silent:#?}");
+    assert!(silent.stderr.contains("set mail.smtp.tls to implicit"), "{silent:#?}");
     assert!(!sink.folder.path().join("mails/0003.json").exists(), "something was sent after all");
 }

@@ -105,6 +105,40 @@ fn a_monitor_that_is_broken_or_away_fails_no_run() {
 }
 
 #[test]
+fn a_ping_counts_as_heard_only_where_the_monitor_says_so() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    for (answer, words) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\nOK (not found)", "OK (not found)"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 17\r\nConnection: close\r\n\r\nOK (rate limited)", "OK (rate limited)"),
+        ("HTTP/1.1 301 Moved\r\nLocation: /else\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "301, a redirect"),
+    ] {
+        let monitor = Monitor::start(answer);
+        let desk = watched(&simulator, &monitor.url);
+        let ran = desk.jobs(&["run", "snapshot"]).succeeded();
+        assert!(ran.stderr.contains("not reached by a ping") && ran.stderr.contains(words), "{words}: {ran:#?}");
+        let checked = desk.jobs(&["doctor", "--ping"]);
+        assert_eq!(checked.code, 1, "{checked:#?}");
+        let line = checked.stdout.lines().find(|line| line.starts_with("fail  ping")).expect("the check");
+        assert!(line.contains(words) && line.contains("correct monitor.ping"), "{line}");
+    }
+}
+
+#[test]
+fn the_doctor_proves_a_ping_by_one_that_changes_no_state() {
+    let monitor = Monitor::start(GOOD);
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = watched(&simulator, &monitor.url);
+    let checked = desk.jobs(&["doctor", "--ping"]);
+    assert!(checked.stdout.lines().any(|line| line.starts_with("ok    ping") && line.ends_with("heard of snapshot")));
+    assert!(monitor.next().starts_with("/ping/one/log?rid="));
+    assert!(!desk.jobs(&["doctor"]).stdout.contains("heard of"), "nobody asked for a ping");
+    let bare = Desk::at(&simulator).jobs(&["doctor", "--ping"]);
+    assert!(bare.stdout.lines().any(|line| line.starts_with("warn  ping") && line.contains("no job has a monitor")));
+    let refused = watched(&simulator, "https://hc-ping.com/your-uuid-here").jobs(&["config", "check"]);
+    assert!(refused.code == 78 && refused.stderr.contains("monitor.ping.snapshot is an example"), "{refused:#?}");
+}
+
+#[test]
 fn the_metrics_tell_of_the_runs_the_rows_and_the_checks() {
     let simulator = Simulator::standing_at(NOON, &[]);
     let desk = Desk::at(&simulator);
@@ -128,4 +162,31 @@ fn the_metrics_tell_of_the_runs_the_rows_and_the_checks() {
     fs::remove_dir_all(desk.path().join("metrics")).expect("removed");
     desk.jobs(&["run", "compaction"]).succeeded();
     assert!(!desk.path().join("metrics").exists());
+}
+
+#[test]
+fn two_installations_in_one_textfile_folder_need_labels_and_say_so() {
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let shared = tempfile::tempdir().expect("a folder");
+    let desk = |labels: &str| {
+        let desk = Desk::at(&simulator);
+        let (address, folder) = (&simulator.address, shared.path().display());
+        desk.configure(&format!(
+            "gateway: {{ address: \"{address}\", clock: gateway }}\nmonitor: {{ metrics_folder: {folder}, labels: {labels} }}\n"
+        ));
+        desk
+    };
+    let (one, two) = (desk("{}"), desk("{}"));
+    assert!(!one.jobs(&["run", "compaction"]).succeeded().stderr.contains("another installation"));
+    let told = two.jobs(&["run", "compaction"]).succeeded().stderr;
+    assert!(told.contains("another installation") && told.contains("monitor.labels"), "{told}");
+    let three = desk("{ installation: paper }");
+    assert!(!three.jobs(&["run", "compaction"]).succeeded().stderr.contains("another installation"));
+    let page = fs::read_to_string(shared.path().join("jobs-paper.prom")).expect("metrics");
+    assert!(page.contains("frontmonth_last_run_failed{job=\"compaction\",installation=\"paper\"} 0"), "{page}");
+    let refused = desk("{ job: paper }").jobs(&["config", "check"]);
+    assert!(
+        refused.code == 78 && refused.stderr.contains("monitor.labels job is a label of the metrics"),
+        "{refused:#?}"
+    );
 }

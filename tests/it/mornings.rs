@@ -165,6 +165,39 @@ fn a_kept_signal_comes_out_again_in_every_bit_from_the_rows_known_then() {
     }
 }
 
+/// SPY's signals by their morning: the last close that they were made with, and when they were made.
+fn closes_of_spy(desk: &Desk) -> Vec<(String, Option<f64>, String)> {
+    let rows = desk.rows("futures_signals").into_iter().filter(|row| row["symbol"] == "SPY");
+    rows.map(|row| (text(&row, "as_of"), row["spot_close"].as_f64(), text(&row, "generated_at"))).collect()
+}
+
+#[test]
+fn a_rerun_over_a_range_completes_what_was_made_retroactively_from_less_and_nothing_else() {
+    let simulator = Simulator::standing_at("2026-11-18T14:00:10Z", &[]);
+    let desk = Desk::at(&simulator);
+    desk.jobs(&["run", "backfill", "--from", "2026-11-16", "--to", "2026-11-18", "--symbols", "ES"]).succeeded();
+    desk.jobs(&["run", "snapshot", "--symbols", "ES"]).succeeded();
+    let range = ["run", "signals", "--from", "2026-11-17", "--symbols", "SPY"];
+    desk.jobs(&range).succeeded();
+    let before = closes_of_spy(&desk);
+    assert_eq!(before.len(), 2, "one of yesterday's morning, one of today's: {before:?}");
+    assert!(before.iter().all(|(_, close, _)| close.is_none()), "no close of SPY is stored yet: {before:?}");
+    // The closes come later, and so does the open: today's signal was made before it, yesterday's long after its own.
+    drop(simulator);
+    let later = Simulator::standing_at("2026-11-18T17:00:10Z", &[]);
+    desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", later.address));
+    desk.jobs(&["run", "backfill", "--from", "2026-11-13", "--to", "2026-11-17", "--symbols", "SPY"]).succeeded();
+    desk.jobs(&["run", "signals", "--at", "2026-11-17T14:00Z", "--symbols", "SPY"]).succeeded();
+    assert_eq!(closes_of_spy(&desk), before, "only a range is asked to complete");
+    let told = desk.jobs(&range).succeeded().stdout;
+    let after = closes_of_spy(&desk);
+    assert!(after[0].1.is_some() && after[0].2 > before[0].2, "completed, and marked as made later: {after:?}");
+    assert_eq!(after[1], before[1], "what was made in time stays");
+    assert!(told.contains("1 signals that were made in time lack inputs"), "{told}");
+    desk.jobs(&range).succeeded();
+    assert_eq!(closes_of_spy(&desk), after, "twice equals once");
+}
+
 #[test]
 fn what_is_missing_is_told_and_nothing_is_made_up() {
     let simulator = Simulator::standing_at("2026-11-18T14:00:10Z", &[]);
@@ -176,7 +209,7 @@ fn what_is_missing_is_told_and_nothing_is_made_up() {
     desk.jobs(&["run", "backfill", "--from", "2026-11-17"]).succeeded();
     desk.jobs(&["run", "signals"]).succeeded();
     let told = desk.jobs(&["run", "rules"]).succeeded().stdout;
-    assert!(told.contains("no decision: the outlook needs 50 closes"), "{told}");
+    assert!(told.contains("no decision: the outlook needs the closes of 50 sessions"), "{told}");
     assert!(desk.rows("decisions").is_empty());
     let told = desk.jobs(&["evaluate", "--symbols", "DIA"]);
     assert!(told.code == 2 && told.stderr.contains("DIA has no future"), "{told:#?}");

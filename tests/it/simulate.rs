@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::support::{Desk, ended};
+use crate::support::{Desk, ended, half_day_tape};
 
 /// The day after Thanksgiving closes at 13:15: 231 slots of futures, 42 of ETFs.
 const HALF_DAY: [&str; 4] = ["--from", "2026-11-27", "--to", "2026-11-27"];
@@ -258,4 +258,20 @@ fn the_arenas_of_its_memory_are_bounded_unless_somebody_else_did() {
         let entries: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
         assert!(entries.contains(&found.as_bytes()), "{found}");
     }
+}
+
+#[test]
+fn a_tape_of_one_future_as_the_help_shows_it_fails_no_slot() {
+    let desk = sparse();
+    half_day_tape(&desk.path().join("es.csv"), |number| 6_000.0 + f64::from(number % 7) * 0.25);
+    let ended = desk.jobs(&arguments(&HALF_DAY, &["--tape", "es.csv"]));
+    assert!(ended.stderr.contains("NQ, RTY, SPY, QQQ, IWM are left out"), "{}", ended.stderr);
+    let account = ended.succeeded().lines().remove(0);
+    assert_eq!(rows(&account)[0], (231, 231, 231), "{account}");
+    let other = desk.path().join("other.csv");
+    let tape = std::fs::read_to_string(desk.path().join("es.csv")).expect("read").replace("ES,ESZ6", "YM,YMZ6");
+    std::fs::write(&other, tape).expect("written");
+    let ended = desk.jobs(&arguments(&HALF_DAY, &["--tape", "other.csv"]));
+    assert_eq!(ended.code, 2, "{ended:#?}");
+    assert!(ended.stderr.contains("the tape holds YM and none of market.futures (ES, NQ, RTY)"), "{}", ended.stderr);
 }

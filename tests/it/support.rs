@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -164,4 +165,17 @@ impl Drop for Simulator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A tape of ES for the session of 2026-11-27, a half day of 231 slots: the close of each bar by its number.
+pub(crate) fn half_day_tape(path: &Path, close: impl Fn(i32) -> f64) {
+    let open: DateTime<Utc> = "2026-11-26T23:00:00Z".parse().expect("an instant");
+    let mut lines = "symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume\n".to_owned();
+    for number in 0..231 {
+        let start = open + chrono::TimeDelta::minutes(5) * number;
+        let [start, end] = [start, start + chrono::TimeDelta::minutes(5)].map(|at| at.format("%Y-%m-%dT%H:%M:%SZ"));
+        let close = close(number);
+        lines.push_str(&format!("ES,ESZ6,2026-12-18,{start},{end},{close},{close},{close},{close},100\n"));
+    }
+    std::fs::write(path, lines).expect("written");
 }

@@ -158,7 +158,7 @@ fn a_table_without_a_zone_with_strays_and_doubles_is_taken_in_as_far_as_it_goes(
     );
     assert_eq!(
         (text(row, "contract"), text(row, "date"), text(row, "source")),
-        ("ESZ4".to_owned(), "2024-11-20".to_owned(), "live".to_owned())
+        ("ESZ4".to_owned(), "2024-11-20".to_owned(), "import".to_owned())
     );
     assert_eq!(row["change_daily"], Value::Null, "those of another program are of nobody knows what");
     let first = rows.iter().find(|row| text(row, "symbol") == "ES" && text(row, "timestamp") == "2024-11-20T15:00:00Z");
@@ -202,14 +202,19 @@ fn what_cannot_be_imported_is_refused_with_what_to_do() {
     refused(&desk, &path("notes"), (&[], 2, &["is no table"]));
     fs::write(path("notes/a.txt"), "mine").expect("written");
     refused(&desk, &path("notes"), (&[], 2, &["is no table"]));
-    refused(&desk, &path("notes/a.txt"), (&[], 65, &["cannot read", "a.txt"]));
+    refused(&desk, &path("notes/a.txt"), (&[], 2, &["a.txt is a text file", "write it as Parquet first"]));
+    fs::write(path("notes/rows.csv"), "symbol,timestamp,last\nES,2024-11-20T15:00:00Z,6000.25\n").expect("written");
+    refused(&desk, &path("notes/rows.csv"), (&[], 2, &["rows.csv is a CSV file", "Delta table", "write it as Parquet first"]));
+    fs::write(path("notes/b.parquet"), "PAR1 and no more").expect("written");
+    refused(&desk, &path("notes/b.parquet"), (&[], 65, &["cannot read", "b.parquet"]));
     let zoned = foreign(&desk, "zoned");
     let asked = desk.jobs(&["table", "import", "old/zoned", "--yes"]);
     assert_eq!(asked.code, 2, "{asked:#?}");
     assert!(asked.stderr.contains("--gateway ib or --gateway simulated"), "{asked:#?}");
     refused(&desk, &zoned, (&["--table", "spot_snapshots"], 2, &["only futures_snapshots"]));
     refused(&desk, &zoned, (&["--zone", "Mars"], 2, &["unknown zone"]));
-    refused(&desk, &zoned, (&["--source", "guessed"], 2, &["live, delayed, backfill"]));
+    refused(&desk, &zoned, (&["--source", "guessed"], 2, &["live, delayed, backfill, import"]));
+    refused(&desk, &zoned, (&["--source", "live"], 2, &["for rows that this program captured"]));
     desk.jobs(&["query", "select 'ES' as symbol, 1.0 as last", "--format", "parquet", "--out", "short.parquet"])
         .succeeded();
     refused(&desk, &path("short.parquet"), (&[], 2, &["has no column timestamp", "it has symbol, last"]));
@@ -252,6 +257,42 @@ fn rows_none_of_which_can_be_taken_are_bad_data() {
     desk.jobs(&["query", sql, "--format", "parquet", "--out", "bad.parquet"]).succeeded();
     let ended = import(&desk, &desk.path().join("bad.parquet"), &["--zone", "UTC", "--yes"]);
     assert_eq!((ended.code, counts(&ended.lines()[0])), (65, [0, 0, 0, 1]), "{ended:#?}");
+}
+
+/// Rows of one session: sound ones, a crossed one, one that is ten times the others, and numbers that are none.
+const SPOILED: &str = "select 'ES' as symbol, t.* from (values \
+    (timestamp '2024-11-20T15:00:00', 6000.0, 6000.25, 6000.25, 0.2), \
+    (timestamp '2024-11-20T15:05:00', 6001.0, 6000.0, 6000.5, 0.2), \
+    (timestamp '2024-11-20T15:10:00', 60000.0, 60000.25, 60000.25, 0.2), \
+    (timestamp '2024-11-20T15:15:00', 'NaN'::double, 6000.25, 6000.25, 'inf'::double), \
+    (timestamp '2024-11-21T15:00:00', 6000.0, 6000.25, 60000.0, 0.2), \
+    (timestamp '2024-11-21T15:05:00', 6000.0, 6000.25, 6000.0, 7.5)) as t(timestamp, bid, ask, last, implied_vol)";
+
+#[test]
+fn rows_that_fail_the_checks_of_rows_wait_in_quarantine_and_the_rest_say_import() {
+    let desk = Desk::bare();
+    desk.jobs(&["query", SPOILED, "--format", "parquet", "--out", "spoiled.parquet"]).succeeded();
+    let from = desk.path().join("spoiled.parquet");
+    let first = account(&desk, &from, &["--zone", "UTC", "--yes"]);
+    println!("{first}");
+    assert_eq!(counts(&first), [2, 0, 0, 4]);
+    assert_eq!(first["refused"][0]["reason"], "fails_checks");
+    assert_eq!(first["nulled"].as_u64(), Some(2));
+    let rows = desk.rows("futures_snapshots");
+    assert!(rows.iter().all(|row| text(row, "source") == "import"), "{rows:?}");
+    let nulled = rows.iter().find(|row| text(row, "timestamp") == "2024-11-20T15:15:00Z").expect("its row");
+    assert!(nulled["bid"].is_null() && nulled["implied_vol"].is_null(), "{nulled}");
+    let failed = |desk: &Desk| -> Vec<String> { desk.rows("quarantine").iter().map(|row| text(row, "checks")).collect() };
+    assert_eq!(failed(&desk), [
+        "quote.crossed",
+        "price.plausible,price.limit_band",
+        "price.plausible,price.limit_band",
+        "size.sane"
+    ]);
+    let second = account(&desk, &from, &["--zone", "UTC", "--yes"]);
+    assert_eq!((counts(&second), failed(&desk).len()), ([0, 2, 0, 4], 4));
+    assert_eq!(desk.rows("quality_findings").len(), 6);
+    desk.jobs(&["table", "verify"]).succeeded();
 }
 
 /// Five months of three futures, times without a zone and of nanoseconds, in one file and in no order of symbols.

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::job::{Failure, JobError};
-use crate::state::{Incident, Ledger, MailCounts, Mute, QueuedMail};
+use crate::state::{Incident, Ledger, MailCounts, Mute, QueuedMail, RecipientState, Unreached};
 use crate::telemetry;
 
 use super::super::output::{eastern, plain_table, print_document, print_line, print_text, right};
@@ -16,9 +16,15 @@ use super::words::one_line;
 /// How far back incidents that are over are listed.
 const ALL_DAYS: i64 = 30;
 
+/// How far back recipients are listed who will not get a mail.
+const UNREACHED_DAYS: i64 = 7;
+
+/// Recipients listed at most; the rest is counted.
+const MAX_UNREACHED: usize = 20;
+
 #[derive(Debug, Args)]
 pub(in super::super) struct ListArgs {
-    /// Also those that were over within the last 30 days.
+    /// Also those that were over within the last 30 days, and recipients that did not get a mail in that time.
     #[arg(long)]
     all: bool,
 }
@@ -29,6 +35,7 @@ struct Listing {
     incidents: Vec<Incident>,
     mutes: Vec<Mute>,
     waiting: Vec<QueuedMail>,
+    unreached: Vec<Unreached>,
     mails: MailCounts,
 }
 
@@ -46,6 +53,7 @@ pub(super) fn list(globals: &Globals, args: &ListArgs) -> Result<u8, JobError> {
             },
             mutes: ledger.mutes(now)?,
             waiting: ledger.queued_mails()?,
+            unreached: ledger.unreached(now - TimeDelta::days(if args.all { ALL_DAYS } else { UNREACHED_DAYS }))?,
             mails: ledger.mail_counts()?,
         },
         // An older ledger, or none, knows of nothing.
@@ -57,7 +65,7 @@ pub(super) fn list(globals: &Globals, args: &ListArgs) -> Result<u8, JobError> {
             let incidents = listing.incidents.iter().map(|one| document(one, &listing.mutes, now));
             let document = json!({
                 "schema": 1, "incidents": incidents.collect::<Result<Vec<_>, _>>()?, "mutes": listing.mutes,
-                "mails": listing.mails,
+                "mails": listing.mails, "unreached": listing.unreached,
             });
             print_document(&document, Format::Json)?;
         }
@@ -100,10 +108,29 @@ fn text(listing: &Listing, now: DateTime<Utc>) -> Result<(), JobError> {
             one_line(&mute.reason)
         ))?;
     }
-    let MailCounts { queued, sent, refused } = listing.mails;
-    print_line(&format!("mails: {sent} sent, {queued} waiting, {refused} refused"))?;
+    let MailCounts { queued, sent, refused, given_up, left_out: _ } = listing.mails;
+    print_line(&format!("mails: {sent} sent, {queued} waiting, {refused} refused, {given_up} given up"))?;
+    // The newest matter most.
+    let shown = listing.unreached.iter().rev().take(MAX_UNREACHED);
+    shown.rev().try_for_each(|one| print_line(&unreached(one)))?;
+    if let Some(more) = listing.unreached.len().checked_sub(MAX_UNREACHED).filter(|more| *more > 0) {
+        print_line(&format!("and {more} more before: jobs alert list --format json"))?;
+    }
     let failed = listing.waiting.iter().find_map(|mail| mail.error.as_ref());
     failed.map_or(Ok(()), |error| print_line(&format!("a mail waits because: {}", one_line(error))))
+}
+
+fn unreached(one: &Unreached) -> String {
+    let Unreached { message_id, recipient, state, attempts, tried_at, again_at, error } = one;
+    let (id, to) = (one_line(message_id), one_line(recipient));
+    let end = match (state, again_at) {
+        (RecipientState::Refused, _) => format!("was refused for good {}", eastern(*tried_at)),
+        (RecipientState::GivenUp, _) => format!("was given up {} after {attempts} attempts", eastern(*tried_at)),
+        (_, Some(at)) => format!("waits after {attempts} attempts, again {}", eastern(*at)),
+        (_, None) => "waits".to_owned(),
+    };
+    let why = error.as_ref().map_or_else(String::new, |error| format!(": {}", one_line(error)));
+    format!("not delivered: {id} to {to} {end}{why}")
 }
 
 fn muted(incident: &Incident, mutes: &[Mute], now: DateTime<Utc>) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::alert::{Facts, Letter, Looker, Observation, SendError, Setting, UNIT_FAILED, plan};
+use crate::alert::{Facts, Letter, Looker, Observation, SendError, SendErrorClass, Setting, UNIT_FAILED, plan};
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::Config;
 use crate::job::{JobError, alerts, chain, mailer, origin, outbox, policy};
@@ -55,6 +55,10 @@ async fn by_outbox(config: &Config, ledger: Ledger, num_queued: usize) -> Result
         }
         Ok(Err(error)) => return Err(error.into()),
         Ok(Ok(delivery)) => match (delivery.failure, num_queued) {
+            (Some((_, error)), _) if delivery.num_in_part > 0 => {
+                format!("sent to {destination}, but not to everybody, see jobs alert list: {error}")
+            }
+            (Some((SendErrorClass::Refused, error)), _) => format!("not sent: {error}"),
             (Some((_, error)), _) => format!("queued: {error}"),
             (None, 0) => "none: it was told before, and is told again when it goes on for hours".to_owned(),
             (None, _) => format!("sent to {destination}"),

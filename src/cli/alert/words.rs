@@ -1,11 +1,13 @@
 //! Text from outside, made fit for one line of a terminal, a log or a shell.
 
+use crate::escape::is_unfit;
+
 /// Characters of a text that are told.
 const MAX_CHARS: usize = 300;
 
 /// The text without control characters, so that it can neither end the line nor move the cursor, and of bounded length.
 pub(super) fn one_line(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let clean = |c: char| if is_unfit(c) { char::REPLACEMENT_CHARACTER } else { c };
     let mut line: String = text.chars().take(MAX_CHARS).map(clean).collect();
     if text.chars().nth(MAX_CHARS).is_some() {
         line.push('…');
@@ -27,6 +29,7 @@ mod tests {
     #[test]
     fn a_text_stays_one_line_of_bounded_length() {
         assert_eq!(one_line("a\nb\u{1b}[2Jc"), "a\u{fffd}b\u{fffd}[2Jc");
+        assert_eq!(one_line("a\u{202e}b"), "a\u{fffd}b");
         assert_eq!(one_line(&"x".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
         assert_eq!(one_line(&"x".repeat(10_000)).chars().count(), MAX_CHARS + 1);
     }

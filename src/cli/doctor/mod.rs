@@ -5,6 +5,7 @@ mod disk;
 mod folders;
 mod gateway;
 mod operation;
+mod ping;
 mod settings;
 mod tables;
 
@@ -38,12 +39,17 @@ const THOROUGH: Duration = Duration::from_mins(1);
   jobs doctor
   jobs --config /etc/jobs/jobs.yaml doctor --format jsonl
   jobs doctor --gateway 127.0.0.1:4002
+  jobs doctor --ping
 
 It reads, connects to the gateway, and writes nothing but probe files, which it removes. Each check has a bound of its own.
+With --ping each URL of monitor.ping gets one ping at URL/log, which a monitor notes and which changes no state.
 Exit codes: 0 nothing failed, warnings or not; 1 a check failed.")]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     gateway: GatewayFlag,
+    /// Also ping each monitor once, to see that it hears.
+    #[arg(long)]
+    ping: bool,
 }
 
 /// Runs every check.
@@ -55,7 +61,9 @@ pub(super) fn doctor(globals: &Globals, args: &DoctorArgs) -> Result<u8, JobErro
         let mut checks = match loaded {
             Ok(loaded) => {
                 let configuration = settings::configuration(&loaded);
+                let pings = args.ping.then(|| loaded.config.monitor.clone());
                 underway.extend(of_configuration(loaded));
+                underway.extend(pings.map(|monitor| asking(&["ping"], THOROUGH, ping::ping(monitor))));
                 vec![configuration]
             }
             Err(error) => vec![settings::no_configuration(&error)],

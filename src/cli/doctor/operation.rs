@@ -90,12 +90,15 @@ pub(super) fn mail(config: &Config) -> Finding {
         Some(ledger) if ledger.schema_version()? >= 3 => ledger.mail_counts(),
         _ => Ok(MailCounts::default()),
     });
-    let Ok(MailCounts { queued, refused, .. }) = counts else {
+    let Ok(MailCounts { queued, refused, given_up, left_out, sent: _ }) = counts else {
         return Finding::warn("unknown: the ledger cannot be read", "mend the ledger first");
     };
-    if queued + refused > 0 {
-        let found = format!("{queued} mails wait for {destination}, {refused} were refused");
-        return Finding::warn(found, "jobs alert test says what is wrong");
+    if queued + refused + given_up + left_out > 0 {
+        let found = format!(
+            "{queued} mails wait for {destination}, {refused} were refused, {given_up} given up, and {left_out} \
+             recipients will not get a mail that others got"
+        );
+        return Finding::warn(found, "jobs alert list names the recipients, jobs alert test says what is wrong");
     }
     match config.mail.kind {
         MailRoute::Smtp => Finding::ok(format!("alerts go to {destination}; jobs alert test sends one")),

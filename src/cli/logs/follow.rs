@@ -7,6 +7,8 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::escape::escaped;
+
 use super::entry::{Entry, entries_of};
 use super::files::{LogFile, of};
 use super::{Filter, Printer, newest};
@@ -42,7 +44,7 @@ pub(super) fn follow(folder: &Path, filter: &Filter, (printer, limit): (&Printer
 
 /// Prints an entry; false where nobody reads any more.
 fn print(printer: &Printer<'_>, entry: &Entry) -> io::Result<bool> {
-    match writeln!(io::stdout(), "{}", printer.told(entry)) {
+    match writeln!(io::stdout(), "{}", escaped(&printer.told(entry))) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         written => written.map(|()| true),
     }

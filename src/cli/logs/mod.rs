@@ -15,7 +15,7 @@ use crate::job::{Failure, JobError, calendars};
 use crate::telemetry;
 
 use super::job_names::{check_known, job_names};
-use super::output::{print_documents, print_line};
+use super::output::{print_documents, print_error, print_line};
 use super::settings::{Format, Globals};
 use super::time_range::{Edge, instant_or_day};
 
@@ -94,7 +94,8 @@ pub(super) fn logs(globals: &Globals, args: &LogsArgs) -> Result<u8, JobError> {
         check_known(&args.name, &known, "log of")?;
         if !args.follow {
             let exist = if found.is_empty() { "none yet".to_owned() } else { found.join(", ") };
-            eprintln!("{} has logged nothing in {} yet; there are logs of: {exist}", args.name, folder.display());
+            let folder = folder.display();
+            print_error(&format!("{} has logged nothing in {folder} yet; there are logs of: {exist}", args.name));
         }
     }
     let since = match &args.since {

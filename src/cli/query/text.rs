@@ -4,6 +4,7 @@ use std::io::Write;
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width};
 
+use crate::escape::escaped;
 use crate::job::{Failure, JobError};
 use crate::lake::{Column, ColumnKind, Value};
 
@@ -57,7 +58,7 @@ impl TextWriter {
         }
         self.align(&mut table);
         self.num_rows += page.len();
-        let written = writeln!(out, "{table}").and_then(|()| out.flush());
+        let written = writeln!(out, "{}", escaped(&table.to_string())).and_then(|()| out.flush());
         written.map_err(|error| JobError::fail(Failure::Failed, error))
     }
 

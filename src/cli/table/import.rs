@@ -26,7 +26,7 @@ FROM is a Delta table with the columns symbol, timestamp, bid, ask, last, volume
 files with them; it is only read. Of one that stands where the lake's table belongs, move the folder out of the lake first.
 A time within 60 s after a slot is the slot's; NaN, -1 and prices of 0 become null; the contract is the one that led by the
 roll rule, its con_id null; changes are computed anew from prices of one contract and are null near a roll; date is the
-session's. Rows say they were captured now, so --as-of an earlier time does not show them. A row that is there stays; of two
+session's. Rows pass the checks of rows first, and those that fail go to quarantine. Rows say they were captured now, so --as-of an earlier time does not show them. A row that is there stays; of two
 rows of one slot the one written first counts. Exit codes: 0 done, 1 not confirmed, 2 no such table, 65 damaged or no row
 that can be taken, 78 the lake is of the other gateway.")]
 pub(in crate::cli) struct ImportArgs {
@@ -38,8 +38,8 @@ pub(in crate::cli) struct ImportArgs {
     /// Zone of timestamps that have none: `America/New_York`, `UTC` or another IANA name.
     #[arg(long, value_name = "ZONE")]
     zone: Option<Zone>,
-    /// What the rows are: live, delayed or backfill.
-    #[arg(long, default_value = "live", value_name = "SOURCE")]
+    /// What the rows are: import, delayed (never compared with other prices) or backfill (without bid and ask).
+    #[arg(long, default_value = "import", value_name = "SOURCE")]
     source: Source,
     /// Where the rows come from: ib or simulated [default: the configured gateway.kind].
     #[arg(long, value_name = "KIND")]
@@ -59,6 +59,10 @@ pub(super) fn import(globals: &Globals, args: &ImportArgs) -> Result<u8, JobErro
     if args.table != TableName::FuturesSnapshots {
         let told = format!("{} takes no rows in: only futures_snapshots does", args.table);
         return Err(JobError::fail(Failure::Usage, told));
+    }
+    if args.source == Source::Live {
+        let message = "--source live is for rows that this program captured: leave it out, and the rows say import";
+        return Err(JobError::fail(Failure::Usage, message));
     }
     let lake = Lake::open(&loaded.config.lake, kind(args, &loaded)?)?;
     let account = |mode| {
@@ -106,7 +110,7 @@ fn kind(args: &ImportArgs, loaded: &Loaded) -> Result<GatewayKind, JobError> {
 fn account(loaded: &Loaded, lake: &Lake, request: &ImportRequest) -> Result<ImportAccount, JobError> {
     let calendars = calendars(&loaded.config)?;
     let (futures, nyse, market) = (&calendars.futures, &calendars.nyse, &loaded.config.market);
-    let rules = ImportRules { futures, nyse, market, now: SystemClock.now() };
+    let rules = ImportRules { futures, nyse, market, quality: &loaded.config.quality, now: SystemClock.now() };
     block_on(async { Ok(lake.import(request, &rules).await?) })
 }
 

@@ -39,8 +39,9 @@ impl PricesBefore {
             let history = histories.get(&(&row.symbol, row.contract.as_str()));
             // Before the calendars begin no change can be told.
             let references = ChangeReferences::of(row.timestamp, rules.futures, rules.nyse).ok();
-            if let (Some(history), Some(references)) = (history, references) {
-                row.changes = references.changes(row.last, history);
+            let spec = rules.market.future(&row.symbol).ok();
+            if let (Some(history), Some(references), Some(spec)) = (history, references, spec) {
+                row.changes = references.changes(row.last, history, spec.tick);
             }
         }
         Ok(())

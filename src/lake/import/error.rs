@@ -19,6 +19,18 @@ pub enum ImportError {
         /// What was given.
         path: PathBuf,
     },
+    /// It is a file of another kind, such as CSV.
+    #[error(
+        "{} is {kind}, and rows are imported from a Delta table or from Parquet: write it as Parquet first, for example with \
+         polars: pl.read_csv(FILE, try_parse_dates=True).write_parquet(\"rows.parquet\")",
+        path.display()
+    )]
+    NotParquet {
+        /// What was given.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// It lies where the rows are to go.
     #[error("{} lies in the lake itself: move it out of {} first, then import it from there", path.display(), root.display())]
     WithinLake {

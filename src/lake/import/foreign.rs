@@ -4,7 +4,7 @@
 //! rows were written decides which of two counts, and the library does not keep it. What hides or renames rows is refused.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
@@ -26,6 +26,12 @@ const NUM_COLUMNS: usize = 13;
 
 /// Columns without which no row can be told.
 const NEEDED: [&str; 3] = ["symbol", "timestamp", "last"];
+
+/// What every Parquet file begins with.
+const PARQUET_MAGIC: &[u8] = b"PAR1";
+
+/// As much of a file as shows what it is.
+const HEAD_BYTES: u64 = 512;
 
 /// The property that says whether columns have other names in the files.
 const COLUMN_MAPPING: &str = "delta.columnMapping.mode";
@@ -64,6 +70,9 @@ impl Foreign {
     /// Looks what a path holds, without reading rows.
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         if path.is_file() {
+            if let Some(kind) = kind_of_other_file(path).map_err(|error| unreadable(path, error))? {
+                return Err(ImportError::NotParquet { path: path.to_path_buf(), kind });
+            }
             return Self::parquet(path, vec![path.to_path_buf()]);
         }
         match folder::presence(path).map_err(|error| unreadable(path, error))? {
@@ -179,6 +188,20 @@ fn plain_schema(path: &Path, state: &LogState) -> Result<StructType, ImportError
         return Err(unsupported(format!("it is partitioned by {column}")));
     }
     serde_json::from_str(&metadata.schema_string).map_err(|error| unsupported(format!("its columns: {error}")))
+}
+
+/// What a file is that is not even a damaged Parquet file.
+fn kind_of_other_file(path: &Path) -> io::Result<Option<&'static str>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
+    Ok(match extension.as_str() {
+        _ if head.starts_with(PARQUET_MAGIC) => None,
+        "parquet" => None,
+        "csv" | "tsv" => Some("a CSV file"),
+        _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => Some("a text file"),
+        _ => Some("no Parquet file"),
+    })
 }
 
 /// The Parquet files of a folder, by name.

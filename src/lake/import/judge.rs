@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::calendar::{Calendar, CalendarError, RollRule, Slot, lead_month};
 use crate::market::{Changes, FuturesSnapshot, GatewayKind, MarketConfig, Source, Symbol};
+use crate::quality::QualityConfig;
 
 use super::file::ForeignRow;
 
@@ -41,6 +42,8 @@ pub enum Refusal {
     InFuture,
     /// It has neither bid nor ask nor last.
     NoPrice,
+    /// It fails a check of rows that keeps rows apart.
+    FailsChecks,
 }
 
 impl Refusal {
@@ -56,6 +59,7 @@ impl Refusal {
             Self::OutsideCalendar => "outside of the years of the calendar",
             Self::InFuture => "in the future",
             Self::NoPrice => "without any price",
+            Self::FailsChecks => "that fail the checks of rows and go to quarantine (jobs quality report lists them)",
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct ImportRules<'a> {
     pub nyse: &'a Calendar,
     /// The symbols, and when the lead changes.
     pub market: &'a MarketConfig,
+    /// The settings of the checks that rows must pass.
+    pub quality: &'a QualityConfig,
     /// The instant of the import: what the rows will say they were captured at.
     pub now: DateTime<Utc>,
 }
@@ -170,7 +176,7 @@ impl Numbers {
         let open_interest = kept(found.open_interest, |value| count(value).filter(|count| *count > 0), &mut num_nulled);
         let all = Self { bid, ask, last, volume, open_interest, implied_vol, num_nulled };
         match source {
-            Source::Live | Source::Delayed => all,
+            Source::Live | Source::Delayed | Source::Import => all,
             // A bar knows none of these.
             Source::Backfill => Self { bid: None, ask: None, open_interest: None, ..all },
         }
@@ -208,13 +214,14 @@ mod tests {
     use crate::calendar::CalendarId;
 
     fn judged(found: &ForeignRow) -> Result<Judged, Refusal> {
-        judged_as(found, Source::Live)
+        judged_as(found, Source::Import)
     }
 
     fn judged_as(found: &ForeignRow, source: Source) -> Result<Judged, Refusal> {
         let (futures, nyse) = (Calendar::embedded(CalendarId::CmeEquity), Calendar::embedded(CalendarId::Nyse));
         let (market, now) = (MarketConfig::default(), at("2026-11-20T15:00:00Z"));
-        let rules = ImportRules { futures: &futures, nyse: &nyse, market: &market, now };
+        let quality = QualityConfig::default();
+        let rules = ImportRules { futures: &futures, nyse: &nyse, market: &market, quality: &quality, now };
         Judge { rules, source, gateway: GatewayKind::Ib }.judge(found).map_err(|(refusal, _)| refusal)
     }
 

@@ -6,6 +6,7 @@
 
 mod account;
 mod changes;
+mod checks;
 mod error;
 mod file;
 mod foreign;
@@ -28,6 +29,7 @@ pub use error::ImportError;
 pub use judge::{ImportRules, Refusal};
 
 use changes::PricesBefore;
+use checks::{Checked, ClosesBefore};
 use foreign::{Foreign, unreadable};
 use judge::{Judge, Judged, is_near_roll};
 use survey::{Days, Survey, day_of};
@@ -76,10 +78,17 @@ impl Lake {
         })?;
         let judge = Judge { rules: *rules, source: request.source, gateway };
         let mut account = begun(&foreign, (request, &judge), &survey);
-        let mut before = PricesBefore::default();
+        let (mut before, mut closes) = (PricesBefore::default(), ClosesBefore::default());
         for days in survey.windows(PART_ROWS) {
             let part = Part { foreign: &foreign, zone, survey: &survey, days: &days };
-            let mut rows = tokio::task::block_in_place(|| part.read(&judge, &mut account))?;
+            let Checked { sound: mut rows, failed } = tokio::task::block_in_place(|| {
+                let rows = part.read(&judge, &mut account)?;
+                Ok::<_, ImportError>(closes.check(rules, rows))
+            })?;
+            for failed in &failed {
+                account.refuse(Refusal::FailsChecks, || failed.describe());
+            }
+            self.keep_failed(request, rules, &failed).await?;
             before.fill(self, rules, &mut rows).await?;
             self.take_in(request.mode, &rows, &mut account).await?;
             tracing::info!(from = %days.start(), to = %days.end(), rows = rows.len(), "took a part in");

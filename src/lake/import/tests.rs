@@ -50,7 +50,7 @@ async fn delta(folder: &Path, commits: &[&[Told<'_>]]) -> PathBuf {
 }
 
 fn request(from: &Path) -> ImportRequest {
-    ImportRequest { from: from.to_path_buf(), zone: None, source: Source::Live, mode: ImportMode::Write }
+    ImportRequest { from: from.to_path_buf(), zone: None, source: Source::Import, mode: ImportMode::Write }
 }
 
 fn noon() -> DateTime<Utc> {
@@ -60,7 +60,8 @@ fn noon() -> DateTime<Utc> {
 async fn imported(lake: &Lake, request: &ImportRequest) -> Result<ImportAccount, ImportError> {
     let (futures, nyse) = (Calendar::embedded(CalendarId::CmeEquity), Calendar::embedded(CalendarId::Nyse));
     let market = MarketConfig::default();
-    let rules = ImportRules { futures: &futures, nyse: &nyse, market: &market, now: noon() };
+    let quality = crate::quality::QualityConfig::default();
+    let rules = ImportRules { futures: &futures, nyse: &nyse, market: &market, quality: &quality, now: noon() };
     lake.import(request, &rules).await
 }
 

@@ -31,7 +31,7 @@ pub(super) const SPECS: &[CheckSpec] = &[
     CheckSpec::new("price.limit_band", LooksAt::Row, "the price is within the exchange's limits")
         .acts(Action::Quarantine)
         .steps(Some(7.0), Some(20.1), "% from the close before")
-        .because("CME halts at 7 % outside regular hours and for the day at 20 %: beyond that nothing trades"),
+        .because("until NYSE opens a future stands at most 7 % either way from the close; after that only a fall is bounded, at 20 %"),
     CheckSpec::new("size.sane", LooksAt::Row, "sizes are possible")
         .acts(Action::Quarantine)
         .because("no session trades two billion contracts, no index has an implied volatility above 500 %"),
@@ -65,10 +65,11 @@ pub fn row_checks<'a>(batch: &'a Batch<'a>) -> Vec<Measure<'a>> {
         each("time.future", instant::future),
         each("value.sentinel", value::sentinel),
         each("price.positive", value::positive),
-        Measure::new("price.limit_band", |rule| Ok(value::limit_band(batch, rule))),
+        each("price.plausible", value::plausible),
+        Measure::new("price.limit_band", |rule| value::limit_band(batch, rule)),
         each("size.sane", value::size),
         each("quote.crossed", quoted::crossed),
-        each("quote.off_tick", quoted::off_tick),
+        Measure::new("quote.off_tick", |rule| Ok(quoted::off_tick(batch, rule))),
         each("quote.no_last", quoted::no_last),
         Measure::new("quote.age", |rule| Ok(quoted::age(batch, rule))),
         Measure::new("quote.spread", |rule| quoted::spread(batch, rule)),

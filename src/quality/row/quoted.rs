@@ -3,7 +3,7 @@
 use crate::calendar::Slot;
 use crate::market::Source;
 
-use super::super::{Batch, CheckFault, Finding, Measured, Row, Rule, Seen};
+use super::super::{Batch, CheckFault, FUTURES_TABLE, Finding, Measured, Row, Rule, Seen};
 
 /// Largest distance of a price from the grid of ticks: room for the binary fractions of 0.1.
 const TICK_TOLERANCE: f64 = 1e-6;
@@ -17,8 +17,14 @@ pub(super) fn crossed(batch: &Batch<'_>, row: &Row, rule: &Rule<'_>) -> Option<F
     rule.judge(&row.place(), Measured::new(ticks, format!("bid {bid} and ask {ask}")))
 }
 
-pub(super) fn off_tick(batch: &Batch<'_>, row: &Row, rule: &Rule<'_>) -> Option<Finding> {
-    let tick = batch.tick(&row.symbol)?;
+/// Futures only: ETFs trade at midpoints and finer, 15 to 24 % of the five-minute closes of SPY do.
+pub(super) fn off_tick(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
+    let futures = batch.rows.iter().filter(|row| row.table == FUTURES_TABLE);
+    let known = futures.filter_map(|row| Some((row, batch.tick(&row.symbol)?)));
+    Seen::each(known, |(row, tick)| off_tick_of(row, tick, rule))
+}
+
+fn off_tick_of(row: &Row, tick: f64, rule: &Rule<'_>) -> Option<Finding> {
     let off = row.prices().filter(|(_, price)| {
         let ticks = price / tick;
         (ticks - ticks.round()).abs() > TICK_TOLERANCE * ticks.abs().max(1.0)
@@ -32,7 +38,7 @@ pub(super) fn no_last(_: &Batch<'_>, row: &Row, rule: &Rule<'_>) -> Option<Findi
 }
 
 pub(super) fn age(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
-    Seen::each(batch.rows.iter().filter(|row| row.source != Source::Backfill), |row| {
+    Seen::each(batch.rows.iter().filter(|row| row.source.is_captured()), |row| {
         let seconds = (row.captured_at - row.at).num_seconds();
         let age = f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
         rule.judge(&row.place(), Measured::new(age, format!("made {seconds} s after the slot")))
@@ -91,6 +97,9 @@ mod tests {
     fn a_price_between_ticks_warns() {
         assert_eq!(status("quote.off_tick", |_| ()), Status::Pass);
         assert_eq!(status("quote.off_tick", |row| row.last = Some(1_797.718_75)), Status::Warn);
+        let rows = [row("SPY", at("2025-11-18 12:00"), 660.225)];
+        let run = run(&row_checks(&batch(&rows, ("2025-11-18", "2025-11-18"))), "quote.off_tick");
+        assert_eq!(run.status, Status::Skipped, "a midpoint trade of an ETF is one");
     }
 
     #[test]
@@ -109,6 +118,7 @@ mod tests {
         };
         assert_eq!((late(60, Source::Live), late(61, Source::Live)), (Status::Warn, Status::Fail));
         assert_eq!((late(5, Source::Live), late(9_000, Source::Backfill)), (Status::Pass, Status::Skipped));
+        assert_eq!(late(9_000, Source::Import), Status::Skipped, "it is made when it is imported");
     }
 
     #[test]

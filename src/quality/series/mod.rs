@@ -32,7 +32,10 @@ pub(super) const SPECS: &[CheckSpec] = &[
         .because("in ten recorded weeks of ES the longest run of equal closes was four, of NQ two"),
     CheckSpec::new("volume.monotone", LooksAt::Series, "the session's volume never falls")
         .steps(None, Some(1.0), "contracts or shares lost")
-        .because("it is cumulative within contract and session, so it starts again at the open only"),
+        .because("it is cumulative within contract, session and source: bars leave out trades that quotes count"),
+    CheckSpec::new("volume.unit", LooksAt::Series, "the volume of ETFs is in shares, live as in bars")
+        .steps(Some(50.0), None, "times apart")
+        .because("a setting of TWS gives lots of a hundred; between two slots no volume grows fifty times"),
     CheckSpec::new("price.outlier", LooksAt::Series, "no price jumps away and back alone")
         .steps(None, Some(8.0), "robust standard deviations of that hour")
         .acts(Action::Quarantine)
@@ -47,7 +50,7 @@ pub(super) const SPECS: &[CheckSpec] = &[
         .because("the next contract stands 30 to 130 bp away, and such a jump is a switch until a contract says else"),
     CheckSpec::new("roll.gap", LooksAt::Series, "the new contract stands near the old one")
         .steps(Some(150.0), Some(400.0), "bp")
-        .because("three months of interest less dividends: 125 bp at 5 %, and the pause of a weekend in it"),
+        .because("three months of interest less dividends: 125 bp at 5 %; both contracts at one instant, else it is not asked"),
     CheckSpec::new("roll.table", LooksAt::Series, "rows go over to the next contract when the calendar does")
         .steps(None, Some(5.0), "days from the nearest roll")
         .because("conventions differ by four days at most; a vendor's series rolled 54 days before expiry"),
@@ -62,6 +65,7 @@ pub fn series_checks<'a>(batch: &'a Batch<'a>) -> Vec<Measure<'a>> {
         Measure::new("fresh.slot", |rule| complete::fresh(batch, rule)),
         Measure::new("quote.unchanged", |rule| moving::unchanged(batch, rule)),
         Measure::new("volume.monotone", |rule| Ok(moving::volume(batch, rule))),
+        Measure::new("volume.unit", |rule| Ok(moving::unit(batch, rule))),
         Measure::new("price.outlier", |rule| Ok(outlier::outlier(batch, rule))),
         Measure::new("cross.symbol", |rule| Ok(cross::cross(batch, rule))),
         Measure::new("roll.unmarked", |rule| Ok(roll::unmarked(batch, rule))),

@@ -1,5 +1,7 @@
 //! Rolls: no hidden ones, no wide ones, and none on another date than the calendar's.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
 use crate::calendar::{ContractMonth, RollRule, roll_at, roll_date, to_new_york};
@@ -10,9 +12,6 @@ use super::steps::steps;
 
 /// A step of the market stands out less than this among those of its hour.
 const STANDS_OUT: f64 = 8.0;
-
-/// A longer pause hides what happened in it.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::days(4);
 
 /// Days on which nothing rolls far and wide: the answer for a date without a calendar.
 const NOWHERE_NEAR: i64 = 9_999;
@@ -44,24 +43,37 @@ fn is_roll_week(at: DateTime<Utc>) -> bool {
     months.into_iter().any(|month| roll_at(month, RollRule::Thursday8d) <= at && at <= month.last_trade_at())
 }
 
-/// The distance of two contracts where one follows the other.
+/// The distance of two contracts at the last instant at which both have a price. Between the last row of one and the first of the
+/// next lies what the market did meanwhile, a weekend at least, so that those are not compared.
 pub(super) fn gap(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
-    let mut seen = Seen::default();
-    for (old, new) in switches(batch) {
-        let prices = old.price().zip(new.price()).filter(|_| new.at - old.at <= LONGEST_PAUSE);
-        let Some((before, after)) = prices else { continue };
-        seen.looked_at += 1;
+    Seen::each(side_by_side(batch).into_values(), |(one, other)| {
+        let (before, after) = one.price().zip(other.price())?;
         let distance = 1e4 * (after / before).ln();
-        let told = format!("{distance:+.1} bp {}", named(old, new));
+        let told = format!("{distance:+.1} bp {}", named(one, other));
         let told = if distance.abs() > 0.0 {
             Measured::new(distance.abs(), told)
         } else {
             // Two contracts may stand at one price by chance: it is written down, and that is all.
             Measured::new(f64::NAN, format!("{told}: a price carried over is none")).only_a_warning()
         };
-        seen.findings.extend(rule.judge(&new.place(), told));
+        rule.judge(&other.place(), told)
+    })
+}
+
+/// Rows of two contracts of a symbol at one instant, the last of each pair of contracts, both with a price.
+fn side_by_side<'a>(batch: &Batch<'a>) -> BTreeMap<(&'a str, &'a str), (&'a Row, &'a Row)> {
+    let mut pairs = BTreeMap::new();
+    for rows in batch.series().into_values() {
+        let named: Vec<&Row> =
+            rows.into_iter().filter(|row| row.contract.is_some() && row.price().is_some()).collect();
+        for (one, other) in named.iter().zip(named.iter().skip(1)) {
+            let contracts = one.contract.as_deref().zip(other.contract.as_deref());
+            if let Some((first, second)) = contracts.filter(|(first, second)| one.at == other.at && first != second) {
+                pairs.insert((first, second), (*one, *other));
+            }
+        }
     }
-    seen
+    pairs
 }
 
 /// The days on which the rows go over to another contract, against the calendar's; whichever convention is nearest counts.
@@ -135,14 +147,29 @@ mod tests {
     #[test]
     fn a_wide_gap_between_two_contracts_is_told() {
         let status = |after: f64| {
-            let rows: Vec<Row> =
-                vec![row("ES", at("2026-12-11 17:00"), 6_000.0), row("ES", at("2026-12-13 18:05"), after)];
+            let old = Row { contract: Some("ESZ6".to_owned()), ..row("ES", at("2026-12-13 18:05"), 6_000.0) };
+            let rows = [old, row("ES", at("2026-12-13 18:05"), after)];
             run(&series_checks(&batch(&rows, ROLL_DAYS)), "roll.gap").status
         };
         assert_eq!((status(6_055.0), status(6_120.0), status(6_400.0)), (Status::Pass, Status::Warn, Status::Fail));
         assert_eq!(status(6_000.0), Status::Warn, "no distance at all is one that nobody knows");
         let month = ContractMonth::new(2026, 12).expect("quarterly");
         assert_eq!(roll_at(month, RollRule::Monday), at("2026-12-13 18:00"));
+    }
+
+    /// ESH6 to ESM6: +197.7 bp from Friday's close to the first row of the new contract, 80.8 bp side by side.
+    #[test]
+    fn what_a_weekend_moved_is_no_distance_of_two_contracts() {
+        let days = ("2026-03-13", "2026-03-16");
+        let of = |contract: &str, time: &str, last| Row { contract: Some(contract.to_owned()), ..row("ES", at(time), last) };
+        let friday = of("ESH6", "2026-03-13 17:00", 6_637.25);
+        let old = of("ESH6", "2026-03-16 11:30", 6_714.0);
+        let new = |time| of("ESM6", time, 6_768.5);
+        let run = |rows: &[Row]| run(&series_checks(&batch(rows, days)), "roll.gap");
+        assert_eq!(run(&[friday.clone(), new("2026-03-16 11:35")]).status, Status::Skipped);
+        assert_eq!(run(&[friday, old.clone(), new("2026-03-16 11:35")]).status, Status::Skipped, "five minutes apart");
+        let side_by_side = run(&[old, new("2026-03-16 11:30")]);
+        assert_eq!((side_by_side.looked_at, side_by_side.status), (1, Status::Pass), "{side_by_side:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::super::fault_book::Struck;
-use super::super::fault_kind::{FaultKind, Field};
+use super::super::fault_kind::{Early, FaultKind, Field};
 use super::super::frame::frame;
 use super::super::messages::{TickGeneric, TickPrice, TickSize, TickString, reply_kind};
 use super::super::tape::TapeQuote;
@@ -35,6 +35,9 @@ const DELAYED: [(i32, i32); 10] = [
     (LAST_TIMESTAMP, 88),
     (HALTED, 90),
 ];
+
+/// How long ago yesterday's last trade was.
+const YESTERDAY_SECONDS: i64 = 20 * 3_600;
 
 /// What a size looks like that is not set.
 const UNSET_SIZE: &str = "9223372036854775807";
@@ -148,7 +151,12 @@ fn honest(quote: &TapeQuote, view: View) -> Vec<Tick> {
     ticks.extend(bare(OPEN, quote.open));
     ticks.push(sized(BID, standing(quote.bid)));
     ticks.push(sized(ASK, standing(quote.ask)));
-    // What the tape does not know is told to be absent, so that nobody waits for it.
+    // What the tape does not know is told to be absent, so that nobody waits for it: of a contract without any price all of it.
+    if quote.last.is_none() && quote.bid.is_none() && quote.ask.is_none() {
+        ticks.retain(|tick| tick.id != VOLUME && tick.id != LAST_TIMESTAMP);
+        ticks.push(tick(LAST_TIMESTAMP, Value::Text("0".to_owned())));
+        ticks.push(tick(VOLUME, Value::Size("0".to_owned())));
+    }
     if view.open_interest {
         ticks.push(tick(OPEN_INTEREST, Value::Size(quote.open_interest.unwrap_or(0).to_string())));
     }
@@ -176,7 +184,49 @@ fn distort(ticks: &mut Vec<Tick>, fault: FaultKind) {
         }
         FaultKind::SizeZero => each_size(ticks, "0"),
         FaultKind::UnsetSizes => each_size(ticks, UNSET_SIZE),
+        FaultKind::Unreadable => each_size(ticks, "many"),
+        FaultKind::StampZero => {
+            for tick in ticks.iter_mut().filter(|tick| tick.id == LAST_TIMESTAMP) {
+                tick.value = Value::Text("0".to_owned());
+            }
+        }
+        FaultKind::OldLast => {
+            ticks.retain(|tick| tick.id != LAST_TIMESTAMP);
+            for tick in ticks.iter_mut().filter(|tick| tick.id == LAST) {
+                if let Value::Price(price, _) = &mut tick.value {
+                    *price = (*price * 0.98).round();
+                }
+            }
+        }
         _ => {}
+    }
+}
+
+/// Makes the first ticks of a stream other than the quote that follows.
+pub(in super::super) fn begin_with(ticks: &mut [Tick], fault: FaultKind) {
+    let FaultKind::Early(early) = fault else { return };
+    match early {
+        Early::Stale => shift_last_trade(ticks, -YESTERDAY_SECONDS),
+        Early::Apart => {
+            let bid = ticks.iter().find(|tick| tick.id == BID).map(|tick| tick.value.clone());
+            if let (Some(ask), Some(Value::Price(bid, _))) = (ticks.iter_mut().find(|tick| tick.id == ASK), bid) {
+                ask.value = Value::Price(bid * 0.999, Some("1".to_owned()));
+            }
+        }
+        Early::NoQuote => {
+            for tick in ticks.iter_mut().filter(|tick| matches!(tick.id, BID | ASK)) {
+                tick.value = Value::Price(-1.0, Some("0".to_owned()));
+            }
+        }
+    }
+}
+
+/// The volume in lots of a hundred.
+pub(in super::super) fn in_lots(ticks: &mut [Tick]) {
+    for tick in ticks.iter_mut().filter(|tick| tick.id == VOLUME) {
+        if let Value::Size(size) = &mut tick.value {
+            *size = (size.parse::<i64>().unwrap_or_default() / 100).to_string();
+        }
     }
 }
 
@@ -251,6 +301,15 @@ mod tests {
             open_interest: Some(5),
             last_trade_at: "2026-11-20T15:00:00Z".parse().ok(),
             ..TapeQuote::default()
+        }
+    }
+
+    #[test]
+    fn of_a_contract_without_a_price_everything_is_told_to_be_absent() {
+        let view = View { open_interest: true, implied_vol: true, ..View::default() };
+        let ids: Vec<i32> = honest(&TapeQuote::default(), view).iter().map(|tick| tick.id).collect();
+        for id in [BID, ASK, LAST, LAST_TIMESTAMP, VOLUME, OPEN_INTEREST, IMPLIED_VOL] {
+            assert_eq!(ids.iter().filter(|own| **own == id).count(), 1, "{id} in {ids:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! When: at the daemon's start, before the open and after the closes. Twice equals once because only absent keys are
 //! fetched and added; each part is written as it is done, so an interrupted run goes on where it ended.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,8 +13,8 @@ use crate::gateway::Gateway;
 use crate::job::{Context, Counts, Disposition, Failure, Job, JobError, Outcome, Run, WriteMode, chain};
 use crate::quality::Finding;
 
-use super::bars::{self, Fill, Made};
-use super::daily::{self, DailyGap, Filled};
+use super::bars::{self, Fill, Refused};
+use super::daily::{self, DailyGap};
 use super::gaps::{self, Gap};
 use super::told::keep_rejected;
 use super::write::write;
@@ -53,9 +54,11 @@ impl Job for Backfill {
             return Ok(Outcome { notes, ..Outcome::done(counts) });
         }
         let gateway = context.gateway().await?;
-        let mut outcome = fill_all(context, gateway.as_ref(), &gaps, run.request.mode).await?;
-        outcome.notes.extend(fill_days(context, gateway.as_ref(), (&days, run.request.mode)).await?);
-        Ok(outcome)
+        let mut filled = fill_all(context, gateway.as_ref(), &gaps, run.request.mode).await?;
+        if !filled.is_gone() {
+            fill_days(context, gateway.as_ref(), (&days, run.request.mode), &mut filled).await?;
+        }
+        filled.finish(num_slots(&gaps))
     }
 }
 
@@ -72,85 +75,142 @@ fn describe_days(gap: &DailyGap) -> String {
     format!("{}: {} sessions of spot_daily", gap.symbol, gap.sessions.len())
 }
 
-/// Fills the daily bars of one ETF after the other; what was added, in words.
+/// What a backfill has come to.
+#[derive(Debug, Default)]
+struct Filled {
+    counts: Counts,
+    findings: Vec<Finding>,
+    notes: Vec<String>,
+    missing: Vec<Refused>,
+}
+
+impl Filled {
+    /// Whether the gateway does not answer any more: every further request would wait in vain.
+    fn is_gone(&self) -> bool {
+        self.missing.iter().any(|missing| !missing.error.is_refusal())
+    }
+
+    /// Takes in what is missing; what the gateway would refuse again is remembered by its name.
+    fn miss(&mut self, missing: Refused, refused: &mut BTreeMap<String, String>) {
+        if missing.error.is_refusal() && missing.error.disposition() == Disposition::Fail {
+            refused.entry(missing.of.clone()).or_insert_with(|| chain(&missing.error));
+        }
+        let words = chain(&missing.error);
+        let same = self.missing.iter_mut().find(|known| known.of == missing.of && chain(&known.error) == words);
+        match same {
+            Some(known) => {
+                known.slots.extend(missing.slots);
+                known.slots.sort_unstable();
+            }
+            None => self.missing.push(missing),
+        }
+    }
+
+    /// Done where nothing is missing; else a failure that says what is there and what is not.
+    fn finish(mut self, planned: usize) -> Result<Outcome, JobError> {
+        let told: Vec<String> = self.missing.iter().map(ToString::to_string).collect();
+        // One that may pass makes the run worth another attempt, and a gateway that is gone says more than a refusal.
+        let weight =
+            |missing: &Refused| (!missing.error.is_refusal(), missing.error.disposition() == Disposition::Retry);
+        self.missing.sort_by_key(weight);
+        let Some(worst) = self.missing.pop() else {
+            return Ok(Outcome { notes: self.notes, ..Outcome::done(self.counts).with_findings(self.findings) });
+        };
+        let there = self.counts.added + self.counts.replaced;
+        let mut told = vec![format!("{there} of {planned} rows filled; missing: {}", told.join("; "))];
+        told.extend(self.notes);
+        let error = worst.error.with_message(told.join("; ")).with_findings(self.findings);
+        Err(if there > 0 { error.after_some() } else { error })
+    }
+}
+
+/// Fills the daily bars of one ETF after the other. One that is refused keeps no other from being filled.
 async fn fill_days(
     context: &Context,
     gateway: &dyn Gateway,
     (days, mode): (&[DailyGap], WriteMode),
-) -> Result<Vec<String>, JobError> {
-    let mut all = Filled::default();
+    filled: &mut Filled,
+) -> Result<(), JobError> {
+    let mut all = daily::Filled::default();
     for gap in days {
-        let filled = daily::fill(context, gateway, (gap, mode)).await?;
-        all.written += filled.written;
-        all.without_bar += filled.without_bar;
-        all.rejected += filled.rejected;
+        match daily::fill(context, gateway, (gap, mode)).await {
+            Ok(of_gap) => {
+                all.written += of_gap.written;
+                all.without_bar += of_gap.without_bar;
+                all.rejected += of_gap.rejected;
+            }
+            Err(error) if error.failure() == Failure::Unavailable => {
+                let of = format!("{} ({} sessions of spot_daily)", gap.symbol, gap.sessions.len());
+                filled.missing.push(Refused { of, slots: Vec::new(), error });
+                if filled.is_gone() {
+                    break;
+                }
+            }
+            Err(error) => return Err(error),
+        }
     }
     let counted = |count: usize, what: &str| (count > 0).then(|| format!(", {count} {what}")).unwrap_or_default();
     let without_bar = counted(all.without_bar, "without a bar");
     let rejected = counted(all.rejected, "with a price that cannot be, see quality_findings");
     let note = format!("spot_daily: {} rows written{without_bar}{rejected}", all.written);
-    Ok((!days.is_empty()).then_some(note).into_iter().collect())
+    filled.notes.extend((!days.is_empty()).then_some(note));
+    Ok(())
 }
 
-/// Fills gap after gap. A symbol that is refused does not keep the others from being filled; a gateway that does not
-/// answer any more ends the run, for it would let every further request wait in vain.
-async fn fill_all(
-    context: &Context,
-    gateway: &dyn Gateway,
-    gaps: &[Gap],
-    mode: WriteMode,
-) -> Result<Outcome, JobError> {
+/// Fills gap after gap. What is refused keeps nothing else from being filled; a gateway that does not answer any more ends the
+/// run, for it would let every further request wait in vain.
+async fn fill_all(context: &Context, gateway: &dyn Gateway, gaps: &[Gap], mode: WriteMode) -> Result<Filled, JobError> {
     context.progress.begin(num_slots(gaps) as u64, "slots");
-    let (mut counts, mut findings, mut failures) = (Counts::default(), Vec::new(), Vec::<(&Gap, JobError)>::new());
+    let (mut filled, mut refused) = (Filled::default(), BTreeMap::new());
     for gap in gaps {
-        if failures.iter().any(|(failed, _)| failed.symbol == gap.symbol) {
-            continue;
-        }
-        match fill(context, gateway, gap, mode).await {
-            Ok((filled, found)) => {
-                counts.add(filled);
-                findings.extend(found);
-            }
-            Err(error) if error.failure() != Failure::Unavailable => return Err(error),
-            Err(error) => {
-                let is_gone = error.disposition() == Disposition::Retry;
-                failures.push((gap, error));
-                if is_gone {
-                    break;
-                }
-            }
+        fill(context, gateway, (gap, mode), (&mut filled, &mut refused)).await?;
+        if filled.is_gone() {
+            break;
         }
         context.progress.advance(gap.slots.len() as u64);
     }
     context.progress.end();
     recover(context, gaps).await?;
-    let told: Vec<String> = failures.iter().map(|(gap, error)| format!("{}: {}", gap.symbol, chain(error))).collect();
-    match failures.into_iter().next_back() {
-        None => Ok(Outcome::done(counts).with_findings(findings)),
-        Some((_, last)) => {
-            let told = format!("{} of {} rows filled, then: {}", counts.added, num_slots(gaps), told.join("; "));
-            Err(last.with_message(told))
-        }
-    }
+    Ok(filled)
 }
 
+/// Fills one gap.
 async fn fill(
     context: &Context,
     gateway: &dyn Gateway,
-    gap: &Gap,
-    mode: WriteMode,
-) -> Result<(Counts, Vec<Finding>), JobError> {
-    let fill = Fill { table: gap.table, symbol: &gap.symbol, slots: &gap.slots, mode };
-    let made = bars::rows(context, gateway, &fill).await?;
+    (gap, mode): (&Gap, WriteMode),
+    (filled, refused): (&mut Filled, &mut BTreeMap<String, String>),
+) -> Result<(), JobError> {
+    let symbol = gap.symbol.to_string();
+    let missing = |error| Refused { of: symbol.clone(), slots: gap.slots.clone(), error };
+    if let Some(why) = refused.get(&symbol) {
+        filled.miss(missing(JobError::refused(why.clone())), refused);
+        return Ok(());
+    }
+    let fill = Fill { table: gap.table, symbol: &gap.symbol, slots: &gap.slots, mode, refused };
+    let made = match bars::rows(context, gateway, &fill).await {
+        Ok(made) => made,
+        Err(error) if error.failure() == Failure::Unavailable => {
+            filled.miss(missing(error), refused);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     let written = write(context, &made.rows, mode).await?;
     keep_rejected(context, &made).await?;
-    let Made { rows, rejected, findings } = made;
-    if !rejected.is_empty() {
-        tracing::warn!(symbol = %gap.symbol, rows = rejected.len(), "bars whose price cannot be went to quarantine");
+    if !made.rejected.is_empty() {
+        tracing::warn!(symbol, rows = made.rejected.len(), "bars whose price cannot be went to quarantine");
     }
-    let (planned, filled) = (gap.slots.len(), rows.len());
-    tracing::debug!(symbol = %gap.symbol, planned, filled, "filled a gap");
-    Ok((Counts { planned, without_data: planned - filled, ..written }, findings))
+    let (planned, num_refused) =
+        (gap.slots.len(), made.refused.iter().map(|refused| refused.slots.len()).sum::<usize>());
+    let without_data = planned.saturating_sub(made.rows.len() + num_refused);
+    tracing::debug!(symbol, planned, filled = made.rows.len(), num_refused, "filled a gap");
+    filled.counts.add(Counts { planned, without_data, ..written });
+    filled.findings.extend(made.findings);
+    for missing in made.refused {
+        filled.miss(missing, refused);
+    }
+    Ok(())
 }
 
 /// Tells the ledger which slots of the snapshot job are whole now, so that the missed ones among them become recovered.

@@ -2,15 +2,16 @@
 //! whose minute has passed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::calendar::{Calendar, Session, Slot};
 use crate::gateway::{BarRequest, ChainScope, Gateway};
-use crate::job::{Captured, Context, JobError, WriteMode};
+use crate::job::{Captured, Context, Failure, JobError, WriteMode, chain};
 use crate::lake::ContractPrice;
 use crate::market::{
-    Bar, BarSize, ChangeReferences, Changes, FutureContract, FuturesSnapshot, Instrument, Lead, MarketData,
+    Bar, BarSize, ChangeReferences, Changes, FutureContract, FuturesSnapshot, Instrument, Lead, LeadError, MarketData,
     PriceHistory, PricePoint, Source, SpotSnapshot, Symbol, lead_contract,
 };
 use crate::quality::{FUTURES_TABLE, Finding, Place, Prices, SPOT_TABLE, check_expiry, check_plausible, usual_close};
@@ -47,6 +48,8 @@ pub(super) struct Fill<'a> {
     pub(super) slots: &'a [Slot],
     /// What will be done with the rows.
     pub(super) mode: WriteMode,
+    /// Contracts and tickers that the gateway refused already and would refuse again, with the reason.
+    pub(super) refused: &'a BTreeMap<String, String>,
 }
 
 /// Rows made, and what was found on the way.
@@ -58,6 +61,31 @@ pub(super) struct Made {
     pub(super) rejected: Captured,
     /// Facts about bad data.
     pub(super) findings: Vec<Finding>,
+    /// What the gateway gave no bars for; the rows of everything else are there.
+    pub(super) refused: Vec<Refused>,
+}
+
+/// Slots of one contract or ETF that the gateway gave no answer for, or refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// The contract, as the exchange names it, or the ticker.
+    pub(super) of: String,
+    /// The slots, in order of time.
+    pub(super) slots: Vec<Slot>,
+    /// Why.
+    pub(super) error: JobError,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.slots.first(), self.slots.last()) {
+            (Some(first), Some(last)) if first != last => {
+                write!(f, "{} {} slots from {first} to {last}: {}", self.of, self.slots.len(), chain(&self.error))
+            }
+            (Some(only), _) => write!(f, "{} {only}: {}", self.of, chain(&self.error)),
+            (None, _) => write!(f, "{}: {}", self.of, chain(&self.error)),
+        }
+    }
 }
 
 /// Bars by what their close can be.
@@ -122,26 +150,63 @@ pub(super) fn table_history(prices: &[ContractPrice], contract: &str, market_dat
 async fn futures_rows(context: &Context, gateway: &dyn Gateway, fill: &Fill<'_>) -> Result<Made, JobError> {
     let chain = gateway.futures_chain(fill.symbol, ChainScope::WithExpired).await?;
     let mut made = Made::default();
-    for (lead, slots) in by_lead(context, &chain, fill.slots)? {
-        let first = slots.first().copied();
+    for part in by_lead(context, &chain, fill)? {
+        let (lead, slots) = match part.lead {
+            Ok(lead) => (lead, part.slots),
+            Err(error) => {
+                made.refused.push(Refused { of: fill.symbol.to_string(), slots: part.slots, error });
+                continue;
+            }
+        };
         let stated = lead.contract.expiry;
+        let first = slots.first().copied();
         made.findings.extend(first.and_then(|slot| check_expiry(fill.symbol, slot, stated, lead.expiry_by_rule)));
-        contract_rows(context, gateway, (&lead.contract, &slots, fill.mode), &mut made).await?;
+        let of = lead.contract.local_symbol.clone();
+        if let Some(why) = fill.refused.get(&of) {
+            made.refused.push(Refused { error: JobError::refused(why.clone()), of, slots });
+            continue;
+        }
+        // A contract that is refused, such as the one before a roll, keeps the others from nothing.
+        match contract_rows(context, gateway, (&lead.contract, &slots, fill.mode), &mut made).await {
+            Ok(()) => {}
+            Err(error) if error.failure() == Failure::Unavailable => {
+                let is_gone = !error.is_refusal();
+                made.refused.push(Refused { of, slots, error });
+                if is_gone {
+                    break;
+                }
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(made)
 }
 
+/// Slots in a row with one lead, or without any that the gateway lists.
+struct Part {
+    lead: Result<Lead, JobError>,
+    slots: Vec<Slot>,
+}
+
 /// Splits slots where the lead changes.
-fn by_lead(context: &Context, chain: &[FutureContract], slots: &[Slot]) -> Result<Vec<(Lead, Vec<Slot>)>, JobError> {
-    let mut groups: Vec<(Lead, Vec<Slot>)> = Vec::new();
-    for slot in slots {
-        let lead = lead_contract(chain, slot.instant(), context.config.market.roll_rule)?;
-        match groups.last_mut() {
-            Some((last, group)) if last.contract.con_id == lead.contract.con_id => group.push(*slot),
-            _ => groups.push((lead, vec![*slot])),
+fn by_lead(context: &Context, chain: &[FutureContract], fill: &Fill<'_>) -> Result<Vec<Part>, JobError> {
+    let mut parts: Vec<Part> = Vec::new();
+    for slot in fill.slots {
+        let lead = match lead_contract(chain, slot.instant(), context.config.market.roll_rule) {
+            Err(error @ LeadError::Calendar(_)) => return Err(error.into()),
+            lead => lead.map_err(JobError::from),
+        };
+        let is_same = |last: &Part| match (&last.lead, &lead) {
+            (Ok(last), Ok(lead)) => last.contract.con_id == lead.contract.con_id,
+            (Err(last), Err(error)) => last.to_string() == error.to_string(),
+            _ => false,
+        };
+        match parts.last_mut().filter(|last| is_same(last)) {
+            Some(last) => last.slots.push(*slot),
+            None => parts.push(Part { lead, slots: vec![*slot] }),
         }
     }
-    Ok(groups)
+    Ok(parts)
 }
 
 async fn contract_rows(

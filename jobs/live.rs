@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use futures::future::join_all;
 
-use crate::calendar::Slot;
+use crate::calendar::{Session, Slot};
 use crate::gateway::{ChainScope, Gateway};
 use crate::job::{Captured, Context, Counts, Failure, JobError, Outcome, WriteMode, chain};
 use crate::market::{
@@ -141,11 +141,13 @@ impl<'a> Desk<'a> {
             let unwritten = if mode == WriteMode::DryRun { rows } else { Captured::default() };
             return Ok(Outcome { unwritten, ..Outcome::done(counts).with_findings(self.findings) });
         }
-        let sound = wanted.len() - self.rejected - self.failures.len();
+        // What an earlier attempt captured counts: the account is the slot's.
+        let sound = wanted.num_present + wanted.len() - self.rejected - self.failures.len();
         let bad = self.findings.iter().filter(|f| f.severity >= Severity::Error).map(ToString::to_string);
         let mut told: Vec<String> = self.failures.iter().map(|error| chain(error)).chain(bad).collect();
         told.dedup();
-        let told = format!("{sound} of {} rows captured: {}", wanted.len(), told.join("; "));
+        let all = wanted.num_present + wanted.len();
+        let told = format!("{sound} of {all} rows captured: {}", told.join("; "));
         let error = match self.failures.into_iter().next() {
             Some(first) => first.with_message(told),
             None if sound == 0 => {
@@ -187,7 +189,7 @@ async fn futures_rows(
         bid: quote.bid,
         ask: quote.ask,
         last: quote.last,
-        volume: quote.volume,
+        volume: volume_of(&quote, slot, &session),
         open_interest: quote.open_interest,
         implied_vol: quote.implied_vol,
         changes: references.changes(quote.last, &history, lead.contract.spec.tick),
@@ -240,13 +242,21 @@ fn spot_rows(
         bid: quote.bid,
         ask: quote.ask,
         last: quote.last,
-        volume: quote.volume,
+        volume: volume_of(&quote, slot, &session),
         date: session.day,
         source: source(quote.market_data),
         gateway: gateway.kind(),
         captured_at: quote.quoted_at,
     });
     Ok(rows.collect())
+}
+
+/// The session's volume. A 0 may also mean that the gateway does not know it; it is a fact where nothing can have traded yet,
+/// or where the last trade is of the session before.
+fn volume_of(quote: &Quote, slot: Slot, session: &Session) -> Option<i64> {
+    let is_first = session.slots().next() == Some(slot);
+    let is_untouched = quote.last_trade_at.is_some_and(|at| at <= session.open());
+    quote.volume.filter(|volume| *volume > 0 || is_first || is_untouched)
 }
 
 fn source(market_data: MarketData) -> Source {

@@ -4,6 +4,7 @@
 //! absent keys are asked for and added. A quote is a slot's only within a minute of it; after that the slot is filled from
 //! the historical bar that ended at it, so that nothing later is ever stored under a slot.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -81,6 +82,8 @@ pub(super) struct Wanted {
     pub(super) futures: Vec<Symbol>,
     /// ETFs.
     pub(super) spot: Vec<Symbol>,
+    /// Rows of the slot that are there already.
+    pub(super) num_present: usize,
 }
 
 impl Wanted {
@@ -103,7 +106,7 @@ fn wanted(context: &Context, run: &Run) -> Result<Option<Wanted>, JobError> {
     let nyse_open = context.calendars.nyse.session_of_slot(run.slot)?.is_some();
     let futures = asked(&context.config.market.futures);
     let spot = if nyse_open { asked(&context.config.market.spot) } else { Vec::new() };
-    Ok(Some(Wanted { slot: run.slot, futures, spot }))
+    Ok(Some(Wanted { slot: run.slot, futures, spot, num_present: 0 }))
 }
 
 /// Those of the wanted rows that the tables lack.
@@ -118,6 +121,7 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
     let mut absent = wanted.clone();
     absent.futures.retain(|symbol| !futures.contains(&(symbol.clone(), wanted.slot)));
     absent.spot.retain(|symbol| !spot.contains(&(symbol.clone(), wanted.slot)));
+    absent.num_present = wanted.len() - absent.len();
     Ok(absent)
 }
 
@@ -126,13 +130,14 @@ async fn absent(context: &Context, wanted: &Wanted) -> Result<Wanted, JobError> 
 async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: WriteMode) -> Result<Outcome, JobError> {
     let futures = wanted.futures.iter().map(|symbol| (Table::Futures, symbol));
     let spot = wanted.spot.iter().map(|symbol| (Table::Spot, symbol));
-    let slots = [wanted.slot];
-    let fills: Vec<Fill<'_>> =
-        futures.chain(spot).map(|(table, symbol)| Fill { table, symbol, slots: &slots, mode }).collect();
+    let (slots, refused) = ([wanted.slot], BTreeMap::new());
+    let fill = |(table, symbol)| Fill { table, symbol, slots: &slots, mode, refused: &refused };
+    let fills: Vec<Fill<'_>> = futures.chain(spot).map(fill).collect();
     let filled = join_all(fills.iter().map(|fill| bars::rows(context, gateway, fill))).await;
     let (mut rows, mut findings, mut failures) = (Captured::default(), Vec::new(), Vec::new());
     for (fill, of_fill) in fills.iter().zip(filled) {
         match of_fill {
+            Ok(Made { refused, .. }) if !refused.is_empty() => failures.extend(refused.into_iter().map(|r| r.error)),
             Ok(Made { rows, rejected, .. }) if rows.is_empty() && rejected.is_empty() => {
                 failures.push(no_bar(fill.symbol, wanted.slot));
             }
@@ -152,7 +157,8 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
     let counts = Counts { planned: wanted.len(), ..write(context, &rows, mode).await? };
     let told: Vec<String> = failures.iter().map(|error| chain(error)).collect();
     if let Some(first) = failures.into_iter().next() {
-        let told = format!("{} of {} rows captured: {}", rows.len(), wanted.len(), told.join("; "));
+        let there = wanted.num_present + rows.len();
+        let told = format!("{there} of {} rows captured: {}", wanted.num_present + wanted.len(), told.join("; "));
         let error = first.with_message(told).with_findings(findings);
         return Err(if rows.is_empty() { error } else { error.after_some() });
     }

@@ -27,6 +27,7 @@ pub(super) async fn write(context: &Context, rows: &Captured, mode: WriteMode) -
             counts.add(spot);
         }
     }
+    context.note_written(counts);
     Ok(counts)
 }
 

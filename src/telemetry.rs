@@ -1,5 +1,7 @@
 //! Logging: to stderr for the one who runs a job, and to a daily file per job for the one who comes later.
 
+mod overheard;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use crate::clock::{Clock, SystemClock};
 use crate::escape::{escaped, escaped_line};
 use crate::exclusive::is_in_the_way;
+
+pub use overheard::overhear;
 
 /// The configuration section `log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +112,7 @@ pub fn start(target: &LogTarget<'_>) -> Result<LogGuard, TelemetryError> {
         Err(error) if is_in_the_way(&error.source) => return Err(error),
         Err(error) => (Files::default(), Some(error)),
     };
-    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![NoteJob.boxed()];
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![NoteJob.boxed(), overheard::layer()];
     layers.extend(files.layers);
     layers.push(to_stderr(target.verbosity));
     tracing_subscriber::registry().with(layers).init();
@@ -273,7 +277,7 @@ fn job_of(context: &Context<'_, Registry>) -> Option<String> {
 
 /// Starts logging to stderr alone, for commands that are no run.
 pub fn start_on_stderr(verbosity: Verbosity) {
-    tracing_subscriber::registry().with(to_stderr(verbosity)).init();
+    tracing_subscriber::registry().with(vec![to_stderr(verbosity), overheard::layer()]).init();
 }
 
 fn to_stderr<S>(verbosity: Verbosity) -> Box<dyn Layer<S> + Send + Sync>

@@ -415,7 +415,10 @@ fn document(job: &str, report: &RunReport, rows: &Tables) -> serde_json::Value {
                 }),
             }
         }
-        Err(error) => json!({ "status": "failed", "error": chain(error) }),
+        Err(error) => json!({
+            "status": "failed", "error": chain(error),
+            "added": error.written().added, "replaced": error.written().replaced,
+        }),
     };
     if let (Some(document), serde_json::Value::Object(more)) = (document.as_object_mut(), more) {
         document.extend(more);

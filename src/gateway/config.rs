@@ -15,6 +15,12 @@ use super::reset_window::ResetWindow;
 /// pacing rules and some for the lake they stay below the 90 s of a capture, so a silent gateway is told as such.
 const LONGEST_CAPTURE_SECONDS: u64 = 70;
 
+/// Most seconds of one request for history: a sixth of a backfill's timeout of an hour.
+const LONGEST_HISTORY_SECONDS: u64 = 600;
+
+/// The share of its timeout that a run must leave for one request for history to be given the long bound.
+const HISTORY_SHARE: u32 = 6;
+
 /// Whether delayed quotes may stand in where live ones are not subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,8 +94,10 @@ pub struct GatewayConfig {
     pub client_id_count: i32,
     /// Bound of connecting and the handshake.
     pub connect_timeout_seconds: u64,
-    /// Bound of a request for contracts, time or one page of history.
+    /// Bound of a request for contracts or time, and in a capture of one for history.
     pub request_timeout_seconds: u64,
+    /// Bound of a request for history where the run has the time, as a backfill has: TWS may take most of a minute.
+    pub history_timeout_seconds: u64,
     /// Bound of a quote.
     pub quote_timeout_seconds: u64,
     /// How long a quote with its prices waits for what may never come: open interest, implied volatility.
@@ -118,6 +126,7 @@ impl Default for GatewayConfig {
             client_id_count: 8,
             connect_timeout_seconds: 8,
             request_timeout_seconds: 15,
+            history_timeout_seconds: 60,
             quote_timeout_seconds: 15,
             quote_settle_ms: 1_500,
             stale_after_seconds: 300,
@@ -155,6 +164,7 @@ impl GatewayConfig {
         let bounds = [
             ("connect_timeout_seconds", self.connect_timeout_seconds, 60),
             ("request_timeout_seconds", self.request_timeout_seconds, 600),
+            ("history_timeout_seconds", self.history_timeout_seconds, LONGEST_HISTORY_SECONDS),
             ("quote_timeout_seconds", self.quote_timeout_seconds, 60),
             ("quote_settle_ms", self.quote_settle_ms, 15_000),
         ];
@@ -206,6 +216,14 @@ impl GatewayConfig {
         Duration::from_secs(self.request_timeout_seconds)
     }
 
+    /// Bound of one request for history in a run with this timeout: its own bound where the run has the time for it, else
+    /// that of any request, so that a capture ends before its timeout.
+    #[must_use]
+    pub fn history_timeout(&self, run_timeout: Duration) -> Duration {
+        let own = Duration::from_secs(self.history_timeout_seconds);
+        if own <= run_timeout / HISTORY_SHARE { own } else { own.min(self.request_timeout()) }
+    }
+
     pub(super) fn quote_timeout(&self) -> Duration {
         Duration::from_secs(self.quote_timeout_seconds)
     }
@@ -228,6 +246,15 @@ mod tests {
         let config = GatewayConfig { kind: GatewayKind::Ib, ..GatewayConfig::default() };
         assert!(config.faults().iter().any(|f| f.contains("gateway.address is missing")), "{:?}", config.faults());
         assert!(GatewayConfig::default().faults().is_empty());
+    }
+
+    #[test]
+    fn history_has_its_own_bound_where_the_run_has_the_time() {
+        let config = GatewayConfig::default();
+        let bound = |run| config.history_timeout(Duration::from_secs(run)).as_secs();
+        assert_eq!((bound(3_600), bound(360), bound(90)), (60, 60, 15));
+        let hasty = GatewayConfig { history_timeout_seconds: 2, ..GatewayConfig::default() };
+        assert_eq!(hasty.history_timeout(Duration::from_secs(3)).as_secs(), 2);
     }
 
     #[test]

@@ -1,21 +1,22 @@
 //! Connecting: bounded in every step, with a client id of our own, and only to the kind of gateway that was meant.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
 use ibapi::subscriptions::NoticeStream;
 use ibapi::{Client, RateLimiter};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::clock::SharedClock;
 use crate::market::{GatewayKind, MarketConfig};
+use crate::telemetry::overhear;
 
 use super::client_id::{ClientIdLease, lease};
-use super::notices::{Upstream, upstream};
+use super::notices::{Reported, reported_words};
+use super::upstream::Upstream;
 use super::{ClockSource, GatewayConfig, GatewayError, IbGateway, PacingLimits};
 
 /// How long to wait for the farm notices after the handshake: a request sent before them may go unanswered.
@@ -39,34 +40,16 @@ pub struct Endpoint {
     pub clock: SharedClock,
     /// Limits kept towards it.
     pub pacing: PacingLimits,
-}
-
-/// What the way from the gateway to IBKR looks like, from request-less notices.
-#[derive(Debug, Clone, Default)]
-pub(super) struct UpstreamState(Arc<Mutex<Option<i32>>>);
-
-impl UpstreamState {
-    /// The code of the notice that broke it, if it is broken.
-    pub(super) fn broken_by(&self) -> Option<i32> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, code: i32) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match upstream(code) {
-            Upstream::Broken => *state = Some(code),
-            Upstream::Restored => *state = None,
-            Upstream::Unrelated => {}
-        }
-    }
+    /// Bound of one request for historical bars.
+    pub history_timeout: Duration,
 }
 
 /// A connected client with what lives as long as the connection.
 pub(super) struct Connection {
     pub(super) client: Client,
-    pub(super) upstream: UpstreamState,
+    pub(super) upstream: Upstream,
     pub(super) kind: GatewayKind,
-    pub(super) listener: JoinHandle<()>,
+    pub(super) notices: Notices,
     pub(super) lease: ClientIdLease,
 }
 
@@ -95,18 +78,58 @@ async fn handshake(endpoint: &Endpoint, client_id: i32) -> Result<(Client, Notic
         .address(address.clone())
         .client_id(client_id)
         .max_reconnect_attempts(0)
-        .one_shot_timeout(endpoint.config.request_timeout())
+        .one_shot_timeout(endpoint.history_timeout.max(endpoint.config.request_timeout()))
         .tcp_no_delay(true);
     let builder = match endpoint.pacing.messages_per_second {
         Some(messages) => builder.rate_limiter(RateLimiter::per_second(messages)),
         None => builder,
     };
-    match timeout(waited, builder.connect_with_notice_stream()).await {
+    // The library keeps the notices of a handshake that fails to itself; it only prints them.
+    let (connected, printed) = overhear(timeout(waited, builder.connect_with_notice_stream())).await;
+    let notices: Vec<Reported> = printed.iter().filter_map(|line| Reported::parse(line)).collect();
+    match connected {
         Ok(Ok(connected)) => Ok(connected),
         Ok(Err(ibapi::Error::ClientIdInUse { .. })) => Err(Handshake::IdInUse),
-        Ok(Err(source)) => Err(Handshake::Failed(GatewayError::Unreachable { address, source })),
-        Err(_) => Err(Handshake::Failed(GatewayError::Silent { address, waited })),
+        Ok(Err(source)) => Err(Handshake::Failed(refused_handshake(address, &notices, source))),
+        Err(_) => Err(Handshake::Failed(turned_away(&address, &notices).unwrap_or_else(|| GatewayError::Silent {
+            address,
+            waited,
+            reported: reported_words(&notices),
+        }))),
     }
+}
+
+/// A handshake that ended, by what the gateway reported and how it ended.
+fn refused_handshake(address: String, notices: &[Reported], source: ibapi::Error) -> GatewayError {
+    if let ibapi::Error::ServerVersion(needed, found, _) = source {
+        return GatewayError::TooOld { address, found, needed };
+    }
+    if let Some(error) = turned_away(&address, notices) {
+        return error;
+    }
+    let remedy = match &source {
+        ibapi::Error::ConnectionRejected(_) => {
+            "it closed the connection at once: allow this machine in its API settings (Trusted IPs), or restart it"
+        }
+        ibapi::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "it closed the connection during the handshake: log in to it, or restart it"
+        }
+        ibapi::Error::Io(_) => "start TWS or IB Gateway there, or correct gateway.address",
+        _ => "what answers there cannot be read; correct gateway.address",
+    };
+    GatewayError::Unreachable { address, remedy, reported: reported_words(notices), source }
+}
+
+/// The first notice that turns the session away, where there is one.
+fn turned_away(address: &str, notices: &[Reported]) -> Option<GatewayError> {
+    let (notice, meaning) = notices.iter().find_map(|notice| Some((notice, notice.refusal()?)))?;
+    Some(GatewayError::TurnedAway {
+        address: address.to_owned(),
+        code: notice.code,
+        class: meaning.class,
+        remedy: meaning.remedy,
+        words: notice.words.clone(),
+    })
 }
 
 async fn welcome(
@@ -115,60 +138,61 @@ async fn welcome(
     notices: NoticeStream,
     lease: ClientIdLease,
 ) -> Result<Connection, GatewayError> {
-    let upstream = UpstreamState::default();
-    let (ready, mut is_ready) = watch::channel(FarmsSeen::default());
-    let listener = tokio::spawn(listen(notices, upstream.clone(), ready));
+    let (upstream, mut notices) = (Upstream::default(), notices);
     let kind = kind_of(client.handshake_managed_accounts());
-    let connection = Connection { client, upstream, kind, listener, lease };
     let checked = async {
+        let kind = kind.ok_or_else(|| GatewayError::NoAccount { address: endpoint.address.clone() })?;
         check_kind(endpoint, kind)?;
-        let _ = timeout(FARM_NOTICES, is_ready.wait_for(|seen| seen.all())).await;
-        check_clock(endpoint, &connection.client).await
+        // Without the farms' introduction requests are sent all the same.
+        let _ = timeout(FARM_NOTICES, introduce(&mut notices, &upstream)).await;
+        check_clock(endpoint, &client).await?;
+        Ok(kind)
     };
-    match checked.await {
-        Ok(()) => Ok(connection),
+    let checked: Result<GatewayKind, GatewayError> = checked.await;
+    let notices = Notices(Mutex::new(notices));
+    match checked {
+        Ok(kind) => Ok(Connection { client, upstream, kind, notices, lease }),
         Err(error) => {
-            connection.client.disconnect().await;
-            connection.listener.abort();
-            Err(error)
+            notices.drain_into(&upstream);
+            client.disconnect().await;
+            Err(error.with_reported(upstream.reported()))
         }
     }
 }
 
-/// Which farms have said that they are there: market data, historical data, security definitions.
-#[derive(Debug, Clone, Copy, Default)]
-struct FarmsSeen([bool; 3]);
-
-impl FarmsSeen {
-    fn all(self) -> bool {
-        self.0.iter().all(|seen| *seen)
+/// Reads notices until the farms have introduced themselves, or the connection ends.
+async fn introduce(notices: &mut NoticeStream, upstream: &Upstream) {
+    while !upstream.is_introduced() {
+        let Some(notice) = notices.next().await else { return };
+        take_in(&notice, upstream);
     }
+}
 
-    fn note(&mut self, code: i32) {
-        let [market, history, definitions] = &mut self.0;
-        match code {
-            2103 | 2104 | 2108 => *market = true,
-            2105..=2107 => *history = true,
-            2157 | 2158 => *definitions = true,
-            1100 | 1300 | 2110 => self.0 = [true; 3],
-            _ => {}
+fn take_in(notice: &ibapi::Notice, upstream: &Upstream) {
+    tracing::debug!(code = notice.code, message = %notice.message, "gateway notice");
+    upstream.note(notice.code, &notice.message);
+}
+
+/// The notices of a connection that belong to no request, read when somebody asks what is broken: the library puts each there
+/// before it hands out the answers that came after it.
+pub(super) struct Notices(Mutex<NoticeStream>);
+
+impl Notices {
+    /// Takes in what has come since.
+    pub(super) fn drain_into(&self, upstream: &Upstream) {
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(Some(notice)) = stream.next().now_or_never() {
+            take_in(&notice, upstream);
         }
     }
 }
 
-/// Follows the request-less notices until the connection ends.
-async fn listen(mut notices: NoticeStream, upstream: UpstreamState, ready: watch::Sender<FarmsSeen>) {
-    while let Some(notice) = notices.next().await {
-        tracing::debug!(code = notice.code, message = %notice.message, "gateway notice");
-        upstream.note(notice.code);
-        ready.send_modify(|farms| farms.note(notice.code));
-    }
-}
-
-/// The simulated gateway announces itself by an account that starts with `SIM`.
-fn kind_of(accounts: &[String]) -> GatewayKind {
-    let simulated = accounts.iter().any(|account| account.starts_with("SIM"));
-    if simulated { GatewayKind::Simulated } else { GatewayKind::Ib }
+/// The simulated gateway announces itself by an account that starts with `SIM`. Without any account nobody can know.
+fn kind_of(accounts: &[String]) -> Option<GatewayKind> {
+    let mut named = accounts.iter().filter(|account| !account.trim().is_empty()).peekable();
+    named.peek()?;
+    let simulated = named.any(|account| account.starts_with("SIM"));
+    Some(if simulated { GatewayKind::Simulated } else { GatewayKind::Ib })
 }
 
 fn check_kind(endpoint: &Endpoint, found: GatewayKind) -> Result<(), GatewayError> {
@@ -193,7 +217,8 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     let waited = endpoint.config.connect_timeout();
     let told = match timeout(waited, server_time(client, waited)).await {
         Ok(Err(GatewayError::TimedOut { .. })) | Err(_) => {
-            return Err(GatewayError::Silent { address: endpoint.address.clone(), waited });
+            let (address, reported) = (endpoint.address.clone(), String::new());
+            return Err(GatewayError::Silent { address, waited, reported });
         }
         Ok(answer) => answer?,
     };
@@ -217,18 +242,21 @@ async fn check_clock(endpoint: &Endpoint, client: &Client) -> Result<(), Gateway
     Ok(())
 }
 
-/// The gateway's time; the client was given the bound when it was built.
+/// The gateway's time.
 pub(super) async fn server_time(client: &Client, bound: Duration) -> Result<DateTime<Utc>, GatewayError> {
     let operation = || "asking the gateway for the time".to_owned();
-    let told = match client.server_time_millis().await {
-        Ok(told) => told,
-        Err(ibapi::Error::Timeout) => {
+    let told = match timeout(bound, client.server_time_millis()).await {
+        Ok(Ok(told)) => told,
+        Ok(Err(ibapi::Error::Timeout)) | Err(_) => {
             return Err(GatewayError::TimedOut { operation: operation(), waited: bound, hint: String::new() });
         }
-        Err(source) => return Err(super::ib::failed(operation(), source)),
+        Ok(Err(source)) => return Err(super::ib::failed(operation(), source)),
     };
-    let unreadable =
-        || GatewayError::Unreadable { operation: operation(), source: ibapi::Error::Simple(told.to_string()) };
+    let unreadable = || GatewayError::Unreadable {
+        operation: operation(),
+        what: "the time lies outside of the calendar".to_owned(),
+        source: ibapi::Error::Simple(told.to_string()),
+    };
     to_utc(told).ok_or_else(unreadable)
 }
 

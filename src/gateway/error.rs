@@ -15,6 +15,10 @@ pub enum ErrorClass {
     GiveUp,
     /// A person has to change something first.
     OperatorMustAct,
+    /// There is no such data: nobody has failed.
+    NoData,
+    /// An answer came and cannot be read: asked again it would come again.
+    Unreadable,
     /// The configuration names another kind of gateway than answered.
     Misconfigured,
 }
@@ -23,21 +27,64 @@ pub enum ErrorClass {
 #[derive(Debug, Error)]
 pub enum GatewayError {
     /// No connection could be made.
-    #[error("cannot connect to the gateway at {address}: start TWS or IB Gateway there, or correct gateway.address")]
+    #[error("cannot connect to the gateway at {address}: {remedy}{reported}")]
     Unreachable {
         /// Host and port.
         address: String,
+        /// What to do.
+        remedy: &'static str,
+        /// What the gateway reported before, with a leading semicolon, or empty.
+        reported: String,
         /// What the connection said.
         #[source]
         source: ibapi::Error,
     },
     /// The peer accepted and then said nothing.
-    #[error("the gateway at {address} accepted the connection and stayed silent for {} s: log in to it, or restart it", waited.as_secs())]
+    #[error(
+        "the gateway at {address} accepted the connection and stayed silent for {} s: log in to it, or restart it{reported}",
+        waited.as_secs()
+    )]
     Silent {
         /// Host and port.
         address: String,
         /// How long it was given.
         waited: Duration,
+        /// What the gateway reported before, with a leading semicolon, or empty.
+        reported: String,
+    },
+    /// A notice of the handshake turns the session away.
+    #[error("the gateway at {address} does not let this program in ({code}): {remedy}; its words: {words}")]
+    TurnedAway {
+        /// Host and port.
+        address: String,
+        /// TWS error code.
+        code: i32,
+        /// Who has to act.
+        class: ErrorClass,
+        /// What it means and what to do.
+        remedy: &'static str,
+        /// The gateway's own words.
+        words: String,
+    },
+    /// Its protocol is of a time before the oldest that this program can use.
+    #[error(
+        "the gateway at {address} is too old (server version {found}, at least {needed} is needed): update TWS or IB Gateway"
+    )]
+    TooOld {
+        /// Host and port.
+        address: String,
+        /// What it announced.
+        found: i32,
+        /// What is needed.
+        needed: i32,
+    },
+    /// It named no account, so nobody can know whether its prices are real.
+    #[error(
+        "the gateway at {address} named no account, so real data cannot be told from simulated data: run it again, or log in to it anew"
+    )]
+    NoAccount {
+        /// Host and port.
+        address: String,
     },
     /// Every client id of the range is taken.
     #[error(
@@ -84,6 +131,27 @@ pub enum GatewayError {
         #[source]
         source: ibapi::Error,
     },
+    /// An answer that means nothing because the gateway is cut off from IBKR.
+    #[error("{operation} failed with gateway error {code}, but {trouble}: run it again when it is restored")]
+    CutOff {
+        /// What was asked.
+        operation: String,
+        /// TWS error code.
+        code: i32,
+        /// What is broken.
+        trouble: String,
+        /// The gateway's own words.
+        #[source]
+        source: ibapi::Error,
+    },
+    /// None of the contracts that came is the one that was asked for.
+    #[error("the gateway lists no contract of {wanted} ({found}): correct market.future_specs, or market.futures")]
+    OtherContracts {
+        /// What was asked for.
+        wanted: String,
+        /// What is wrong with those that came.
+        found: String,
+    },
     /// Only delayed data came, and delayed data was not asked for.
     #[error(
         "the gateway sends only delayed data for {instrument}: subscribe to live data at IBKR, or set gateway.market_data: delayed"
@@ -118,10 +186,12 @@ pub enum GatewayError {
         source: ibapi::Error,
     },
     /// An answer that makes no sense.
-    #[error("{operation} failed: the gateway's answer cannot be read")]
+    #[error("{operation} failed: the gateway's answer cannot be read ({what})")]
     Unreadable {
         /// What was asked.
         operation: String,
+        /// What is unreadable about it.
+        what: String,
         /// What the client said.
         #[source]
         source: ibapi::Error,
@@ -156,17 +226,40 @@ impl GatewayError {
             Self::Unreachable { .. } | Self::Silent { .. } | Self::TimedOut { .. } | Self::NoPrice { .. } => {
                 ErrorClass::Retry
             }
-            Self::ConnectionLost { .. } | Self::Unreadable { .. } => ErrorClass::Retry,
+            Self::ConnectionLost { .. } | Self::NoAccount { .. } | Self::CutOff { .. } => ErrorClass::Retry,
+            Self::Unreadable { .. } => ErrorClass::Unreadable,
             Self::NoClientId { .. } | Self::Paced { .. } => ErrorClass::Wait,
-            Self::ClockSkew { .. } | Self::OnlyDelayed { .. } => ErrorClass::OperatorMustAct,
+            Self::ClockSkew { .. } | Self::OnlyDelayed { .. } | Self::TooOld { .. } | Self::OtherContracts { .. } => {
+                ErrorClass::OperatorMustAct
+            }
             Self::WrongKind { .. } | Self::Symbol(_) | Self::Locks { .. } => ErrorClass::Misconfigured,
-            Self::Refused { class, .. } => *class,
+            Self::Refused { class, .. } | Self::TurnedAway { class, .. } => *class,
+        }
+    }
+
+    /// The same silence with what the gateway reported before; other errors stay as they are.
+    pub(super) fn with_reported(self, words: String) -> Self {
+        match self {
+            Self::Silent { address, waited, .. } => Self::Silent { address, waited, reported: words },
+            other => other,
         }
     }
 
     /// Whether it only says that there is no such data.
     #[must_use]
     pub fn is_no_data(&self) -> bool {
-        matches!(self, Self::Refused { code, source, .. } if *code == 162 && super::notices::says_no_data(source))
+        self.class() == ErrorClass::NoData
+    }
+
+    /// Whether the gateway answered, and only this one request is refused: others may be granted.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused { class, .. } => *class != ErrorClass::Wait,
+            Self::Unreadable { .. } | Self::OtherContracts { .. } | Self::OnlyDelayed { .. } | Self::NoPrice { .. } => {
+                true
+            }
+            _ => false,
+        }
     }
 }

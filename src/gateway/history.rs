@@ -5,11 +5,17 @@ use ibapi::market_data::TradingHours;
 use ibapi::market_data::historical::{self, BarTimestamp, Duration as BarDuration, WhatToShow};
 
 use crate::market::{Bar, BarSize, Instrument};
+use crate::telemetry::overhear;
 
 use super::connect::to_utc;
 use super::contracts::wire_contract;
-use super::ib::{IbGateway, failed};
+use super::ib::IbGateway;
+use super::notices::Reported;
+use super::upstream::FarmKind;
 use super::{BarRequest, Gateway, GatewayError};
+
+/// How late history may be where the newest minutes are not subscribed: twice the delay of the exchanges.
+const UNSUBSCRIBED: TimeDelta = TimeDelta::minutes(30);
 
 /// The longest time that one request asks for: of longer ones the gateway gives the newest part.
 const LONGEST_DAYS: i64 = 365;
@@ -50,7 +56,7 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
     let operation = || format!("history of {}", request.instrument.name());
     let mut contract = wire_contract(&request.instrument);
     contract.include_expired = is_expired(&request.instrument, now);
-    let waited = gateway.request_timeout();
+    let waited = gateway.endpoint.history_timeout;
     let asked = gateway
         .connection
         .client
@@ -60,11 +66,16 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
         .duration(covering(request))
         .ending(to_wire(request.until.min(now)))
         .fetch();
-    let data = match tokio::time::timeout(waited, asked).await {
+    // The library prints a notice that comes beside the bars, and gives it to nobody.
+    let (answered, printed) = overhear(tokio::time::timeout(waited, asked)).await;
+    let data = match answered {
         Ok(Ok(data)) => data,
-        Ok(Err(ibapi::Error::Timeout)) | Err(_) => return Err(gateway.timed_out(operation(), waited)),
-        Ok(Err(source)) => return Err(failed(operation(), source)),
+        Ok(Err(ibapi::Error::Timeout)) | Err(_) => {
+            return Err(gateway.timed_out(operation(), waited, FarmKind::History));
+        }
+        Ok(Err(source)) => return Err(gateway.failed(operation(), source, FarmKind::History)),
     };
+    let is_cut = printed.iter().filter_map(|line| Reported::parse(line)).any(|notice| notice.cuts_history());
     // A day is told by its date: which of them is over, its session's close says, and who asks knows that.
     let is_over = |bar: &Bar| match request.size {
         BarSize::Day => request.after <= bar.start && bar.start < request.until,
@@ -73,7 +84,24 @@ async fn fetch(gateway: &IbGateway, request: &BarRequest, now: DateTime<Utc>) ->
     let mut bars: Vec<Bar> = data.bars.iter().filter_map(|bar| read(bar, request.size)).filter(is_over).collect();
     bars.sort_by_key(|bar| bar.end);
     bars.dedup_by_key(|bar| bar.end);
+    if is_cut {
+        let newest = data.bars.iter().filter_map(|bar| read(bar, request.size)).map(|bar| bar.end).max();
+        leave_out_cut(&mut bars, newest, now);
+        let of = request.instrument.name();
+        let newest = newest.map(|end| end.to_rfc3339());
+        tracing::warn!(
+            of,
+            newest,
+            "history without its newest minutes, which need a further subscription at IBKR: the newest bar is left out where it may be cut"
+        );
+    }
     Ok(bars)
+}
+
+/// Leaves out the newest bar of an answer whose newest minutes are not subscribed: it ends where the subscription does. Only
+/// what is older than any delay is whole.
+fn leave_out_cut(bars: &mut Vec<Bar>, newest: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+    bars.retain(|bar| Some(bar.end) < newest || now - bar.end >= UNSUBSCRIBED);
 }
 
 fn is_expired(instrument: &Instrument, now: DateTime<Utc>) -> bool {
@@ -142,6 +170,25 @@ fn volume(value: f64) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::market::{EtfContract, EtfSpec};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    fn left(newest: i64, now: i64) -> Vec<i64> {
+        let bar =
+            |end| Bar { start: at(end - 5), end: at(end), open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1) };
+        let mut bars: Vec<Bar> = [90, 95, 100].map(bar).to_vec();
+        leave_out_cut(&mut bars, Some(at(newest)), at(now));
+        bars.iter().map(|bar| (bar.end - DateTime::UNIX_EPOCH).num_minutes()).collect()
+    }
+
+    #[test]
+    fn the_newest_bar_is_left_out_unless_it_is_older_than_any_delay() {
+        assert_eq!(left(100, 104), [90, 95]);
+        assert_eq!(left(105, 104), [90, 95, 100], "the cut one is not over and was left out before");
+        assert_eq!(left(100, 130), [90, 95, 100]);
+    }
 
     fn request(after: &str, until: &str) -> BarRequest {
         let spec = EtfSpec { primary_exchange: "ARCA".to_owned(), tick: 0.01, currency: "USD".to_owned() };

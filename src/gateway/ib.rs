@@ -8,10 +8,12 @@ use chrono::{DateTime, Utc};
 use crate::market::{Bar, EtfContract, FutureContract, GatewayKind, Instrument, MarketData, Quote, Symbol};
 
 use super::connect::{Connection, connect, server_time};
-use super::notices::meaning_of;
+use super::contracts::ConIds;
+use super::notices::{meaning_of, printable};
+use super::upstream::FarmKind;
 use super::{
-    BarRequest, ChainScope, ClockSource, Endpoint, Gateway, GatewayError, HistoryPacer, MarketDataMode, contracts,
-    history, quotes,
+    BarRequest, ChainScope, ClockSource, Endpoint, ErrorClass, Gateway, GatewayError, HistoryPacer, MarketDataMode,
+    contracts, history, quotes,
 };
 
 /// A connected gateway.
@@ -19,6 +21,7 @@ pub struct IbGateway {
     pub(super) endpoint: Endpoint,
     pub(super) connection: Connection,
     pub(super) pacer: HistoryPacer,
+    pub(super) con_ids: ConIds,
 }
 
 impl IbGateway {
@@ -34,7 +37,7 @@ impl IbGateway {
             switched.map_err(|source| failed("switching to delayed market data".to_owned(), source))?;
         }
         tracing::debug!(client_id = connection.lease.id, kind = %connection.kind, "connected to the gateway");
-        Ok(Self { endpoint: endpoint.clone(), connection, pacer })
+        Ok(Self { endpoint: endpoint.clone(), connection, pacer, con_ids: ConIds::default() })
     }
 
     /// Version of the gateway's protocol.
@@ -55,17 +58,35 @@ impl IbGateway {
         self.endpoint.config.request_timeout()
     }
 
+    /// What keeps answers of one kind from coming, as far as the gateway has reported it.
+    fn trouble(&self, of: FarmKind) -> Option<String> {
+        self.connection.notices.drain_into(&self.connection.upstream);
+        self.connection.upstream.trouble(of)
+    }
+
     /// A request that ran out of time, with what is known about why.
-    pub(super) fn timed_out(&self, operation: String, waited: Duration) -> GatewayError {
-        let hint = match self.connection.upstream.broken_by() {
-            Some(code) => format!(": the gateway reports no connection to IBKR (code {code})"),
-            None => String::new(),
-        };
+    pub(super) fn timed_out(&self, operation: String, waited: Duration, of: FarmKind) -> GatewayError {
+        let hint = self.trouble(of).map_or_else(String::new, |trouble| format!(": {trouble}"));
         GatewayError::TimedOut { operation, waited, hint }
+    }
+
+    /// A request that failed. A gateway that is cut off from IBKR knows no contract and has no data, which says nothing about
+    /// either.
+    pub(super) fn failed(&self, operation: String, source: ibapi::Error, of: FarmKind) -> GatewayError {
+        match (failed(operation, source), self.trouble(of)) {
+            (
+                GatewayError::Refused {
+                    operation, code, class: ErrorClass::GiveUp | ErrorClass::NoData, source, ..
+                },
+                Some(trouble),
+            ) => GatewayError::CutOff { operation, code, trouble, source },
+            (error, _) => error,
+        }
     }
 }
 
-/// Sorts an error of the client library into ours.
+/// Sorts an error of the client library into ours. Only a connection that is gone counts as lost: what came and could not be
+/// read would come again.
 pub(super) fn failed(operation: String, source: ibapi::Error) -> GatewayError {
     use ibapi::Error;
     match &source {
@@ -73,10 +94,19 @@ pub(super) fn failed(operation: String, source: ibapi::Error) -> GatewayError {
             let meaning = meaning_of(notice.code, &notice.message);
             GatewayError::Refused { operation, code: notice.code, class: meaning.class, remedy: meaning.remedy, source }
         }
-        Error::Parse(..) | Error::UnexpectedResponse(_) | Error::UnexpectedWireFormat(_) | Error::ParseTime(_) => {
-            GatewayError::Unreadable { operation, source }
-        }
-        _ => GatewayError::ConnectionLost { operation, source },
+        Error::Io(_)
+        | Error::ConnectionFailed
+        | Error::ConnectionRejected(_)
+        | Error::ConnectionReset
+        | Error::ClientIdInUse { .. }
+        | Error::Cancelled
+        | Error::Shutdown
+        | Error::EndOfStream
+        | Error::UnexpectedEndOfStream
+        | Error::InvalidFrame(_)
+        | Error::Timeout
+        | Error::Poison(_) => GatewayError::ConnectionLost { operation, source },
+        _ => GatewayError::Unreadable { operation, what: printable(&source.to_string()), source },
     }
 }
 
@@ -116,12 +146,5 @@ impl Gateway for IbGateway {
 
     async fn close(&self) {
         self.connection.client.disconnect().await;
-        self.connection.listener.abort();
-    }
-}
-
-impl Drop for IbGateway {
-    fn drop(&mut self) {
-        self.connection.listener.abort();
     }
 }

@@ -15,6 +15,7 @@ mod pacing;
 mod quotes;
 mod reset_window;
 pub mod simulated;
+mod upstream;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,6 +1,6 @@
 //! What a job works with, made anew for each attempt.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::OnceCell;
@@ -13,7 +13,7 @@ use crate::lake::{Lake, TableName};
 use crate::market::Dividends;
 use crate::state::Ledger;
 
-use super::{Failure, JobError, Progress};
+use super::{Counts, Failure, JobError, Progress};
 
 /// Longest stretch without an open slot: a weekend with holidays on both sides, and room.
 const LONGEST_CLOSURE: TimeDelta = TimeDelta::days(10);
@@ -68,6 +68,8 @@ pub struct Context {
     pub floor: Option<DateTime<Utc>>,
     /// Name of the run in logs, locks and the ledger.
     pub run_id: String,
+    /// What this attempt wrote so far, however it ends.
+    written: Mutex<Counts>,
     endpoint: Endpoint,
     gateway: OnceCell<Arc<dyn Gateway>>,
 }
@@ -83,6 +85,7 @@ impl Context {
             progress: environment.progress.clone(),
             floor: environment.floor,
             run_id,
+            written: Mutex::default(),
             endpoint,
             gateway: OnceCell::new(),
         }
@@ -115,6 +118,18 @@ impl Context {
     /// Where the calendar does not reach there.
     pub fn newest_slot(&self, now: DateTime<Utc>) -> Result<Slot, JobError> {
         self.calendars.newest_slot(now)
+    }
+
+    /// Takes in rows that were written: an attempt that is cut off later has written them all the same.
+    pub fn note_written(&self, counts: Counts) {
+        let rows = Counts { added: counts.added, replaced: counts.replaced, ..Counts::default() };
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).add(rows);
+    }
+
+    /// What this attempt wrote so far.
+    #[must_use]
+    pub fn written(&self) -> Counts {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connection, if there is one.

@@ -16,6 +16,9 @@ use crate::state::{Ledger, LedgerError};
 
 use super::{Calendars, Context, Failure, JobError, NoProgress, Progress, chain};
 
+/// The share of its timeout that a run may wait for the gateway's pacing rules: 15 s of a capture, 10 min of a backfill.
+const PACING_SHARE: u32 = 6;
+
 /// What every run of a process shares.
 pub struct Environment {
     pub(super) config: Arc<Config>,
@@ -75,9 +78,10 @@ impl Environment {
         Ok(Self { config: Arc::new(config), clock, calendars, lake, ledger, progress, floor: None, address, embedded })
     }
 
-    /// The gateway of this process; pacing waits at most so long.
+    /// The gateway of this process, for a run with this timeout. It waits a share of that for the gateway's pacing rules.
     #[must_use]
-    pub fn endpoint(&self, patience: Duration) -> Endpoint {
+    pub fn endpoint(&self, run_timeout: Duration) -> Endpoint {
+        let patience = run_timeout / PACING_SHARE;
         let pacing =
             if self.embedded.is_some() { PacingLimits::unlimited() } else { PacingLimits::documented(patience) };
         Endpoint {
@@ -87,6 +91,7 @@ impl Environment {
             locks: self.config.paths.locks(),
             clock: self.clock.clone(),
             pacing,
+            history_timeout: self.config.gateway.history_timeout(run_timeout),
         }
     }
 
@@ -141,10 +146,10 @@ impl Environment {
         &self.lake
     }
 
-    /// A context for one attempt.
+    /// A context for one attempt of a run with this timeout.
     #[must_use]
-    pub fn context(&self, patience: Duration, run_id: &str) -> Context {
-        Context::new(self, self.endpoint(patience), run_id.to_owned())
+    pub fn context(&self, run_timeout: Duration, run_id: &str) -> Context {
+        Context::new(self, self.endpoint(run_timeout), run_id.to_owned())
     }
 }
 

@@ -12,6 +12,8 @@ use crate::quality::Finding;
 use crate::signals::SignalError;
 use crate::state::{LedgerError, LedgerErrorClass};
 
+use super::Counts;
+
 /// The kinds of failure, each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -79,17 +81,36 @@ pub struct JobError {
     cause: Box<dyn Error + Send + Sync>,
     findings: Vec<Finding>,
     has_some: bool,
+    is_refusal: bool,
+    written: Counts,
 }
 
 impl JobError {
     /// A failure after which a new attempt may work.
     pub fn retry(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { failure, disposition: Disposition::Retry, cause: cause.into(), findings: Vec::new(), has_some: false }
+        Self::new(failure, Disposition::Retry, cause.into())
     }
 
     /// A failure that a new attempt would only repeat.
     pub fn fail(failure: Failure, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { failure, disposition: Disposition::Fail, cause: cause.into(), findings: Vec::new(), has_some: false }
+        Self::new(failure, Disposition::Fail, cause.into())
+    }
+
+    /// One request that the gateway refused, and would again.
+    pub fn refused(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_refusal: true, ..Self::fail(Failure::Unavailable, cause) }
+    }
+
+    fn new(failure: Failure, disposition: Disposition, cause: Box<dyn Error + Send + Sync>) -> Self {
+        Self {
+            failure,
+            disposition,
+            cause,
+            findings: Vec::new(),
+            has_some: false,
+            is_refusal: false,
+            written: Counts::default(),
+        }
     }
 
     /// The same failure in other words.
@@ -114,6 +135,30 @@ impl JobError {
     #[must_use]
     pub fn has_some(&self) -> bool {
         self.has_some
+    }
+
+    /// The same failure, which no attempt follows.
+    #[must_use]
+    pub fn for_good(self) -> Self {
+        Self { disposition: Disposition::Fail, ..self }
+    }
+
+    /// The same failure with what all attempts of the run wrote before it.
+    #[must_use]
+    pub fn with_written(self, written: Counts) -> Self {
+        Self { written, ..self }
+    }
+
+    /// What all attempts of the run wrote before it failed.
+    #[must_use]
+    pub fn written(&self) -> Counts {
+        self.written
+    }
+
+    /// Whether the gateway answered and refused one request: others may be granted.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 
     /// Facts about bad data that the run met before it failed.
@@ -156,13 +201,17 @@ impl Error for JobError {
 
 impl From<GatewayError> for JobError {
     fn from(error: GatewayError) -> Self {
-        match error.class() {
+        let is_refusal = error.is_refusal();
+        let error = match error.class() {
             ErrorClass::Retry => Self::retry(Failure::Unavailable, error),
-            ErrorClass::Wait | ErrorClass::GiveUp | ErrorClass::OperatorMustAct => {
-                Self::fail(Failure::Unavailable, error)
-            }
+            ErrorClass::Wait
+            | ErrorClass::GiveUp
+            | ErrorClass::OperatorMustAct
+            | ErrorClass::NoData
+            | ErrorClass::Unreadable => Self::fail(Failure::Unavailable, error),
             ErrorClass::Misconfigured => Self::fail(Failure::Misconfigured, error),
-        }
+        };
+        Self { is_refusal, ..error }
     }
 }
 
@@ -246,7 +295,8 @@ impl From<SymbolError> for JobError {
 
 impl From<LeadError> for JobError {
     fn from(error: LeadError) -> Self {
-        Self::fail(Failure::Unavailable, error)
+        let is_refusal = matches!(error, LeadError::NotListed { .. });
+        Self { is_refusal, ..Self::fail(Failure::Unavailable, error) }
     }
 }
 

@@ -27,6 +27,20 @@ impl Counts {
         self.replaced += other.replaced;
         self.without_data += other.without_data;
     }
+
+    /// These counts of a run's last attempt with what the attempts before it wrote: rows that the last one found there
+    /// because an earlier one added them were added by the run.
+    #[must_use]
+    pub fn after(self, earlier: Self) -> Self {
+        let found = self.present.min(earlier.added + earlier.replaced);
+        Self {
+            planned: self.planned + earlier.added + earlier.replaced - found,
+            added: self.added + earlier.added,
+            present: self.present - found,
+            replaced: self.replaced + earlier.replaced,
+            without_data: self.without_data,
+        }
+    }
 }
 
 /// Done, or skipped for a reason that is no failure.
@@ -108,5 +122,21 @@ impl Outcome {
     pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
         self.findings = findings;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_an_earlier_attempt_are_the_runs_own() {
+        let earlier = Counts { added: 5, ..Counts::default() };
+        let whole = Counts { planned: 6, added: 6, ..Counts::default() };
+        let finds_them = Counts { planned: 6, added: 1, present: 5, ..Counts::default() };
+        let asks_for_the_rest = Counts { planned: 1, added: 1, ..Counts::default() };
+        assert_eq!((finds_them.after(earlier), asks_for_the_rest.after(earlier)), (whole, whole));
+        let of_others = Counts { planned: 6, added: 1, present: 5, ..Counts::default() };
+        assert_eq!(of_others.after(Counts::default()), of_others);
     }
 }

@@ -130,8 +130,8 @@ fn end_of(result: &Result<Outcome, JobError>, attempts: u32) -> End {
     let (state, reason, counts) = match result.as_ref().map(|outcome| &outcome.result) {
         Ok(RunResult::Done(counts)) => (EndState::Done, None, row_counts(*counts)),
         Ok(RunResult::Skipped(reason)) => (EndState::Skipped, Some(reason.clone()), RowCounts::default()),
-        Err(error) if error.failure() == Failure::TimedOut => (EndState::TimedOut, None, RowCounts::default()),
-        Err(_) => (EndState::Failed, None, RowCounts::default()),
+        Err(error) if error.failure() == Failure::TimedOut => (EndState::TimedOut, None, row_counts(error.written())),
+        Err(error) => (EndState::Failed, None, row_counts(error.written())),
     };
     let error = result.as_ref().err();
     End {

@@ -12,12 +12,9 @@ use crate::quality::Finding;
 
 use super::recorder::{Beginning, Recorder};
 use super::{
-    Context, Disposition, Environment, Failure, Job, JobError, Lock, LockHolder, Locked, Outcome, Run, RunRequest,
-    RunResult, Stop, WriteMode, chain,
+    Context, Counts, Disposition, Environment, Failure, Job, JobError, Lock, LockHolder, Locked, Outcome, Run,
+    RunRequest, RunResult, Stop, WriteMode, chain,
 };
-
-/// The share of its timeout that a run may wait for the gateway's pacing rules: 15 s of a capture, 10 min of a backfill.
-const PACING_SHARE: u32 = 6;
 
 /// How often a lock that another holds is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(100);
@@ -99,8 +96,10 @@ impl Assignment<'_> {
         };
         let bound = request.limits.timeout.unwrap_or_else(|| job.timeout());
         let deadline = Instant::now() + bound;
-        let mut underway = Underway { assignment: self, timeout: bound, deadline, stop, recorder };
+        let written = Counts::default();
+        let mut underway = Underway { assignment: self, timeout: bound, deadline, stop, recorder, written };
         let result = underway.finish(report).await;
+        let result = result.map_err(|error| accounted(error, underway.written));
         underway.recorder.end(&result, report.attempts).await;
         result
     }
@@ -142,6 +141,8 @@ struct Underway<'a> {
     deadline: Instant,
     stop: Stop,
     recorder: Recorder,
+    /// What the attempts that are over wrote.
+    written: Counts,
 }
 
 impl Underway<'_> {
@@ -155,8 +156,11 @@ impl Underway<'_> {
             report.attempts += 1;
             let began = Instant::now();
             let error = match self.attempt(report).await {
-                Ok(outcome) => return Ok(outcome),
-                Err(error) => error,
+                Ok(outcome) => return Ok(after_attempts(outcome, self.written)),
+                Err((error, written)) => {
+                    self.written.add(written);
+                    error
+                }
             };
             let may_retry = error.disposition() == Disposition::Retry && report.attempts <= max_retries;
             // An attempt that would be cut off by the timeout would only hide why the last one failed.
@@ -172,14 +176,17 @@ impl Underway<'_> {
     }
 
     /// Runs once, in a task of its own, so that a panic ends the task and not the process.
-    async fn attempt(&mut self, report: &mut RunReport) -> Result<Outcome, JobError> {
+    async fn attempt(&mut self, report: &mut RunReport) -> Result<Outcome, (JobError, Counts)> {
         let Assignment { environment, job, request } = self.assignment;
         let bound = self.timeout;
-        let context = Arc::new(environment.context(bound / PACING_SHARE, &report.run_id));
+        let context = Arc::new(environment.context(bound, &report.run_id));
         // The slot is what the run is about: a later attempt keeps it.
         let slot = match report.slot {
             Some(slot) => slot,
-            None => *report.slot.insert(self.slot(&context).await?),
+            None => {
+                let slot = self.slot(&context).await.map_err(|error| (error, Counts::default()))?;
+                *report.slot.insert(slot)
+            }
         };
         if let Some(row) = self.recorder.begin(slot).await {
             return Ok(Outcome::skipped(format!("the ledger has the slot as {}", row.state)));
@@ -201,7 +208,7 @@ impl Underway<'_> {
         let lets_go = task.is_finished() || timeout(request.limits.grace, &mut task).await.is_ok();
         report.is_stuck |= !lets_go && !request.limits.grace.is_zero();
         context.close().await;
-        result
+        result.map_err(|error| (error, context.written()))
     }
 
     async fn slot(&mut self, context: &Context) -> Result<Slot, JobError> {
@@ -247,7 +254,33 @@ fn expected_at_night(environment: &Environment, error: JobError) -> JobError {
         window.from,
         window.until
     );
-    JobError::fail(Failure::Unavailable, told)
+    error.with_message(told).for_good()
+}
+
+/// The end of a run that earlier attempts had a part in.
+fn after_attempts(outcome: Outcome, earlier: Counts) -> Outcome {
+    let result = match outcome.result {
+        RunResult::Done(counts) => RunResult::Done(counts.after(earlier)),
+        RunResult::Skipped(_) if earlier.added + earlier.replaced > 0 => {
+            RunResult::Done(Counts::default().after(earlier))
+        }
+        skipped @ RunResult::Skipped(_) => skipped,
+    };
+    Outcome { result, ..outcome }
+}
+
+/// A failure with what all attempts wrote. One that knows nothing of rows, as a timeout, has it in its words too.
+fn accounted(error: JobError, written: Counts) -> JobError {
+    let num_rows = written.added + written.replaced;
+    let error = error.with_written(written);
+    match error.failure() {
+        _ if num_rows == 0 => error,
+        Failure::TimedOut | Failure::Panicked | Failure::Interrupted | Failure::Terminated => {
+            let told = format!("{}; {num_rows} rows were written before", chain(&error));
+            error.with_message(told).after_some()
+        }
+        _ => error.after_some(),
+    }
 }
 
 fn log_end(report: &RunReport) {

@@ -20,7 +20,7 @@ pub struct Quote {
     pub ask: Option<f64>,
     /// Last trade.
     pub last: Option<f64>,
-    /// Cumulative volume of the session, contracts (ETF: shares).
+    /// Cumulative volume of the session, contracts (ETF: shares). A 0 may also mean that the gateway does not know it.
     pub volume: Option<i64>,
     /// Open interest, contracts.
     pub open_interest: Option<i64>,
@@ -28,6 +28,8 @@ pub struct Quote {
     pub implied_vol: Option<f64>,
     /// Instant of the last trade.
     pub last_trade_at: Option<DateTime<Utc>>,
+    /// Whether the exchange has halted trading: then the last trade stands, however old it is.
+    pub is_halted: bool,
     /// Gateway time at which the quote was complete.
     pub quoted_at: DateTime<Utc>,
     /// Live or delayed.
@@ -46,6 +48,7 @@ impl Quote {
             open_interest: None,
             implied_vol: None,
             last_trade_at: None,
+            is_halted: false,
             quoted_at,
             market_data: MarketData::Live,
         }

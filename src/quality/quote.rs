@@ -17,6 +17,9 @@ pub(super) const SPECS: &[CheckSpec] = &[
     CheckSpec::new("quote.stale", LooksAt::Quote, "the last trade is fresh")
         .acts(Action::Quarantine)
         .because("gateway.stale_after_seconds is the limit, longer by 15 minutes of a delayed quote"),
+    CheckSpec::new("quote.halted", LooksAt::Quote, "trading is not halted")
+        .steps(Some(1.0), None, "halted quotes")
+        .because("the last price stands while the exchange has halted trading: it is right, however old"),
     CheckSpec::new("quote.off_tick", LooksAt::Quote, "prices of futures are multiples of the tick")
         .steps(Some(1.0), None, "prices off the tick")
         .because("no future trades off the tick: such a price is an average, and still near the market; ETFs trade at midpoints"),
@@ -76,7 +79,7 @@ impl QuoteContext<'_> {
 /// Runs every check of a single quote.
 #[must_use]
 pub fn check_quote(context: &QuoteContext<'_>, quote: &Quote) -> Vec<Finding> {
-    let checks = [crossed, stale, off_tick, possible, without_last];
+    let checks = [crossed, stale, halted, off_tick, possible, without_last];
     checks.into_iter().filter_map(|check| check(context, quote)).collect()
 }
 
@@ -97,7 +100,16 @@ fn stale(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
     };
     let observed = format!("last trade {} s old", age.num_seconds());
     let threshold = format!("at most {} s", limit.num_seconds());
-    (age > limit).then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
+    let is_stale = age > limit && !quote.is_halted;
+    is_stale.then(|| context.finding("quote.stale", Severity::Error, observed, threshold))
+}
+
+/// The exchange has halted trading.
+fn halted(context: &QuoteContext<'_>, quote: &Quote) -> Option<Finding> {
+    let age =
+        quote.last_trade_at.map_or_else(|| "at an unknown time".to_owned(), |at| format!("at {}", at.to_rfc3339()));
+    let observed = format!("trading is halted, the last trade was {age}");
+    quote.is_halted.then(|| context.finding("quote.halted", Severity::Warn, observed, "trading goes on".to_owned()))
 }
 
 /// A price of a future that is no multiple of the tick.
@@ -192,6 +204,15 @@ mod tests {
         let age = |seconds| checks_of(|q| q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(seconds)));
         assert_eq!(age(300), []);
         assert_eq!(age(301), [("quote.stale", Severity::Error)]);
+    }
+
+    #[test]
+    fn the_last_trade_of_a_halted_market_stands_however_old_it_is() {
+        let halted = checks_of(|q| {
+            q.is_halted = true;
+            q.last_trade_at = Some(q.quoted_at - TimeDelta::seconds(3_000));
+        });
+        assert_eq!(halted, [("quote.halted", Severity::Warn)]);
     }
 
     #[test]

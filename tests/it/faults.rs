@@ -7,8 +7,7 @@ use serde_json::Value;
 use crate::support::{Desk, Ended, NOON, Simulator, text};
 
 /// Short bounds, so that a silent gateway is told from a slow one within seconds; no second attempt.
-const HASTY: &str =
-    "connect_timeout_seconds: 2, request_timeout_seconds: 2, quote_timeout_seconds: 2, quote_settle_ms: 300";
+const HASTY: &str = "connect_timeout_seconds: 2, request_timeout_seconds: 2, history_timeout_seconds: 2, quote_timeout_seconds: 2, quote_settle_ms: 300";
 
 /// No run may come near the timeout of the job.
 const LONGEST: Duration = Duration::from_secs(45);
@@ -51,7 +50,7 @@ fn assert_sound(desk: &Desk, fault: &str) {
 const FAILING: [(&str, i32, &str); 27] = [
     ("refuse", 69, "cannot connect to the gateway at"),
     ("silent", 69, "stayed silent for 2 s"),
-    ("reject-version", 69, "cannot connect"),
+    ("reject-version", 69, "update TWS or IB Gateway"),
     ("close-after-hello", 69, "cannot connect"),
     ("close:details", 69, "connection to the gateway was lost"),
     ("close:market_data", 69, "connection to the gateway was lost"),

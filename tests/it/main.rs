@@ -13,6 +13,7 @@ mod doctor;
 mod faults;
 mod fill;
 mod full_disk;
+mod gateway;
 mod kill;
 mod ledger;
 mod logs;

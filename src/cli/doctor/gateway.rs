@@ -45,6 +45,7 @@ pub(super) async fn gateway(config: Config, calendars: &Calendars) -> Vec<Findin
         locks: locks.0.clone(),
         clock,
         pacing: PacingLimits::unlimited(),
+        history_timeout: config.gateway.history_timeout(std::time::Duration::ZERO),
     };
     let findings = ask(&endpoint, &config, address_inside.is_some()).await;
     if let Some(embedded) = embedded {

@@ -25,7 +25,7 @@ use super::messages::{
 };
 use super::requests::history::{PACING_VIOLATION, query_error};
 use super::requests::market_data::Stream;
-use super::requests::{Asked, time};
+use super::requests::{Asked, NO_DEFINITION, time};
 use super::server::Shared;
 
 /// Frames waiting to be written; a client that does not read them holds its own requests up.
@@ -36,6 +36,9 @@ const MAX_WAITING: usize = 64;
 
 /// Answers held back by the fault `slow`.
 const MAX_DELAYED: usize = 64;
+
+/// Frames of a handshake for which a client waits at most, and one more.
+const MAX_HANDSHAKE_FRAMES: usize = 101;
 
 /// Market data lines of a connection: as many as a real gateway allows.
 const MAX_STREAMS: usize = 100;
@@ -88,7 +91,7 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> 
         while requests.send(read_request(&mut reading).await?).await.is_ok() {}
         Ok(())
     });
-    Session::new(shared, queue).run(&mut incoming).await;
+    Session::new(shared, queue, struck.has(FaultKind::AccountLate)).run(&mut incoming).await;
     let flushed = async {
         while halves.join_next_with_id().await.is_some_and(|end| end.is_ok_and(|(id, _)| id != writer.id())) {}
     };
@@ -108,13 +111,15 @@ struct Session {
     told: HashSet<i32>,
     /// Streams are silent while the gateway is cut off.
     cut_off: bool,
+    /// More notices than a client waits for come before the account.
+    is_account_late: bool,
 }
 
 /// Whether the connection goes on.
 type Flow = ControlFlow<()>;
 
 impl Session {
-    fn new(shared: Arc<Shared>, queue: mpsc::Sender<Outgoing>) -> Self {
+    fn new(shared: Arc<Shared>, queue: mpsc::Sender<Outgoing>, is_account_late: bool) -> Self {
         Self {
             shared,
             queue,
@@ -123,6 +128,7 @@ impl Session {
             market_data_kind: 1,
             told: HashSet::new(),
             cut_off: false,
+            is_account_late,
         }
     }
 
@@ -145,6 +151,13 @@ impl Session {
 
     async fn welcome(&self) -> Flow {
         let notices = FARMS.map(|(code, text)| self.notice(code, text));
+        if self.is_account_late {
+            let text = "Market data farm is connecting:usfuture";
+            let flood = (0..MAX_HANDSHAKE_FRAMES).map(|_| Outgoing::Frame(self.notice(2119, text))).collect();
+            if self.send_all(flood).await.is_break() {
+                return Flow::Break(());
+            }
+        }
         let greeting = [time::managed_accounts(&self.shared.account), time::next_valid_id()];
         self.send_all(greeting.into_iter().chain(notices).map(Outgoing::Frame).collect()).await
     }
@@ -326,6 +339,11 @@ impl Session {
             let text = "Max rate of messages per second has been exceeded:max=50 rec=51 (1)";
             return Delivery { wait: None, out: vec![Outgoing::Frame(self.notice(100, text)), Outgoing::Close] };
         }
+        if asked.struck.has(FaultKind::CutOff) {
+            let mut out: Vec<Outgoing> = self.tell_upstream(1100).into_iter().map(Outgoing::Frame).collect();
+            out.push(Outgoing::Frame(asked.error(NO_DEFINITION.0, NO_DEFINITION.1)));
+            return Delivery { wait: None, out };
+        }
         let upstream = asked.struck.find(|fault| if let FaultKind::Upstream(code) = fault { Some(code) } else { None });
         let Some(code) = upstream else {
             if kind != RequestKind::Time && kind != RequestKind::Details {
@@ -365,8 +383,15 @@ impl Session {
                 1300,
                 "TWS socket port has been reset and this connection is being dropped. Please reconnect on the new port",
             )],
-            2103 => vec![(2103, "Market data farm connection is broken:usfuture")],
-            2105 => vec![(2105, "HMDS data farm connection is broken:ushmds")],
+            // Another farm of the kind is up all the while.
+            2103 => vec![
+                (2103, "Market data farm connection is broken:usfuture"),
+                (2104, "Market data farm connection is OK:cashfarm"),
+            ],
+            2105 => vec![
+                (2105, "HMDS data farm connection is broken:ushmds"),
+                (2106, "HMDS data farm connection is OK:fundfarm"),
+            ],
             2110 => vec![(
                 2110,
                 "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",

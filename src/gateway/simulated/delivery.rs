@@ -36,7 +36,10 @@ pub(super) struct Delivery {
 
 /// Lays the faults of the wire over an answer.
 pub(super) fn deliver(answer: Vec<Bytes>, request: RequestKind, struck: &Struck) -> Delivery {
-    let wait = struck.find(|fault| if let FaultKind::Slow(wait) = fault { Some(wait) } else { None });
+    let wait = struck.find(|fault| match fault {
+        FaultKind::Slow(wait) | FaultKind::SlowHistory(wait) => Some(wait),
+        _ => None,
+    });
     let num_frames = answer.len();
     let mut out: Vec<Outgoing> = answer.into_iter().map(Outgoing::Frame).collect();
     for fault in struck.iter() {

@@ -51,6 +51,36 @@ pub enum HistoryRefusal {
     Permissions,
     /// The query was cancelled.
     Cancelled,
+    /// The user is logged in elsewhere.
+    Elsewhere,
+}
+
+/// What is wrong with the contracts that are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContractFlaw {
+    /// They are another symbol's.
+    Symbol,
+    /// They are of another exchange.
+    Exchange,
+    /// They have another multiplier.
+    Multiplier,
+    /// Those with another multiplier stand beside the right ones.
+    Multipliers,
+    /// They have no identifier.
+    NoConId,
+    /// All symbols' contracts have the same identifiers.
+    SharedConId,
+}
+
+/// What the first ticks of a stream are, before the quote comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Early {
+    /// Bid and ask of -1.
+    NoQuote,
+    /// A bid whose ask has yet to follow.
+    Apart,
+    /// A last trade of yesterday.
+    Stale,
 }
 
 /// What can go wrong.
@@ -120,12 +150,36 @@ pub enum FaultKind {
     BarsMissing,
     /// The end marker comes before the bars.
     MarkerFirst,
+    /// History is refused with a code of its own: 166, 366.
+    HistoryCode(i32),
+    /// History lacks its newest minutes behind the notice 2188, and its last bar is cut.
+    HistoryCut,
+    /// Waits before each answer of history.
+    SlowHistory(Duration),
+    /// The paper trading disclaimer is not accepted: the notice, then silence.
+    Disclaimer,
+    /// More notices than a client waits for come before the account.
+    AccountLate,
+    /// Cut off from IBKR: the notice 1100, and then no contract is known.
+    CutOff,
+    /// Contracts that were not asked for.
+    OtherContract(ContractFlaw),
+    /// A number or a date that is none.
+    Unreadable,
+    /// The first ticks are not the quote, which follows a second later.
+    Early(Early),
+    /// The last trade is of another day and has no time.
+    OldLast,
+    /// The time of the last trade is 0.
+    StampZero,
+    /// The volume of ETFs in lots of a hundred.
+    Lots,
 }
 
 type Row = (&'static str, &'static str, fn(Option<&str>) -> Option<FaultKind>);
 
 /// Name, help, and how the argument is read.
-const KINDS: [Row; 44] = [
+const KINDS: [Row; 57] = [
     ("refuse", "the port refuses connections", |a| bare(a, FaultKind::Refuse)),
     ("silent", "accepts connections and never answers", |a| bare(a, FaultKind::Silent)),
     ("reject-version", "announces version 212, too old for any client", |a| bare(a, FaultKind::RejectVersion)),
@@ -175,7 +229,28 @@ const KINDS: [Row; 44] = [
     ("halted", "trading is halted", |a| bare(a, FaultKind::Halted)),
     ("size-zero", "sizes and volumes of 0", |a| bare(a, FaultKind::SizeZero)),
     ("unset-sizes", "sizes and volumes that mean 'not set'", |a| bare(a, FaultKind::UnsetSizes)),
-    ("162", "history refused: 162:pacing, 162:nodata, 162:permissions or 162:cancelled", refusal),
+    ("162", "history refused: 162:pacing, 162:nodata, 162:permissions, 162:cancelled or 162:elsewhere", refusal),
+    ("166", "history refused: the contract has expired", |a| bare(a, FaultKind::HistoryCode(166))),
+    ("366", "history refused: the query is not known", |a| bare(a, FaultKind::HistoryCode(366))),
+    ("2188", "history without its newest minutes, its last bar cut", |a| bare(a, FaultKind::HistoryCut)),
+    ("slow-history", "slow-history:SECONDS waits before each answer of history", |a| {
+        Duration::try_from_secs_f64(a?.parse().ok()?).ok().map(FaultKind::SlowHistory)
+    }),
+    ("10141", "the paper trading disclaimer is not accepted: the notice, then silence", |a| {
+        bare(a, FaultKind::Disclaimer)
+    }),
+    ("account-late", "more notices than a client waits for before the account", |a| bare(a, FaultKind::AccountLate)),
+    ("cut-off", "cut off from IBKR: 1100, then 200 for every contract", |a| bare(a, FaultKind::CutOff)),
+    ("contract", "contract:FLAW of symbol, exchange, multiplier, multipliers, no-con-id, shared-con-id", |a| {
+        named(&FLAWS, a).map(FaultKind::OtherContract)
+    }),
+    ("unreadable", "a number or a date that is none", |a| bare(a, FaultKind::Unreadable)),
+    ("early", "early:WHAT first, of no-quote, apart, stale; the quote a second later", |a| {
+        named(&EARLY, a).map(FaultKind::Early)
+    }),
+    ("old-last", "the last trade is of another day, without a time", |a| bare(a, FaultKind::OldLast)),
+    ("stamp-zero", "the time of the last trade is 0", |a| bare(a, FaultKind::StampZero)),
+    ("lots", "the volume of ETFs in lots of a hundred", |a| bare(a, FaultKind::Lots)),
     ("165", "a notice of reconnection before the bars", |a| bare(a, FaultKind::HistoryReconnected)),
     ("pacing", "the rules of pacing are enforced", |a| bare(a, FaultKind::EnforcePacing)),
     ("bars-missing", "every seventh bar is missing", |a| bare(a, FaultKind::BarsMissing)),
@@ -193,11 +268,23 @@ const FIELDS: [(&str, Field); 8] = [
     ("end", Field::End),
 ];
 
-const REFUSALS: [(&str, HistoryRefusal); 4] = [
+const FLAWS: [(&str, ContractFlaw); 6] = [
+    ("symbol", ContractFlaw::Symbol),
+    ("exchange", ContractFlaw::Exchange),
+    ("multiplier", ContractFlaw::Multiplier),
+    ("multipliers", ContractFlaw::Multipliers),
+    ("no-con-id", ContractFlaw::NoConId),
+    ("shared-con-id", ContractFlaw::SharedConId),
+];
+
+const EARLY: [(&str, Early); 3] = [("no-quote", Early::NoQuote), ("apart", Early::Apart), ("stale", Early::Stale)];
+
+const REFUSALS: [(&str, HistoryRefusal); 5] = [
     ("pacing", HistoryRefusal::Pacing),
     ("nodata", HistoryRefusal::NoData),
     ("permissions", HistoryRefusal::Permissions),
     ("cancelled", HistoryRefusal::Cancelled),
+    ("elsewhere", HistoryRefusal::Elsewhere),
 ];
 
 const STAGES: [(&str, RequestKind); 3] =
@@ -253,6 +340,9 @@ impl FaultKind {
             Self::Stale(seconds) => ("stale", Some(seconds.to_string())),
             Self::Missing(field) => ("missing", name_in(&FIELDS, field)),
             Self::History(refusal) => ("162", name_in(&REFUSALS, refusal)),
+            Self::SlowHistory(wait) => ("slow-history", Some(wait.as_secs_f64().to_string())),
+            Self::OtherContract(flaw) => ("contract", name_in(&FLAWS, flaw)),
+            Self::Early(early) => ("early", name_in(&EARLY, early)),
             bare => (KINDS.iter().find(|(.., read)| read(None) == Some(*bare)).map_or("", |(name, ..)| *name), None),
         }
     }
@@ -266,7 +356,12 @@ impl FaultKind {
             | Self::RejectVersion
             | Self::CloseAfterHello
             | Self::ClientIdInUse
+            | Self::Disclaimer
+            | Self::AccountLate
             | Self::CloseAfter(_) => request == Connection,
+            Self::OtherContract(_) => request == Details,
+            Self::CutOff => matches!(request, Details | MarketData | History | HeadTimestamp),
+            Self::Unreadable => matches!(request, MarketData | History),
             Self::CloseAt(stage) => request == *stage,
             Self::HalfFrame
             | Self::GarbageFrame
@@ -288,12 +383,20 @@ impl FaultKind {
             | Self::Stale(_)
             | Self::Halted
             | Self::SizeZero
-            | Self::UnsetSizes => request == MarketData,
+            | Self::UnsetSizes
+            | Self::Early(_)
+            | Self::OldLast
+            | Self::StampZero
+            | Self::Lots => request == MarketData,
             Self::Upstream(_) | Self::MarketData(321) => matches!(request, MarketData | History | HeadTimestamp),
             Self::MarketData(_) => request == MarketData,
-            Self::HistoryReconnected | Self::EnforcePacing | Self::BarsMissing | Self::MarkerFirst => {
-                request == History
-            }
+            Self::HistoryReconnected
+            | Self::EnforcePacing
+            | Self::BarsMissing
+            | Self::MarkerFirst
+            | Self::HistoryCut
+            | Self::HistoryCode(_)
+            | Self::SlowHistory(_) => request == History,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -65,6 +65,14 @@ pub(super) async fn shake_hands(
         let text = "Unable to connect as the client id is already in use. Retry with a unique client id.";
         stream.write_all(&error_frame(-1, 326, text, shared.now().timestamp_millis())).await?;
         stream.flush().await?;
+        return Ok(None);
+    }
+    if struck.has(FaultKind::Disclaimer) {
+        let text = "Paper trading disclaimer must first be accepted for API connection.";
+        stream.write_all(&error_frame(-1, 10141, text, shared.now().timestamp_millis())).await?;
+        stream.flush().await?;
+        let mut ignored = [0; 1_024];
+        while stream.read(&mut ignored).await? > 0 {}
         return Ok(None);
     }
     Ok(held)

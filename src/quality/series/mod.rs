@@ -33,6 +33,9 @@ pub(super) const SPECS: &[CheckSpec] = &[
     CheckSpec::new("volume.monotone", LooksAt::Series, "the session's volume never falls")
         .steps(None, Some(1.0), "contracts or shares lost")
         .because("it is cumulative within contract, session and source: bars leave out trades that quotes count"),
+    CheckSpec::new("volume.unit", LooksAt::Series, "the volume of ETFs is in shares, live as in bars")
+        .steps(Some(50.0), None, "times apart")
+        .because("a setting of TWS gives lots of a hundred; between two slots no volume grows fifty times"),
     CheckSpec::new("price.outlier", LooksAt::Series, "no price jumps away and back alone")
         .steps(None, Some(8.0), "robust standard deviations of that hour")
         .acts(Action::Quarantine)
@@ -62,6 +65,7 @@ pub fn series_checks<'a>(batch: &'a Batch<'a>) -> Vec<Measure<'a>> {
         Measure::new("fresh.slot", |rule| complete::fresh(batch, rule)),
         Measure::new("quote.unchanged", |rule| moving::unchanged(batch, rule)),
         Measure::new("volume.monotone", |rule| Ok(moving::volume(batch, rule))),
+        Measure::new("volume.unit", |rule| Ok(moving::unit(batch, rule))),
         Measure::new("price.outlier", |rule| Ok(outlier::outlier(batch, rule))),
         Measure::new("cross.symbol", |rule| Ok(cross::cross(batch, rule))),
         Measure::new("roll.unmarked", |rule| Ok(roll::unmarked(batch, rule))),

@@ -1,11 +1,18 @@
-//! Does it move: prices in regular hours, and the volume upwards only.
+//! Does it move: prices in regular hours, and the volume upwards only and in one unit.
 
 use std::collections::BTreeMap;
 
 use crate::calendar::Slot;
 use crate::market::Source;
 
-use super::super::{Batch, CheckFault, Finding, Measured, Row, Rule, Seen};
+use super::super::{Batch, CheckFault, Finding, Measured, Row, Rule, SPOT_TABLE, Seen};
+
+/// Volumes further apart differ by more than a unit.
+const MOST_APART: f64 = 200.0;
+
+/// What gives lots in the place of shares.
+const LOTS: &str = "one of them is in lots of a hundred: in TWS under API, Settings, take out 'Send market data in lots for US \
+                    stocks for dual-mode API clients'";
 
 /// Equal quotes of neighbouring slots in regular hours; the volume may go on, as it does over a frozen quote.
 pub(super) fn unchanged(batch: &Batch<'_>, rule: &Rule<'_>) -> Result<Seen, CheckFault> {
@@ -63,6 +70,36 @@ pub(super) fn volume(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
     seen
 }
 
+/// The volume of an ETF in a live row against that of the bars beside it, in the same session. Shares and lots are a hundred
+/// apart; what is further or nearer has another cause.
+pub(super) fn unit(batch: &Batch<'_>, rule: &Rule<'_>) -> Seen {
+    let mut seen = Seen::default();
+    for rows in batch.series().into_values() {
+        let known: Vec<(&Row, i64)> = rows
+            .into_iter()
+            .filter(|row| row.table == SPOT_TABLE)
+            .filter_map(|row| Some((row, row.volume.filter(|volume| *volume > 0)?)))
+            .collect();
+        let mut judged = None;
+        for pair in known.windows(2) {
+            let [(before, first), (row, second)] = pair else { continue };
+            let is_live = |row: &Row| row.source == Source::Live;
+            if before.date != row.date || is_live(before) == is_live(row) || judged == Some(row.date) {
+                continue;
+            }
+            seen.looked_at += 1;
+            judged = Some(row.date);
+            #[expect(clippy::cast_precision_loss, reason = "a ratio of two volumes, for a bound of one digit")]
+            let ratio = (*first.max(second) as f64) / (*first.min(second) as f64);
+            let ratio = if ratio <= MOST_APART { ratio } else { 0.0 };
+            let told = format!("{second} after {first}");
+            let measured = Measured::new(ratio, told).with_detail(LOTS.to_owned());
+            seen.findings.extend(rule.judge(&row.place(), measured));
+        }
+    }
+    seen
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::fixtures::{at, batch, rows, run};
@@ -99,6 +136,25 @@ mod tests {
     #[test]
     fn a_quote_may_stand_still_at_night() {
         assert_eq!(frozen("2026-11-18 02:00", "2026-11-18 04:00").status, Status::Pass);
+    }
+
+    #[test]
+    fn a_volume_in_lots_beside_bars_in_shares_is_told_with_the_setting() {
+        let with = |table, factor: i64| {
+            let mut rows = rows("ES", DAYS, 600.0);
+            for (row, number) in rows.iter_mut().zip(1..) {
+                let is_bar = number <= 3;
+                row.table = table;
+                row.source = if is_bar { Source::Backfill } else { Source::Live };
+                row.volume = Some(if is_bar { 1_000_000 + number } else { (1_000_000 + number) / factor });
+            }
+            run(&series_checks(&batch(&rows, DAYS)), "volume.unit")
+        };
+        let lots = with(SPOT_TABLE, 100);
+        assert_eq!((lots.status, lots.findings.len()), (Status::Warn, 1));
+        assert!(lots.findings[0].detail.contains("lots"), "{}", lots.findings[0].detail);
+        assert_eq!(with(SPOT_TABLE, 1).status, Status::Pass);
+        assert_eq!(with(crate::quality::FUTURES_TABLE, 100).findings, []);
     }
 
     #[test]

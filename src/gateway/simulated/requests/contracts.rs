@@ -9,7 +9,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use crate::calendar::Segment;
 use crate::market::{EtfContract, EtfSpec, FutureContract, FutureSpec, Instrument, Symbol};
 
-use super::super::fault_kind::FaultKind;
+use super::super::fault_kind::{ContractFlaw, FaultKind};
 use super::super::frame::frame;
 use super::super::hours::{Hours, Venue};
 use super::super::instrument::{con_id, id_of, last_trade_at, tick_of};
@@ -106,13 +106,15 @@ impl Catalogue {
         if found.is_empty() || asked.struck.has(FaultKind::MarketData(200)) {
             return vec![asked.error(NO_DEFINITION.0, NO_DEFINITION.1)];
         }
-        let described = found.iter().map(|m| {
-            let data = ContractData {
-                req_id: Some(asked.reply_id),
-                contract: Some(contract_of(m)),
-                contract_details: Some(self.describe(m, asked.now)),
+        let flaw = asked.struck.find(|f| if let FaultKind::OtherContract(flaw) = f { Some(flaw) } else { None });
+        let described = found.iter().flat_map(|m| {
+            let details = self.describe(m, asked.now);
+            let data = |contract| {
+                let (req_id, contract_details) = (Some(asked.reply_id), Some(details.clone()));
+                let data = ContractData { req_id, contract: Some(contract), contract_details };
+                frame(reply_kind::CONTRACT_DATA, &data)
             };
-            frame(reply_kind::CONTRACT_DATA, &data)
+            flawed(contract_of(m), flaw).into_iter().map(data).collect::<Vec<_>>()
         });
         let end = frame(reply_kind::CONTRACT_DATA_END, &RequestId { req_id: Some(asked.reply_id) });
         described.chain([end]).collect()
@@ -209,6 +211,23 @@ fn contract_of(of: &Match) -> Contract {
             ..common
         },
     }
+}
+
+/// A contract as a fault lists it.
+fn flawed(contract: Contract, flaw: Option<ContractFlaw>) -> Vec<Contract> {
+    let Some(flaw) = flaw else { return vec![contract] };
+    let other = match flaw {
+        ContractFlaw::Symbol => Contract { symbol: Some("OTHER".to_owned()), ..contract.clone() },
+        ContractFlaw::Exchange => Contract { exchange: Some("OTHER".to_owned()), ..contract.clone() },
+        ContractFlaw::NoConId => Contract { con_id: Some(0), ..contract.clone() },
+        ContractFlaw::SharedConId => Contract { con_id: contract.con_id.map(|id| id % 1_000 + 1), ..contract.clone() },
+        ContractFlaw::Multiplier | ContractFlaw::Multipliers => Contract {
+            multiplier: contract.multiplier.map(|multiplier| multiplier / 5.0),
+            con_id: contract.con_id.map(|id| id + 500_000_000),
+            ..contract.clone()
+        },
+    };
+    if flaw == ContractFlaw::Multipliers { vec![other, contract] } else { vec![other] }
 }
 
 fn future_matches(query: &Contract, contract: &FutureContract) -> bool {

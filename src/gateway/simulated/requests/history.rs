@@ -22,6 +22,9 @@ use super::{Asked, NO_DEFINITION};
 /// Sessions of intraday bars in one answer: two years, so that an answer stays below the largest frame.
 const MAX_INTRADAY_SESSIONS: usize = 520;
 
+/// How late history is where its newest minutes are not subscribed.
+const DELAY_SECONDS: i64 = 15 * 60;
+
 /// What the bars of a request are made of.
 struct Query {
     instrument: Instrument,
@@ -95,6 +98,12 @@ impl Catalogue {
         if asked.struck.has(FaultKind::BarsMissing) {
             bars = bars.into_iter().zip(1..).filter(|(_, number)| number % 7 != 0).map(|(bar, _)| bar).collect();
         }
+        if asked.struck.has(FaultKind::HistoryCut) {
+            cut(&mut bars, asked.now);
+        }
+        if let Some(bar) = bars.first_mut().filter(|_| asked.struck.has(FaultKind::Unreadable)) {
+            bar.date = Some("yesterday".to_owned());
+        }
         if bars.is_empty() {
             return Err((162, query_error("HMDS query returned no data")));
         }
@@ -109,6 +118,10 @@ impl Catalogue {
         if asked.struck.has(FaultKind::HistoryReconnected) {
             let text = "Historical Market Data Service query message:HMDS server connection was successful.";
             frames.insert(0, asked.error(165, text));
+        }
+        if asked.struck.has(FaultKind::HistoryCut) {
+            let text = "Up-to-the-second historical data requires additional subscription for the API.";
+            frames.insert(0, asked.error(2188, text));
         }
         Ok(frames)
     }
@@ -189,9 +202,30 @@ fn stamp(at: DateTime<Utc>) -> String {
     to_new_york(at).format("%Y%m%d %H:%M:%S US/Eastern").to_string()
 }
 
+/// Ends intraday bars where delayed data ends: the last one has five seconds of its five minutes.
+fn cut(bars: &mut Vec<HistoricalBar>, now: DateTime<Utc>) {
+    let reached = now.timestamp() - DELAY_SECONDS;
+    let start = |bar: &HistoricalBar| bar.date.as_ref().and_then(|date| date.parse::<i64>().ok()).unwrap_or_default();
+    bars.retain(|bar| start(bar) <= reached);
+    if let Some(last) = bars.last_mut() {
+        (last.high, last.low, last.close) = (last.open, last.open, last.open);
+        last.volume = Some("1".to_owned());
+    }
+}
+
 fn history_refusal(fault: FaultKind) -> Option<Refusal> {
-    let FaultKind::History(why) = fault else { return None };
+    let why = match fault {
+        FaultKind::History(why) => why,
+        FaultKind::HistoryCode(166) => {
+            let text =
+                "Historical Market Data Service query message:Expired contract violation:contract can not expire.";
+            return Some((166, text.to_owned()));
+        }
+        FaultKind::HistoryCode(code) => return Some((code, "No historical data query found for ticker id".to_owned())),
+        _ => return None,
+    };
     let text = match why {
+        HistoryRefusal::Elsewhere => "Trading TWS session is connected from a different IP address",
         HistoryRefusal::Pacing => PACING_VIOLATION,
         HistoryRefusal::NoData => "HMDS query returned no data",
         HistoryRefusal::Permissions => "No market data permissions for CME FUT",

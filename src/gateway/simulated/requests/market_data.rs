@@ -11,7 +11,7 @@ use super::super::frame::frame;
 use super::super::instrument::tick_of;
 use super::super::messages::{MarketDataRequest, MarketDataType, RequestId, TickReqParams, reply_kind};
 use super::contracts::Catalogue;
-use super::ticks::{Feed, Tick, View, ticks};
+use super::ticks::{Feed, Tick, View, begin_with, in_lots, ticks};
 use super::{Asked, NO_DEFINITION};
 
 /// How late delayed data is.
@@ -97,7 +97,13 @@ impl Stream {
     pub(in super::super) fn changes(&mut self, catalogue: &Catalogue, now: DateTime<Utc>) -> Vec<Bytes> {
         let at = if self.view.feed.is_delayed() { now - TimeDelta::minutes(DELAY_MINUTES) } else { now };
         let quote = catalogue.tape.quote(&catalogue.hours, &self.instrument, at);
-        let ticks = ticks(&quote, self.view, &self.struck);
+        let mut ticks = ticks(&quote, self.view, &self.struck);
+        if self.sent.is_empty() {
+            self.struck.iter().for_each(|fault| begin_with(&mut ticks, fault));
+        }
+        if self.struck.has(FaultKind::Lots) && matches!(self.instrument, Instrument::Etf(_)) {
+            in_lots(&mut ticks);
+        }
         let changed =
             ticks.iter().filter(|tick| !self.sent.contains(tick)).map(|tick| tick.frame(self.reply_id)).collect();
         self.sent = ticks;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::super::fault_book::Struck;
-use super::super::fault_kind::{FaultKind, Field};
+use super::super::fault_kind::{Early, FaultKind, Field};
 use super::super::frame::frame;
 use super::super::messages::{TickGeneric, TickPrice, TickSize, TickString, reply_kind};
 use super::super::tape::TapeQuote;
@@ -35,6 +35,9 @@ const DELAYED: [(i32, i32); 10] = [
     (LAST_TIMESTAMP, 88),
     (HALTED, 90),
 ];
+
+/// How long ago yesterday's last trade was.
+const YESTERDAY_SECONDS: i64 = 20 * 3_600;
 
 /// What a size looks like that is not set.
 const UNSET_SIZE: &str = "9223372036854775807";
@@ -180,7 +183,49 @@ fn distort(ticks: &mut Vec<Tick>, fault: FaultKind) {
         }
         FaultKind::SizeZero => each_size(ticks, "0"),
         FaultKind::UnsetSizes => each_size(ticks, UNSET_SIZE),
+        FaultKind::Unreadable => each_size(ticks, "many"),
+        FaultKind::StampZero => {
+            for tick in ticks.iter_mut().filter(|tick| tick.id == LAST_TIMESTAMP) {
+                tick.value = Value::Text("0".to_owned());
+            }
+        }
+        FaultKind::OldLast => {
+            ticks.retain(|tick| tick.id != LAST_TIMESTAMP);
+            for tick in ticks.iter_mut().filter(|tick| tick.id == LAST) {
+                if let Value::Price(price, _) = &mut tick.value {
+                    *price = (*price * 0.98).round();
+                }
+            }
+        }
         _ => {}
+    }
+}
+
+/// Makes the first ticks of a stream other than the quote that follows.
+pub(in super::super) fn begin_with(ticks: &mut [Tick], fault: FaultKind) {
+    let FaultKind::Early(early) = fault else { return };
+    match early {
+        Early::Stale => shift_last_trade(ticks, -YESTERDAY_SECONDS),
+        Early::Apart => {
+            let bid = ticks.iter().find(|tick| tick.id == BID).map(|tick| tick.value.clone());
+            if let (Some(ask), Some(Value::Price(bid, _))) = (ticks.iter_mut().find(|tick| tick.id == ASK), bid) {
+                ask.value = Value::Price(bid * 0.999, Some("1".to_owned()));
+            }
+        }
+        Early::NoQuote => {
+            for tick in ticks.iter_mut().filter(|tick| matches!(tick.id, BID | ASK)) {
+                tick.value = Value::Price(-1.0, Some("0".to_owned()));
+            }
+        }
+    }
+}
+
+/// The volume in lots of a hundred.
+pub(in super::super) fn in_lots(ticks: &mut [Tick]) {
+    for tick in ticks.iter_mut().filter(|tick| tick.id == VOLUME) {
+        if let Value::Size(size) = &mut tick.value {
+            *size = (size.parse::<i64>().unwrap_or_default() / 100).to_string();
+        }
     }
 }
 

@@ -120,6 +120,7 @@ fn a_killed_force_keeps_every_row_it_replaced() {
             prices.push(now);
         }
     }
+    desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", simulator.address));
     desk.jobs(&["run", "compaction"]).succeeded();
     let ledger =
         frontmonth::state::Ledger::open_to_read(&desk.path().join("state/jobs.db")).expect("sound").expect("there");

@@ -177,11 +177,15 @@ fn two_installations_in_one_textfile_folder_need_labels_and_say_so() {
         desk
     };
     let (one, two) = (desk("{}"), desk("{}"));
-    assert!(!one.jobs(&["run", "compaction"]).succeeded().stderr.contains("another installation"));
-    let told = two.jobs(&["run", "compaction"]).succeeded().stderr;
+    for job in ["snapshot", "compaction"] {
+        assert!(!one.jobs(&["run", job]).succeeded().stderr.contains("another installation"));
+    }
+    let told = two.jobs(&["run", "snapshot"]).succeeded().stderr;
     assert!(told.contains("another installation") && told.contains("monitor.labels"), "{told}");
     let three = desk("{ installation: paper }");
-    assert!(!three.jobs(&["run", "compaction"]).succeeded().stderr.contains("another installation"));
+    for job in ["snapshot", "compaction"] {
+        assert!(!three.jobs(&["run", job]).succeeded().stderr.contains("another installation"));
+    }
     let page = fs::read_to_string(shared.path().join("jobs-paper.prom")).expect("metrics");
     assert!(page.contains("frontmonth_last_run_failed{job=\"compaction\",installation=\"paper\"} 0"), "{page}");
     let refused = desk("{ job: paper }").jobs(&["config", "check"]);

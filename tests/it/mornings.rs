@@ -187,7 +187,7 @@ fn a_rerun_over_a_range_completes_what_was_made_retroactively_from_less_and_noth
     let later = Simulator::standing_at("2026-11-18T17:00:10Z", &[]);
     desk.configure(&format!("gateway: {{ address: \"{}\", clock: gateway }}\n", later.address));
     desk.jobs(&["run", "backfill", "--from", "2026-11-13", "--to", "2026-11-17", "--symbols", "SPY"]).succeeded();
-    desk.jobs(&["run", "signals", "--at", "2026-11-17T14:00Z", "--symbols", "SPY"]).succeeded();
+    desk.jobs(&["run", "signals", "--symbols", "SPY"]).succeeded();
     assert_eq!(closes_of_spy(&desk), before, "only a range is asked to complete");
     let told = desk.jobs(&range).succeeded().stdout;
     let after = closes_of_spy(&desk);

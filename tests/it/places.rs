@@ -45,11 +45,11 @@ fn whoever_reads_where_no_lake_lies_is_refused_by_place_and_configuration() {
         let origin = "is set by jobs.yaml:1";
         assert!(told.contains("the folder holds no table") && told.contains(origin), "{command:?}: {told}");
     }
-    let compaction = desk.jobs(&["run", "compaction"]);
-    assert!(compaction.code == 78 && compaction.stderr.contains("there is no lake at"), "{compaction:?}");
     let json = desk.jobs(&["status", "--format", "json"]);
     let told: Value = serde_json::from_str(&json.stdout).expect("a document");
     assert_eq!((json.code, &told["verdict"]["exit_code"]), (78, &Value::from(78)), "{told}");
+    let compaction = desk.jobs(&["run", "compaction"]);
+    assert!(compaction.code == 78 && compaction.stderr.contains("there is no lake at"), "{compaction:?}");
 }
 
 #[test]

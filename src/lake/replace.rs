@@ -75,8 +75,8 @@ pub(super) async fn replace<R: Row>(
         }
         if let Some(notes) = notes {
             let leaving = Leaving { lost_version, ..leaving(&view, &old, rows)? };
-            let noted = notes.note(leaving).await;
-            noted.map_err(|source| LakeError::NotKept { table: R::TABLE, source })?;
+            let result = notes.note(leaving).await;
+            result.map_err(|source| LakeError::NotKept { table: R::TABLE, source })?;
             lost_version = Some(view.version());
         }
         match write(&view, rows).await? {
@@ -219,8 +219,8 @@ mod tests {
         let new = [other(futures_row("ES", slot(1))), futures_row("NQ", slot(1)), futures_row("ES", slot(9))];
         noting.replace_futures(&new).await.expect("replaced");
         noting.replace_futures(&new).await.expect("nothing to do");
-        let noted = notes.noted.lock().expect("no panic");
-        let [only] = noted.as_slice() else { panic!("{noted:?}") };
+        let written = notes.noted.lock().expect("no panic");
+        let [only] = written.as_slice() else { panic!("{written:?}") };
         assert_eq!((only.base_version, only.lost_version, only.rows.len()), (1, None, 1));
         assert!(only.rows[0].new_json.contains("\"last\":1.0") && !only.rows[0].old_json.contains("\"last\":1.0"));
         let standing = lake.rows(TableName::FuturesSnapshots, &crate::lake::RowQuery::default()).await.expect("rows");

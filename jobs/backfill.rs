@@ -149,7 +149,7 @@ async fn fill_days(
             Err(error) => return Err(error),
         }
     }
-    let counted = |count: usize, what: &str| (count > 0).then(|| format!(", {count} {what}")).unwrap_or_default();
+    let counted = |count: usize, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
     let without_bar = counted(all.without_bar, "without a bar");
     let rejected = counted(all.rejected, "with a price that cannot be, see quality_findings");
     let note = format!("spot_daily: {} rows written{without_bar}{rejected}", all.written);
@@ -188,26 +188,26 @@ async fn fill(
         return Ok(());
     }
     let fill = Fill { table: gap.table, symbol: &gap.symbol, slots: &gap.slots, mode, refused };
-    let made = match bars::rows(context, gateway, &fill).await {
-        Ok(made) => made,
+    let produced = match bars::rows(context, gateway, &fill).await {
+        Ok(produced) => produced,
         Err(error) if error.failure() == Failure::Unavailable => {
             filled.miss(missing(error), refused);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    let written = write(context, &made.rows, mode).await?;
-    keep_rejected(context, &made).await?;
-    if !made.rejected.is_empty() {
-        tracing::warn!(symbol, rows = made.rejected.len(), "bars whose price cannot be went to quarantine");
+    let written = write(context, &produced.rows, mode).await?;
+    keep_rejected(context, &produced).await?;
+    if !produced.rejected.is_empty() {
+        tracing::warn!(symbol, rows = produced.rejected.len(), "bars whose price cannot be went to quarantine");
     }
     let (planned, num_refused) =
-        (gap.slots.len(), made.refused.iter().map(|refused| refused.slots.len()).sum::<usize>());
-    let without_data = planned.saturating_sub(made.rows.len() + num_refused);
-    tracing::debug!(symbol, planned, filled = made.rows.len(), num_refused, "filled a gap");
+        (gap.slots.len(), produced.refused.iter().map(|refused| refused.slots.len()).sum::<usize>());
+    let without_data = planned.saturating_sub(produced.rows.len() + num_refused);
+    tracing::debug!(symbol, planned, filled = produced.rows.len(), num_refused, "filled a gap");
     filled.counts.add(Counts { planned, without_data, ..written });
-    filled.findings.extend(made.findings);
-    for missing in made.refused {
+    filled.findings.extend(produced.findings);
+    for missing in produced.refused {
         filled.miss(missing, refused);
     }
     Ok(())

@@ -213,7 +213,7 @@ async fn contract_rows(
     context: &Context,
     gateway: &dyn Gateway,
     (contract, slots, mode): (&FutureContract, &[Slot], WriteMode),
-    made: &mut Made,
+    produced: &mut Made,
 ) -> Result<(), JobError> {
     let (futures, nyse) = (&context.calendars.futures, &context.calendars.nyse);
     let Some((first, last)) = slots.first().zip(slots.last()) else {
@@ -254,10 +254,10 @@ async fn contract_rows(
             captured_at,
         };
         match split.absurd.remove(&slot.instant()) {
-            None => made.rows.futures.push(row),
+            None => produced.rows.futures.push(row),
             Some(finding) => {
-                made.findings.push(finding);
-                made.rejected.futures.push(FuturesSnapshot { changes: Changes::default(), ..row });
+                produced.findings.push(finding);
+                produced.rejected.futures.push(FuturesSnapshot { changes: Changes::default(), ..row });
             }
         }
     }

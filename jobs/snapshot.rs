@@ -141,15 +141,15 @@ async fn fill(context: &Context, gateway: &dyn Gateway, wanted: &Wanted, mode: W
             Ok(Made { rows, rejected, .. }) if rows.is_empty() && rejected.is_empty() => {
                 failures.push(no_bar(fill.symbol, wanted.slot));
             }
-            Ok(made) => {
-                if !made.rejected.is_empty() {
-                    failures.push(bad_bar(&made.findings));
+            Ok(produced) => {
+                if !produced.rejected.is_empty() {
+                    failures.push(bad_bar(&produced.findings));
                     if mode != WriteMode::DryRun {
-                        keep_rejected(context, &made).await?;
+                        keep_rejected(context, &produced).await?;
                     }
                 }
-                rows.extend(made.rows);
-                findings.extend(made.findings);
+                rows.extend(produced.rows);
+                findings.extend(produced.findings);
             }
             Err(error) => failures.push(error),
         }

@@ -32,15 +32,14 @@ pub(super) fn instant_or_day(text: &str, futures: &Calendar, edge: Edge) -> Resu
     })
 }
 
+/// The first and the last instant of a range, where they are given.
+type Ends = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 /// The instants between which a range of times or trading days lies, as far as its ends are given.
 ///
 /// A day without a session, such as a Saturday, is snapped inwards: the range begins with the session after it, or ends
 /// with the one before. One such day alone is no range, and neither is what holds no session.
-pub(super) fn range_of(
-    from: Option<&str>,
-    to: Option<&str>,
-    futures: &Calendar,
-) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), JobError> {
+pub(super) fn range_of(from: Option<&str>, to: Option<&str>, futures: &Calendar) -> Result<Ends, JobError> {
     let days = [from, to].map(|text| text.and_then(|text| text.parse::<NaiveDate>().ok()));
     if let [Some(first), Some(last)] = days
         && first <= last

@@ -252,7 +252,7 @@ impl<'a> Collector<'a> {
                     |value: Value| self.type_fault(&Entry { value, path: path.clone(), origin: String::new() });
                 let fits = self.type_fault(&inner).is_none() || is_fit(Value::String("x".to_owned())).is_none();
                 if !fits && let Some(last) = path.last_mut() {
-                    *last = (*part).to_owned();
+                    (*part).clone_into(last);
                 }
             }
         }

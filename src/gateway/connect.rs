@@ -117,7 +117,7 @@ fn refused_handshake(address: String, notices: &[Reported], source: ibapi::Error
         ibapi::Error::Io(_) => "start TWS or IB Gateway there, or correct gateway.address",
         _ => "what answers there cannot be read; correct gateway.address",
     };
-    GatewayError::Unreachable { address, remedy, reported: reported_words(notices), source }
+    GatewayError::Unreachable { address, remedy, reported: reported_words(notices), source: Box::new(source) }
 }
 
 /// The first notice that turns the session away, where there is one.
@@ -255,7 +255,7 @@ pub(super) async fn server_time(client: &Client, bound: Duration) -> Result<Date
     let unreadable = || GatewayError::Unreadable {
         operation: operation(),
         what: "the time lies outside of the calendar".to_owned(),
-        source: ibapi::Error::Simple(told.to_string()),
+        source: Box::new(ibapi::Error::Simple(told.to_string())),
     };
     to_utc(told).ok_or_else(unreadable)
 }

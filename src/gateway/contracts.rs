@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_is_left_out_and_an_error_where_it_is_all_there_is() {
-        let strangers: [(&str, fn(&mut ContractDetails)); 6] = [
+        type Change = fn(&mut ContractDetails);
+        let strangers: [(&str, Change); 6] = [
             ("symbol MES", |d| d.contract.symbol = "MES".into()),
             ("type", |d| d.contract.security_type = SecurityType::ContinuousFuture),
             ("exchange GLOBEX", |d| d.contract.exchange = "GLOBEX".into()),

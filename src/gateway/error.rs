@@ -37,7 +37,7 @@ pub enum GatewayError {
         reported: String,
         /// What the connection said.
         #[source]
-        source: ibapi::Error,
+        source: Box<ibapi::Error>,
     },
     /// The peer accepted and then said nothing.
     #[error(
@@ -142,7 +142,7 @@ pub enum GatewayError {
         trouble: String,
         /// The gateway's own words.
         #[source]
-        source: ibapi::Error,
+        source: Box<ibapi::Error>,
     },
     /// None of the contracts that came is the one that was asked for.
     #[error("the gateway lists no contract of {wanted} ({found}): correct market.future_specs, or market.futures")]
@@ -194,7 +194,7 @@ pub enum GatewayError {
         what: String,
         /// What the client said.
         #[source]
-        source: ibapi::Error,
+        source: Box<ibapi::Error>,
     },
     /// The pacing rules leave no room before the deadline.
     #[error("{operation} would have to wait {} s for the gateway's pacing rules: run it again then", wait.as_secs())]

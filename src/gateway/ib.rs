@@ -79,7 +79,7 @@ impl IbGateway {
                     operation, code, class: ErrorClass::GiveUp | ErrorClass::NoData, source, ..
                 },
                 Some(trouble),
-            ) => GatewayError::CutOff { operation, code, trouble, source },
+            ) => GatewayError::CutOff { operation, code, trouble, source: Box::new(source) },
             (error, _) => error,
         }
     }
@@ -106,7 +106,7 @@ pub(super) fn failed(operation: String, source: ibapi::Error) -> GatewayError {
         | Error::InvalidFrame(_)
         | Error::Timeout
         | Error::Poison(_) => GatewayError::ConnectionLost { operation, source },
-        _ => GatewayError::Unreadable { operation, what: printable(&source.to_string()), source },
+        _ => GatewayError::Unreadable { operation, what: printable(&source.to_string()), source: Box::new(source) },
     }
 }
 

@@ -47,7 +47,10 @@ const TEXTS: [(&str, Meaning); 12] = [
     ("expired contract violation", NO_DATA),
     (
         "no market data permissions",
-        meaning(ErrorClass::OperatorMustAct, "no permission for this market data; subscribe at IBKR"),
+        meaning(
+            ErrorClass::OperatorMustAct,
+            "no permission, as there is no subscription to this market data; subscribe at IBKR",
+        ),
     ),
     ("query cancelled", meaning(ErrorClass::Retry, "the request was cancelled; run it again")),
     (

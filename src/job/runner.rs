@@ -181,12 +181,11 @@ impl Underway<'_> {
         let bound = self.timeout;
         let context = Arc::new(environment.context(bound, &report.run_id));
         // The slot is what the run is about: a later attempt keeps it.
-        let slot = match report.slot {
-            Some(slot) => slot,
-            None => {
-                let slot = self.slot(&context).await.map_err(|error| (error, Counts::default()))?;
-                *report.slot.insert(slot)
-            }
+        let slot = if let Some(slot) = report.slot {
+            slot
+        } else {
+            let slot = self.slot(&context).await.map_err(|error| (error, Counts::default()))?;
+            *report.slot.insert(slot)
         };
         if let Some(row) = self.recorder.begin(slot).await {
             return Ok(Outcome::skipped(format!("the ledger has the slot as {}", row.state)));

@@ -149,7 +149,9 @@ mod tests {
     fn table_with(entries: &[(u64, &str)]) -> tempfile::TempDir {
         let table = tempfile::tempdir().expect("a folder");
         fs::create_dir(table.path().join("_delta_log")).expect("made");
-        entries.iter().for_each(|(version, text)| write(table.path(), *version, text));
+        for (version, text) in entries {
+            write(table.path(), *version, text);
+        }
         table
     }
 

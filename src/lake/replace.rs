@@ -219,7 +219,7 @@ mod tests {
         let new = [other(futures_row("ES", slot(1))), futures_row("NQ", slot(1)), futures_row("ES", slot(9))];
         noting.replace_futures(&new).await.expect("replaced");
         noting.replace_futures(&new).await.expect("nothing to do");
-        let written = notes.noted.lock().expect("no panic");
+        let written = notes.noted.lock().expect("no panic").clone();
         let [only] = written.as_slice() else { panic!("{written:?}") };
         assert_eq!((only.base_version, only.lost_version, only.rows.len()), (1, None, 1));
         assert!(only.rows[0].new_json.contains("\"last\":1.0") && !only.rows[0].old_json.contains("\"last\":1.0"));

@@ -224,7 +224,7 @@ async fn a_checkpoint_never_lands_in_a_table_that_was_put_in_place_meanwhile() {
     assert!(!journal.is_armed(), "the table was replaced on the way");
     let log = fs::read_dir(folder.path().join(TABLE).join("_delta_log")).expect("a folder");
     let names: Vec<String> = log.map(|entry| entry.expect("an entry").file_name().display().to_string()).collect();
-    assert_eq!(names.iter().filter(|name| name.ends_with(".json")).count(), 4, "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.strip_suffix(".json").is_some()).count(), 4, "{names:?}");
     assert!(!names.iter().any(|name| name.contains("checkpoint")), "{names:?}");
     assert_eq!(counted(folder.path()).await, KeyCount { rows: 9, keys: 9 });
 }

@@ -195,7 +195,7 @@ impl Book {
             match entered {
                 Ok(()) => tracing::warn!(job = pause.job, reason = pause.reason, "the pause stays in force"),
                 Err(error) => {
-                    tracing::error!(job = pause.job, error = %chain(&error), "the pause is lost with the ledger")
+                    tracing::error!(job = pause.job, error = %chain(&error), "the pause is lost with the ledger");
                 }
             }
         }
@@ -348,12 +348,15 @@ fn firsts(slots: &[(String, DateTime<Utc>)]) -> BTreeMap<String, DateTime<Utc>> 
     firsts
 }
 
+/// Up to when a job is accounted for of which the ledger knows nothing.
+type Since<'a> = &'a dyn Fn(&str) -> DateTime<Utc>;
+
 /// What the ledger knows of all jobs at an instant; a job of which it knows nothing is accounted for `since` then. From
 /// what was taken back on, slots are decided again.
 fn load_all(
     planner: &Planner,
     ledger: &Ledger,
-    (since, now): (&dyn Fn(&str) -> DateTime<Utc>, DateTime<Utc>),
+    (since, now): (Since<'_>, DateTime<Utc>),
     retracted: &BTreeMap<String, DateTime<Utc>>,
 ) -> Result<BTreeMap<String, JobLedger>, LedgerError> {
     let jobs: Vec<&str> = planner.schedules().iter().map(|schedule| schedule.job.as_str()).collect();

@@ -130,6 +130,10 @@ impl JobLedger {
             self.accounted_until = self.accounted_until.min(first - INSTANT);
         }
         self.entries.retain(|slot, entry| !is_retracted(*slot, entry));
+        // What is kept accounts for its slot from now on.
+        if let Some(entry) = kept.and_then(|kept| self.entries.get_mut(&kept)).filter(|entry| !entry.state.was_run()) {
+            entry.since = entry.since.min(now);
+        }
         first
     }
 

@@ -198,7 +198,7 @@ impl LedgerError {
 /// Whether the folder of the file takes no other file for want of space: tried, since SQLite does not say it.
 fn has_no_space(path: &Path) -> bool {
     let probe = path.with_file_name(format!(".space.{}", std::process::id()));
-    let written = std::fs::write(&probe, [0; PROBE_BYTES]);
+    let written = std::fs::write(&probe, vec![0; PROBE_BYTES]);
     let _ = std::fs::remove_file(&probe);
     written.is_err_and(|error| is_full(&error))
 }

@@ -85,7 +85,11 @@ fn a_log_folder_that_cannot_be_written_keeps_nothing_from_being_told() {
     desk.configure("paths: { logs: /proc/nowhere }\n");
     let told = ended(&mut unit_failed(&desk, &["jobs.service"])).succeeded();
     assert!(told.stdout.contains("jobs.service failed"), "{}", told.stdout);
-    assert!(told.stderr.contains("nothing is logged to files") && told.stderr.contains("/proc/nowhere"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("nothing is logged to files") && told.stderr.contains("/proc/nowhere"),
+        "{}",
+        told.stderr
+    );
 }
 
 #[test]

@@ -78,18 +78,17 @@ impl ClosesBefore {
         let mut findings = findings(rules, (date, &rows), &closes);
         let mut newest: BTreeMap<Symbol, (Slot, f64)> = BTreeMap::new();
         for row in rows {
-            match findings.remove(&(row.symbol.clone(), row.timestamp)) {
-                Some(findings) => checked.failed.push(FailedRow { row, findings }),
-                None => {
-                    if let Some(last) = row.last {
-                        let place = newest.entry(row.symbol.clone()).or_insert((row.timestamp, last));
-                        if place.0 <= row.timestamp {
-                            *place = (row.timestamp, last);
-                        }
-                    }
-                    checked.sound.push(row);
+            if let Some(findings) = findings.remove(&(row.symbol.clone(), row.timestamp)) {
+                checked.failed.push(FailedRow { row, findings });
+                continue;
+            }
+            if let Some(last) = row.last {
+                let place = newest.entry(row.symbol.clone()).or_insert((row.timestamp, last));
+                if place.0 <= row.timestamp {
+                    *place = (row.timestamp, last);
                 }
             }
+            checked.sound.push(row);
         }
         self.0.extend(newest.into_iter().map(|(symbol, (_, last))| (symbol, (date, last))));
     }

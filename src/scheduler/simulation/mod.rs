@@ -154,13 +154,14 @@ impl Simulation {
         tokio::pin!(run);
         let report = tokio::select! {
             report = &mut run => report,
-            error = stop.asked() => match tokio::time::timeout(LAST_WAIT, &mut run).await {
-                Ok(report) => report,
-                Err(_) => {
+            error = stop.asked() => {
+                if let Ok(report) = tokio::time::timeout(LAST_WAIT, &mut run).await {
+                    report
+                } else {
                     stopper.stop(error.failure(), "the simulation was ended by a signal");
                     run.await
                 }
-            },
+            }
         };
         if matches!(&report.result, Err(error) if matches!(error.failure(), Failure::Interrupted | Failure::Terminated))
         {
@@ -206,14 +207,11 @@ impl Simulation {
         let count = tally_rows::count(&self.environment, &self.range);
         let tables = if is_complete {
             count.await?
+        } else if let Ok(counted) = tokio::time::timeout(LAST_COUNT, count).await {
+            counted?
         } else {
-            match tokio::time::timeout(LAST_COUNT, count).await {
-                Ok(counted) => counted?,
-                Err(_) => {
-                    tracing::warn!("the rows of the tables are not counted: the simulation was ended by a signal");
-                    Vec::new()
-                }
-            }
+            tracing::warn!("the rows of the tables are not counted: the simulation was ended by a signal");
+            Vec::new()
         };
         let Tally { findings, num_runs, .. } = self.tally;
         let mails = self.ledger.mail_counts()?.queued;

@@ -84,7 +84,7 @@ fn prove(request: &Request) -> ExitCode {
     let num_started = i64::try_from(count(NEWEST_PROCESS)).expect("small");
     // Each part draws other numbers, the same ones again only from the same beginning.
     let random = Random::new(request.seed.wrapping_add(u64::try_from(num_started).unwrap_or(0)));
-    let mut proof = Proof { random, num_started, counts, folder, ..Proof::default() };
+    let mut proof = Proof { random, num_started, folder, counts, ..Proof::default() };
     let mut left = request.kills;
     while left > 0 {
         let kills = left.min(KILLS_OF_ROUND - done.min(KILLS_OF_ROUND - 1));

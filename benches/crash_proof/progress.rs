@@ -40,7 +40,8 @@ pub(super) fn read(folder: &Path) -> Counts {
 
 /// Writes the counts, the old or the new ones whole.
 pub(super) fn write(folder: &Path, counts: &Counts) {
-    let text: String = counts.iter().map(|(name, count)| format!("{count} {name}\n")).collect();
+    let lines: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let text = format!("{}\n", lines.join("\n"));
     let staged = folder.join("counts.tmp");
     fs::write(&staged, text).and_then(|()| fs::rename(&staged, file(folder))).expect("counts on the disk");
 }

@@ -176,12 +176,12 @@ impl Drop for Simulator {
 /// A tape of ES for the session of 2026-11-27, a half day of 231 slots: the close of each bar by its number.
 pub(crate) fn half_day_tape(path: &Path, close: impl Fn(i32) -> f64) {
     let open: DateTime<Utc> = "2026-11-26T23:00:00Z".parse().expect("an instant");
-    let mut lines = "symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume\n".to_owned();
+    let mut lines = vec!["symbol,contract,expiry,bar_start_utc,bar_end_utc,open,high,low,close,volume".to_owned()];
     for number in 0..231 {
         let start = open + chrono::TimeDelta::minutes(5) * number;
         let [start, end] = [start, start + chrono::TimeDelta::minutes(5)].map(|at| at.format("%Y-%m-%dT%H:%M:%SZ"));
         let close = close(number);
-        lines.push_str(&format!("ES,ESZ6,2026-12-18,{start},{end},{close},{close},{close},{close},100\n"));
+        lines.push(format!("ES,ESZ6,2026-12-18,{start},{end},{close},{close},{close},{close},100"));
     }
-    std::fs::write(path, lines).expect("written");
+    std::fs::write(path, lines.join("\n") + "\n").expect("written");
 }

@@ -24,6 +24,7 @@ use super::schedule::{JobSchedule, Timing as RuleTiming};
 use crate::alert::{Alerts, Looker};
 use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
+use crate::gateway::GatewayConfig;
 use crate::gateway::simulated::{Fault, SimulatedClock, SimulatedConfig, SimulatedGateway, Tape};
 use crate::job::{
     Environment, Failure, Job, JobError, Limits, Progress, RunRequest, SimulatedWorld, Stop, Stopper, Trigger, alerts,
@@ -261,8 +262,14 @@ fn limits(schedule: &JobSchedule) -> Limits {
     }
 }
 
-fn simulated(config: &Config) -> crate::gateway::GatewayConfig {
-    crate::gateway::GatewayConfig { kind: GatewayKind::Simulated, address: None, clock: None, ..config.gateway.clone() }
+/// How long a quote waits in a simulation for a better tick. The simulated gateway sends all that it has at once, so what
+/// lasts longer would only cost real time.
+const QUOTE_SETTLE_MS: u64 = 100;
+
+fn simulated(config: &Config) -> GatewayConfig {
+    let quote_settle_ms = config.gateway.quote_settle_ms.min(QUOTE_SETTLE_MS);
+    let gateway = config.gateway.clone();
+    GatewayConfig { kind: GatewayKind::Simulated, address: None, clock: None, quote_settle_ms, ..gateway }
 }
 
 async fn start_gateway(

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use super::{Ledger, LedgerError, open};
 
@@ -159,25 +159,31 @@ impl Content {
             let has_witness = has_run(path, &self.witness);
             // What is written meanwhile cannot be judged.
             if written(path) == before {
-                return has_witness;
+                return has_witness.unwrap_or(true);
             }
         }
         true
     }
 }
 
-/// Whether the file alone, without its log, has a run. What cannot be read has none.
-fn has_run(path: &Path, run_id: &str) -> bool {
+/// Whether the file alone, without its log, has a run; none where that cannot be judged. A log that was brought in by half,
+/// as on a full disk or by a process that was killed, leaves pages that do not fit each other: such a file is no other one.
+fn has_run(path: &Path, run_id: &str) -> Option<bool> {
     let look = |connection: &Connection| -> rusqlite::Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM executions WHERE run_id = ?1)
                        OR EXISTS (SELECT 1 FROM daemon WHERE run_id = ?1)";
         Ok(connection.query_row(sql, [run_id], |row| row.get(0)).optional()?.unwrap_or(false))
     };
-    match open::without_log(path) {
-        Ok(Some(connection)) => look(&connection).unwrap_or(false),
-        // A name that SQLite cannot be given this way tells nothing.
-        Ok(None) => true,
-        Err(_) => false,
+    // A name that SQLite cannot be given this way tells nothing.
+    let connection = open::without_log(path).ok().flatten()?;
+    match look(&connection) {
+        Ok(true) => Some(true),
+        Ok(false) => check_quickly(path, &connection).is_ok().then_some(false),
+        // No database, or one without these tables.
+        Err(error) => {
+            let code = error.sqlite_error_code();
+            matches!(code, Some(ErrorCode::NotADatabase | ErrorCode::Unknown)).then_some(false)
+        }
     }
 }
 

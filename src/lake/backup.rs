@@ -208,8 +208,17 @@ impl Copy {
         place(&from.join(&checkpoint), &to.join(&checkpoint))?;
         let entry = format!("{:020}.json", self.version);
         place(&from.join(&entry), &to.join(&entry))?;
-        // Last, for readers that do not list the log: what it names is there.
-        place(&from.join(HINT), &to.join(HINT))?;
+        // Last, for readers that do not list the log: what it names is there. Where the source had the checkpoint of this
+        // version already, none was written anew, and the hint to it is the source's.
+        let hints = [from, self.from.join("_delta_log")].map(|log| log.join(HINT));
+        match hints.iter().find(|hint| hinted_version(hint) == Some(self.version)) {
+            Some(hint) => place(hint, &to.join(HINT))?,
+            // One to an earlier checkpoint would mislead; without any the checkpoint is found in the list of the log.
+            None => match fs::remove_file(to.join(HINT)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            },
+        }
         Ok(())
     }
 
@@ -236,6 +245,12 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// The version of the checkpoint that a hint names; none where there is no hint that can be read.
+fn hinted_version(hint: &Path) -> Option<u64> {
+    let hint: serde_json::Value = serde_json::from_slice(&fs::read(hint).ok()?).ok()?;
+    hint.get("version")?.as_u64()
 }
 
 /// A folder beside a table's copy.

@@ -234,7 +234,8 @@ fn a_recorded_tape_is_played_and_goes_on_only_with_itself() {
 #[test]
 fn a_fault_strikes_as_it_was_asked_for_and_what_it_took_is_recovered() {
     let desk = sparse();
-    let account = simulated(&desk, &HALF_DAY, &["--fault", "crossed@symbol=NQ,first=2"]);
+    // Each capture asks three times before it fails.
+    let account = simulated(&desk, &HALF_DAY, &["--fault", "crossed@symbol=NQ,first=6"]);
     let count = |state: &str| job(&account, "snapshot")[state].as_u64().expect("a count");
     assert_eq!((count("planned"), count("done") + count("recovered")), (38, 38), "{account}");
     assert!(count("recovered") > 0, "a capture was struck: {account}");

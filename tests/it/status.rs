@@ -54,8 +54,9 @@ fn missed(ledger: &Ledger, time: &str) {
     ledger.miss(&[NotRun { job: "snapshot".into(), slot: at(time), reason }], at(time)).expect("noted");
 }
 
-/// Stands in for a daemon: holds its lock.
+/// Stands in for a daemon: notes its run in the ledger and holds its lock.
 fn daemon(desk: &Desk) -> File {
+    ledger(desk).mark_started("d1", at("11:00")).expect("noted");
     let locks = desk.path().join("state/locks");
     std::fs::create_dir_all(&locks).expect("a folder");
     let mut file = File::create(locks.join("daemon.lock")).expect("a file");
@@ -76,7 +77,15 @@ fn document(desk: &Desk) -> Value {
 #[test]
 fn a_fresh_desk_is_told_plainly_that_nothing_was_ever_recorded() {
     let desk = desk("");
-    insta::assert_snapshot!(status(&desk, &[]).succeeded().stdout);
+    // A wrong working directory looks the same, so it is no success.
+    let told = status(&desk, &[]);
+    assert_eq!(told.code, 78, "{told:#?}");
+    assert!(told.stdout.starts_with("no run was ever recorded here; "), "{}", told.stdout);
+    assert!(
+        told.stdout.contains("there is no lake at ") && told.stdout.contains("daemon: not running"),
+        "{}",
+        told.stdout
+    );
     assert_eq!(std::fs::read_dir(desk.path()).expect("a folder").count(), 1, "it makes nothing");
     let daemon = daemon(&desk);
     assert!(status(&desk, &[]).succeeded().stdout.contains("waits for the first slot"));
@@ -137,7 +146,9 @@ fn a_failure_that_was_recovered_and_fresh_tables_are_well() {
 
 #[test]
 fn the_document_has_a_stable_shape() {
-    let desk = desk("");
+    let simulator = Simulator::standing_at(NOON, &[]);
+    let desk = at_simulator(&simulator);
+    desk.jobs(&["run", "snapshot"]).succeeded();
     let ledger = ledger(&desk);
     ran(&ledger, "11:50", EndState::Done);
     ran(&ledger, "11:55", EndState::Failed);

@@ -24,6 +24,7 @@ fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("paths.logs", old.paths.logs != new.paths.logs),
         ("log.file_filter", old.log.file_filter != new.log.file_filter),
         ("log.retention_days", old.log.retention_days != new.log.retention_days),
+        ("log.max_file_mb", old.log.max_file_mb != new.log.max_file_mb),
     ];
     keys.into_iter().filter_map(|(key, has_changed)| has_changed.then_some(key)).collect()
 }
@@ -41,6 +42,7 @@ mod tests {
         assert!(changed(&old, &new).is_empty());
         new.paths.logs = "elsewhere".into();
         new.log.retention_days += 1;
-        assert_eq!(changed(&old, &new), ["paths.logs", "log.retention_days"]);
+        new.log.max_file_mb += 1;
+        assert_eq!(changed(&old, &new), ["paths.logs", "log.retention_days", "log.max_file_mb"]);
     }
 }
